@@ -1,9 +1,10 @@
-// Compiles src/ to dist/ and copies the generated wire code, which is JavaScript already. Fast when nothing changed.
+// Compiles src/ to dist/ and copies the generated wire code, which is JavaScript already. `dist/.built` marks the time.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const started = new Date();
 const tsc = `${root}node_modules/typescript/bin/tsc`;
 const result = spawnSync(process.execPath, [tsc, "-p", `${root}tools/tsconfig.build.json`], { stdio: "inherit" });
 if (result.status !== 0) process.exit(result.status ?? 1);
@@ -11,3 +12,6 @@ mkdirSync(`${root}dist/wire/gen`, { recursive: true });
 for (const name of readdirSync(`${root}src/wire/gen`)) {
   copyFileSync(`${root}src/wire/gen/${name}`, `${root}dist/wire/gen/${name}`);
 }
+const program = `${root}dist/cli/main.js`;
+if (existsSync(program)) chmodSync(program, 0o755);
+writeFileSync(`${root}dist/.built`, `${started.toISOString()}\n`);

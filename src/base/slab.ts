@@ -5,22 +5,29 @@
  * Id layout (29 bits, so that three bits remain for a slot in a u32 frame id): generation 13 bits, index 16 bits.
  */
 import { assert } from "./assert.ts";
+import { Fifo } from "./fifo.ts";
 
 const indexBits = 16;
 const indexMask = (1 << indexBits) - 1;
 const generationMask = 0x1fff;
+/**
+ * Freed places wait in line, at least this many: were the last one freed taken first, a single busy place would go
+ * through its generations in a second, and an answer later than that would be credited to another op.
+ */
+const restingMin = 1024;
 
 /** At most 65,536 entries live at once. */
 export class Slab<T> {
   readonly #entries: (T | undefined)[] = [];
   readonly #generations: number[] = [];
-  readonly #free: number[] = [];
+  readonly #free: Fifo<number>;
   readonly #limit: number;
   #size = 0;
 
   constructor(limit: number) {
     assert(limit >= 1 && limit <= indexMask + 1, "slab limit out of range");
     this.#limit = limit;
+    this.#free = new Fifo(limit);
   }
 
   get size(): number {
@@ -34,15 +41,18 @@ export class Slab<T> {
   /** Keeps `entry` and returns its id: 0..2^29-1. The slab must not be full. */
   add(entry: T): number {
     assert(!this.full, "slab is full");
-    let index = this.#free.pop();
-    if (index === undefined) {
-      index = this.#entries.length;
-      this.#entries.push(undefined);
-      this.#generations.push(0);
-    }
+    const index = this.#place();
     this.#entries[index] = entry;
     this.#size += 1;
     return ((this.#generations[index] as number) << indexBits) | index;
+  }
+
+  #place(): number {
+    const fresh = this.#entries.length;
+    if (this.#free.size >= restingMin || fresh === this.#limit) return this.#free.shift() as number;
+    this.#entries.push(undefined);
+    this.#generations.push(0);
+    return fresh;
   }
 
   /** The entry under this id, unless it was removed. */
@@ -52,7 +62,7 @@ export class Slab<T> {
     return this.#entries[index];
   }
 
-  /** Forgets the entry; its id never finds anything again (until 8,192 reuses of its place). */
+  /** Forgets the entry; its id never finds anything again (until 8,192 reuses of its place: millions of ops). */
   remove(id: number): void {
     const index = id & indexMask;
     assert(this.get(id) !== undefined, "slab id is not live");

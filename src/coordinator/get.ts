@@ -1,0 +1,286 @@
+/**
+ * GetCoordinator: one get. All targets are asked at once and the client is answered at the R-th answer; one slow
+ * replica then costs nothing. The first record is kept, equal ones are only counted, different ones are merged
+ * (Dynamo 4.5). The remaining answers are collected until the deadline, and whoever is behind the merged record is sent
+ * it: read repair, after the answer and bounded, because it must not stand in anybody's way (mechanisms 1.4, 3.14).
+ *
+ * A slot that did not answer, or failed, is left to anti-entropy: nobody knows what it lacks.
+ */
+import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
+import { errorTable, type Status, statusOk } from "../base/errors.ts";
+import { mark } from "../base/mark.ts";
+import { copyBytes } from "../base/pool.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
+import { equalSealed, mergeSealed, RecordError } from "../version/record.ts";
+import { failSlot, fullMessage, Op, OpTable, type OpTableOptions } from "./op.ts";
+import { getShortfall } from "./shortfall.ts";
+import { type AskedGet, countSlots, decideGet, refusalOf, Verdict } from "./tally.ts";
+
+/** A get in flight. */
+export class GetOp<O> extends Op<O> implements AskedGet {
+  /** The merge of all records so far, sealed, pooled; null: every answer was "no such key". */
+  merged: Uint8Array | null = null;
+  answered = 0;
+  /** The slot that answered first, or -1: the next put of the key is best coordinated there (Dynamo 5). */
+  firstSlot = -1;
+  /** Slots that answered "no such key". */
+  missing = 0;
+  /** Slots whose record equals `merged`. */
+  current = 0;
+  /** Slots that answered and lack something of the final record; known when the last answer is in. */
+  behind = 0;
+  /** Slots with a repair under way. */
+  repairing = 0;
+}
+
+/** What a get asks of the node around it; each call is one effect. */
+export interface GetEffects<O> {
+  /** Asks a slot, the local one included, for its record: `onRecord` or `onFailure` follows, or neither. */
+  readReplica(now: Instant, op: GetOp<O>, slot: number): void;
+  /** Writes `op.merged` to a slot that is behind, the local one included: `onRepaired` follows, or nothing. */
+  repairReplica(now: Instant, op: GetOp<O>, slot: number): void;
+  /** Answers the client: `op.status`, `op.message`, `op.merged` as it is now. Exactly once per get. */
+  reply(now: Instant, op: GetOp<O>): void;
+  /** The op has left the coordinator. Exactly once per get, after `reply`. */
+  forget(now: Instant, op: GetOp<O>): void;
+}
+
+/** How long a repair counts as under way if nobody says how it ended: with `repairsMax`, it bounds their rate. */
+const repairHoldUs: DurationUs = 100_000;
+
+export interface GetCoordinatorOptions extends OpTableOptions {
+  /** How many repairs may be under way; one more is skipped: the next get of the key, or anti-entropy, makes up for it. */
+  readonly repairsMax: number;
+}
+
+export class GetCoordinator<O> {
+  readonly #effects: GetEffects<O>;
+  readonly #ops: OpTable<GetOp<O>>;
+  readonly #repairsMax: number;
+  #repairs = 0;
+  #repairsSkipped = 0;
+
+  constructor(effects: GetEffects<O>, options: GetCoordinatorOptions) {
+    this.#effects = effects;
+    this.#ops = new OpTable(options);
+    this.#repairsMax = options.repairsMax;
+  }
+
+  /** Whether `begin` would answer `OVERLOADED`. */
+  get full(): boolean {
+    return this.#ops.full;
+  }
+
+  /** Gets that have not left, answered or not. */
+  get inFlight(): number {
+    return this.#ops.size;
+  }
+
+  /** Repairs under way. */
+  get repairsInFlight(): number {
+    return this.#repairs;
+  }
+
+  /** Repairs not sent because too many were under way. */
+  get repairsSkipped(): number {
+    return this.#repairsSkipped;
+  }
+
+  /** Starts a get, or answers `OVERLOADED`. */
+  begin(now: Instant, op: GetOp<O>): void {
+    this.#ops.enter();
+    if (this.#ops.full) this.#refuse(now, op);
+    else this.#start(now, op);
+    this.#ops.leave();
+  }
+
+  #refuse(now: Instant, op: GetOp<O>): void {
+    mark("get.full");
+    this.#reply(now, op, errorTable.OVERLOADED.wire, fullMessage);
+    this.#effects.forget(now, op);
+  }
+
+  #start(now: Instant, op: GetOp<O>): void {
+    this.#ops.admit(now, op);
+    if (decideGet(op) === Verdict.impossible) {
+      this.#settle(now, op);
+    } else {
+      for (let slot = 0; slot < op.targets; slot += 1) {
+        op.awaiting |= 1 << slot;
+        this.#effects.readReplica(now, op, slot);
+      }
+    }
+  }
+
+  /** A slot answered: its sealed record (checksum verified; borrowed until return), or null for "no such key". */
+  onRecord(now: Instant, id: number, slot: number, sealed: Uint8Array | null): void {
+    this.#ops.enter();
+    const op = this.#ops.find(id);
+    if (op === undefined) mark("get.record.late");
+    else if ((op.awaiting & (1 << slot)) !== 0) this.#record(now, op, slot, sealed);
+    this.#ops.leave();
+  }
+
+  #record(now: Instant, op: GetOp<O>, slot: number, sealed: Uint8Array | null): void {
+    const bit = 1 << slot;
+    op.awaiting &= ~bit;
+    if (sealed !== null) this.#merge(op, slot, sealed);
+    else if ((op.fallbacks & bit) === 0) op.missing |= bit;
+    else failSlot(op, slot, errorTable.NOT_SYNCED.wire, "a fallback does not know what an owner may hold");
+    if ((op.failed & bit) === 0) {
+      if (op.answered === 0) op.firstSlot = slot;
+      op.answered |= bit;
+    }
+    this.#settle(now, op);
+  }
+
+  #merge(op: GetOp<O>, slot: number, sealed: Uint8Array): void {
+    const bit = 1 << slot;
+    const kept = op.merged;
+    if (kept === null) {
+      op.merged = copyBytes(sealed);
+      op.current = bit;
+      return;
+    }
+    let merged: Uint8Array;
+    try {
+      if (equalSealed(kept, sealed)) {
+        op.current |= bit;
+        return;
+      }
+      merged = mergeSealed(kept, sealed);
+    } catch (error) {
+      // Its checksum is right and still it is no record: a peer's fault must not stop this node.
+      if (!(error instanceof RecordError)) throw error;
+      failSlot(op, slot, errorTable.STORAGE_FAILED.wire, error.message);
+      return;
+    }
+    mark("get.merge");
+    if (merged === kept) return;
+    op.merged = merged === sealed ? copyBytes(sealed) : merged;
+    op.current = merged === sealed ? bit : 0;
+  }
+
+  /** A slot could not say what it holds. */
+  onFailure(now: Instant, id: number, slot: number, status: Status, message: string): void {
+    this.#ops.enter();
+    const op = this.#ops.find(id);
+    if (op === undefined) mark("get.failure.late");
+    else if ((op.awaiting & (1 << slot)) !== 0) this.#fail(now, op, slot, status, message);
+    this.#ops.leave();
+  }
+
+  #fail(now: Instant, op: GetOp<O>, slot: number, status: Status, message: string): void {
+    op.awaiting &= ~(1 << slot);
+    failSlot(op, slot, status, message);
+    this.#settle(now, op);
+  }
+
+  /** The repair of a slot has ended, well or not. */
+  onRepaired(now: Instant, id: number, slot: number): void {
+    this.#ops.enter();
+    const op = this.#ops.find(id);
+    if (op === undefined) mark("get.repaired.late");
+    else if ((op.repairing & (1 << slot)) !== 0) this.#repaired(now, op, slot);
+    this.#ops.leave();
+  }
+
+  #repaired(now: Instant, op: GetOp<O>, slot: number): void {
+    op.repairing &= ~(1 << slot);
+    this.#repairs -= 1;
+    if (op.repairing === 0) this.#forget(now, op);
+  }
+
+  /** The link to a node broke: whatever it was asked has failed. A cold path. */
+  onTargetLost(now: Instant, number: number, status: Status, message: string): void {
+    this.#ops.enter();
+    this.#ops.forEach((op) => {
+      for (let slot = 0; slot < op.targets; slot += 1) {
+        if (op.targetNumbers[slot] !== number) continue;
+        if ((op.awaiting & (1 << slot)) !== 0) this.#fail(now, op, slot, status, message);
+        else if ((op.repairing & (1 << slot)) !== 0) this.#repaired(now, op, slot);
+      }
+    });
+    this.#ops.leave();
+  }
+
+  /** After every answer: reply if it is decided, repair when nobody is left to answer. */
+  #settle(now: Instant, op: GetOp<O>): void {
+    if (!op.replied) {
+      const verdict = decideGet(op);
+      if (verdict === Verdict.met) this.#reply(now, op, statusOk, "");
+      else if (verdict === Verdict.impossible) this.#reply(now, op, refusalOf(op.cause), getShortfall(op, ""));
+    }
+    if (op.awaiting !== 0) return;
+    assert(op.replied, "a get that waits for nobody is answered");
+    this.#finish(now, op);
+  }
+
+  #reply(now: Instant, op: GetOp<O>, status: Status, message: string): void {
+    assert(!op.replied, "a get is answered once");
+    op.replied = true;
+    op.status = status;
+    op.message = message;
+    this.#effects.reply(now, op);
+  }
+
+  /** All answers that will be heard are in. */
+  #finish(now: Instant, op: GetOp<O>): void {
+    op.awaiting = 0;
+    if (op.merged !== null) op.behind = op.answered & ~op.current;
+    for (let slot = 0; slot < op.targets; slot += 1) if ((op.behind & (1 << slot)) !== 0) this.#repair(now, op, slot);
+    if (op.repairing === 0) this.#forget(now, op);
+    else this.#ops.extend(now, op, repairHoldUs);
+  }
+
+  #repair(now: Instant, op: GetOp<O>, slot: number): void {
+    if (canary("skip-read-repair")) return;
+    if (this.#repairs >= this.#repairsMax) {
+      mark("get.repair.skipped");
+      this.#repairsSkipped += 1;
+      return;
+    }
+    mark("get.repair");
+    this.#repairs += 1;
+    op.repairing |= 1 << slot;
+    this.#effects.repairReplica(now, op, slot);
+  }
+
+  #forget(now: Instant, op: GetOp<O>): void {
+    this.#ops.remove(op);
+    this.#effects.forget(now, op);
+  }
+
+  /** Ends the gets whose deadline has come: answers, repairs, forgets. */
+  expire(now: Instant): void {
+    this.#ops.enter();
+    for (let op = this.#ops.nextExpired(now); op !== undefined; op = this.#ops.nextExpired(now)) {
+      if (op.repairing !== 0) this.#abandon(now, op);
+      else this.#timeOut(now, op);
+    }
+    this.#ops.leave();
+  }
+
+  #timeOut(now: Instant, op: GetOp<O>): void {
+    if (!op.replied) {
+      mark("get.deadline");
+      const within = ` within ${Math.ceil(op.timeoutUs / 1000)} ms`;
+      this.#reply(now, op, errorTable.DEADLINE_EXCEEDED.wire, getShortfall(op, within));
+    }
+    this.#finish(now, op);
+  }
+
+  /** Nobody said how the repairs ended. */
+  #abandon(now: Instant, op: GetOp<O>): void {
+    mark("get.repair.abandoned");
+    this.#repairs -= countSlots(op.repairing);
+    op.repairing = 0;
+    this.#forget(now, op);
+  }
+
+  /** When `expire` has something to look at, or `never`. */
+  nextDeadline(): Instant {
+    return this.#ops.nextDeadline();
+  }
+}

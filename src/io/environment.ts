@@ -1,0 +1,95 @@
+/** The environment of a real node: RocksDB, files, TCP, the system's clock and its randomness. `run-node.ts` builds it. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Logger } from "../base/log.ts";
+import type { Clock, Instant, WallMs } from "../base/time.ts";
+import type { Environment } from "../node/environment.ts";
+import type { Engine } from "../storage/engine.ts";
+import type { StateFiles } from "../storage/state-files.ts";
+import type { Transport } from "../wire/link.ts";
+import { deriveKey } from "./secret.ts";
+import { TcpTransport } from "./tcp.ts";
+
+/** What the host adds: its loop, and what it does when the node is over. */
+export interface HostHooks {
+  setAlarm(at: Instant): void;
+  wantTurnEnd(): void;
+  fatal(reason: string): void;
+  stopped(): void;
+}
+
+/** The machine's boot id; empty where the system tells none. */
+export function machineBootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+const poolBytes = 4096;
+
+export class RealEnvironment implements Environment {
+  readonly log: Logger;
+  readonly engine: Engine;
+  readonly stateFiles: StateFiles;
+  readonly transport: Transport;
+  readonly bootId: string = machineBootId();
+  readonly pid: number = process.pid;
+  readonly #clock: Clock;
+  readonly #secret: Uint8Array | undefined;
+  readonly #hooks: HostHooks;
+  #random: Uint8Array = new Uint8Array(0);
+  #randomUsed = 0;
+
+  constructor(options: {
+    readonly log: Logger;
+    readonly engine: Engine;
+    readonly stateFiles: StateFiles;
+    readonly clock: Clock;
+    readonly secret: Uint8Array | undefined;
+    readonly hooks: HostHooks;
+  }) {
+    this.log = options.log;
+    this.engine = options.engine;
+    this.stateFiles = options.stateFiles;
+    this.#clock = options.clock;
+    this.#secret = options.secret;
+    this.#hooks = options.hooks;
+    this.transport = new TcpTransport(options.clock);
+  }
+
+  wallMs(): WallMs {
+    return this.#clock.wallMs();
+  }
+
+  randomBytes(count: number): Uint8Array {
+    if (count > poolBytes) return randomBytes(count);
+    if (this.#randomUsed + count > this.#random.length) {
+      this.#random = randomBytes(poolBytes);
+      this.#randomUsed = 0;
+    }
+    this.#randomUsed += count;
+    return this.#random.slice(this.#randomUsed - count, this.#randomUsed);
+  }
+
+  deriveKey(clusterId: Uint8Array, purpose: string): Uint8Array {
+    return deriveKey(this.#secret, clusterId, purpose);
+  }
+
+  setAlarm(at: Instant): void {
+    this.#hooks.setAlarm(at);
+  }
+
+  wantTurnEnd(): void {
+    this.#hooks.wantTurnEnd();
+  }
+
+  fatal(reason: string): void {
+    this.#hooks.fatal(reason);
+  }
+
+  stopped(): void {
+    this.#hooks.stopped();
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * RocksEngine: `Engine` over the RocksDB binding. It only carries bytes: group commit, caching, checksums and batch numbers
+ * are in storage/.
+ *
+ * Shaped by the binding (performance.md 5). A call on a closed database crashes some versions of it, so a guard here
+ * answers every call after `close`, and `close` waits for what is in flight. It copies keys and values at once and takes
+ * any Uint8Array. Its batches are kept and cleared, not made anew, and calls carry one kept closure each: what lives until
+ * an answer comes would survive a scavenge. There is no call that syncs the log alone: a sync is a synced batch of
+ * one marker key, which makes durable everything written before it. Compression is off, so that any RocksDB can open the
+ * directory.
+ */
+import RocksDB from "rocksdb";
+import { assert } from "../base/assert.ts";
+import { RingtailError } from "../base/errors.ts";
+import type { Clock } from "../base/time.ts";
+import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
+import { syncMarkerKey } from "../storage/keys.ts";
+
+export interface RocksOptions {
+  readonly clock: Clock;
+  /** Bytes of uncompressed blocks kept in memory; default 256 MiB. More saves disk reads, less leaves memory to others. */
+  readonly blockCacheBytes?: number;
+  /** Bytes of a memtable; default 64 MiB. Larger: fewer flushes, but longer recovery. */
+  readonly memtableBytes?: number;
+  /** Bytes a scan brings per trip; default 128 KiB. Larger stalls the loop, smaller makes scans slow. */
+  readonly scanBytes?: number;
+}
+
+const getOptions = { asBuffer: true, fillCache: true };
+const unsynced = { sync: false };
+const synced = { sync: true };
+const markerValue = new Uint8Array([1]);
+const closedError = "the engine is closed";
+/** Idle call objects and batches kept for reuse. */
+const spareMax = 1024;
+const spareBatchesMax = 4;
+/** A batch that grew past this is not kept: its memory would stay as large. */
+const spareBatchBytesMax = 4 * 1024 * 1024;
+
+class RocksBatch implements EngineBatch {
+  readonly batch: RocksDB.Batch;
+  readonly done: (error: Error | null | undefined) => void;
+  bytes = 0;
+  token = 0;
+
+  constructor(engine: RocksEngine, batch: RocksDB.Batch) {
+    this.batch = batch;
+    this.done = (error) => engine.onBatchDone(this, error);
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.batch._put(key, value);
+    this.bytes += key.length + value.length;
+  }
+
+  del(key: Uint8Array): void {
+    this.batch._del(key);
+    this.bytes += key.length;
+  }
+}
+
+/** What `batch` makes after `close`: it goes nowhere. */
+class RefusedBatch implements EngineBatch {
+  bytes = 0;
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.bytes += key.length + value.length;
+  }
+
+  del(key: Uint8Array): void {
+    this.bytes += key.length;
+  }
+}
+
+class GetCall {
+  token = 0;
+  readonly done: (error: Error | null, value?: Uint8Array) => void;
+
+  constructor(engine: RocksEngine) {
+    this.done = (error, value) => engine.onGetDone(this, error, value);
+  }
+}
+
+class ScanCall {
+  readonly token: number;
+  readonly range: ScanRange;
+  readonly iterator: RocksDB.Iterator;
+  readonly keys: Uint8Array[] = [];
+  readonly values: Uint8Array[] = [];
+  bytes = 0;
+
+  constructor(token: number, range: ScanRange, iterator: RocksDB.Iterator) {
+    this.token = token;
+    this.range = range;
+    this.iterator = iterator;
+  }
+}
+
+/** One open RocksDB. Answers arrive in later turns of the loop, with the clock's time. */
+export class RocksEngine implements Engine {
+  readonly #database: RocksDB;
+  readonly #clock: Clock;
+  readonly #scanBytes: number;
+  #events: EngineEvents | undefined;
+  #inFlight = 0;
+  #closing = false;
+  #closed = false;
+  readonly #spareGets: GetCall[] = [];
+  readonly #spareBatches: RocksBatch[] = [];
+  /** The first is being written, the others wait: the binding's threads would write two in either order. */
+  readonly #writes: RocksBatch[] = [];
+  readonly #syncWaiting: number[] = [];
+  #syncTokens: readonly number[] = [];
+  #syncing = false;
+  readonly #marker: RocksDB.Batch;
+
+  private constructor(database: RocksDB, options: RocksOptions) {
+    this.#database = database;
+    this.#clock = options.clock;
+    this.#scanBytes = options.scanBytes ?? 128 * 1024;
+    this.#marker = database._chainedBatch();
+    this.#marker._put(syncMarkerKey(), markerValue);
+  }
+
+  /**
+   * Opens the store in `directory`, which is made if it is not there. Rejects with `STORAGE_FAILED`: with a message of its
+   * own if another process has it open (RocksDB locks its directory, and a killed process's lock is gone with it).
+   */
+  static async open(directory: string, options: RocksOptions): Promise<RocksEngine> {
+    const database = new RocksDB(directory);
+    const settings = {
+      createIfMissing: true,
+      compression: false,
+      cacheSize: options.blockCacheBytes ?? 256 * 1024 * 1024,
+      writeBufferSize: options.memtableBytes ?? 64 * 1024 * 1024,
+      maxOpenFiles: 1000,
+    };
+    await new Promise<void>((resolve, reject) => {
+      database.open(settings, (error) => {
+        if (error === null || error === undefined) resolve();
+        else reject(openError(directory, error));
+      });
+    });
+    return new RocksEngine(database, options);
+  }
+
+  get #sink(): EngineEvents {
+    assert(this.#events !== undefined, "attach comes first");
+    return this.#events;
+  }
+
+  attach(events: EngineEvents): void {
+    assert(this.#events === undefined, "an engine is attached once");
+    this.#events = events;
+  }
+
+  /** One of RocksDB's own figures, such as `rocksdb.stats`; empty after `close`. */
+  property(name: string): string {
+    return this.#closing ? "" : this.#database.getProperty(name);
+  }
+
+  get(key: Uint8Array, token: number): void {
+    if (this.#closing) {
+      this.#later(() => this.#sink.onGot(this.#clock.now(), token, null, closedError));
+      return;
+    }
+    const call = this.#spareGets.pop() ?? new GetCall(this);
+    call.token = token;
+    this.#inFlight += 1;
+    this.#database._get(key, getOptions, call.done);
+  }
+
+  /** For GetCall only. */
+  onGetDone(call: GetCall, error: Error | null, value: Uint8Array | undefined): void {
+    const token = call.token;
+    if (this.#spareGets.length < spareMax) this.#spareGets.push(call);
+    this.#settle();
+    const now = this.#clock.now();
+    if (error === null || error === undefined) this.#sink.onGot(now, token, value ?? null, null);
+    else if (error.message.startsWith("NotFound")) this.#sink.onGot(now, token, null, null);
+    else this.#sink.onGot(now, token, null, error.message);
+  }
+
+  batch(): EngineBatch {
+    if (this.#closing) return new RefusedBatch();
+    return this.#spareBatches.pop() ?? new RocksBatch(this, this.#database._chainedBatch());
+  }
+
+  write(batch: EngineBatch, token: number): void {
+    if (this.#closing) {
+      this.#later(() => this.#sink.onWritten(this.#clock.now(), token, closedError));
+      return;
+    }
+    assert(batch instanceof RocksBatch, "a batch goes back to the engine that made it");
+    batch.token = token;
+    this.#inFlight += 1;
+    this.#writes.push(batch);
+    if (this.#writes.length === 1) batch.batch._write(unsynced, batch.done);
+  }
+
+  /** For RocksBatch only. */
+  onBatchDone(batch: RocksBatch, error: Error | null | undefined): void {
+    assert(this.#writes.shift() === batch, "batches are written in order");
+    const next = this.#writes[0];
+    if (next !== undefined) next.batch._write(unsynced, next.done);
+    if (this.#spareBatches.length < spareBatchesMax && batch.bytes <= spareBatchBytesMax) {
+      batch.batch._clear();
+      batch.bytes = 0;
+      this.#spareBatches.push(batch);
+    }
+    this.#settle();
+    this.#sink.onWritten(this.#clock.now(), batch.token, messageOf(error));
+  }
+
+  sync(token: number): void {
+    if (this.#closing) {
+      this.#later(() => this.#sink.onSynced(this.#clock.now(), token, closedError));
+      return;
+    }
+    this.#inFlight += 1;
+    this.#syncWaiting.push(token);
+    if (!this.#syncing) this.#beginSync();
+  }
+
+  #beginSync(): void {
+    this.#syncing = true;
+    this.#syncTokens = this.#syncWaiting.splice(0);
+    this.#marker._write(synced, (error) => this.#onSyncDone(messageOf(error)));
+  }
+
+  #onSyncDone(error: string | null): void {
+    const tokens = this.#syncTokens;
+    this.#syncing = false;
+    if (this.#syncWaiting.length > 0) this.#beginSync();
+    const now = this.#clock.now();
+    for (const token of tokens) {
+      this.#settle();
+      this.#sink.onSynced(now, token, error);
+    }
+  }
+
+  scan(range: ScanRange, token: number): void {
+    if (this.#closing) {
+      this.#later(() => this.#sink.onScanned(this.#clock.now(), token, null, closedError));
+      return;
+    }
+    this.#inFlight += 1;
+    const iterator = this.#database._iterator({
+      gte: range.from,
+      lt: range.to,
+      limit: range.keysMax,
+      highWaterMark: Math.min(this.#scanBytes, range.bytesMax),
+      fillCache: false,
+      keys: true,
+      values: true,
+      keyAsBuffer: true,
+      valueAsBuffer: true,
+    });
+    this.#fetch(new ScanCall(token, range, iterator));
+  }
+
+  #fetch(call: ScanCall): void {
+    call.iterator.nextPage((error, rows) => {
+      if (error !== null && error !== undefined) this.#endScan(call, null, error.message);
+      else this.#onRows(call, rows);
+    });
+  }
+
+  /** No rows means the end: of the range, or of as many keys as were asked for. */
+  #onRows(call: ScanCall, rows: [Uint8Array, Uint8Array][] | undefined): void {
+    for (const [key, value] of rows ?? []) {
+      if (call.bytes >= call.range.bytesMax) break;
+      call.keys.push(key);
+      call.values.push(value);
+      call.bytes += key.length + value.length;
+    }
+    const ended = rows === undefined || rows.length === 0;
+    const full = call.bytes >= call.range.bytesMax || call.keys.length >= call.range.keysMax;
+    if (!ended && !full) this.#fetch(call);
+    else this.#endScan(call, { keys: call.keys, values: call.values, done: !full }, null);
+  }
+
+  #endScan(call: ScanCall, page: Page | null, error: string | null): void {
+    call.iterator._end(() => {
+      this.#settle();
+      this.#sink.onScanned(this.#clock.now(), call.token, page, error);
+    });
+  }
+
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#closeWhenIdle();
+  }
+
+  #settle(): void {
+    this.#inFlight -= 1;
+    if (this.#closing) this.#later(() => this.#closeWhenIdle());
+  }
+
+  #closeWhenIdle(): void {
+    if (this.#inFlight > 0 || this.#closed) return;
+    this.#closed = true;
+    this.#database.close((error) => {
+      assert(error === null || error === undefined, "RocksDB does not refuse to close");
+      this.#sink.onClosed(this.#clock.now());
+    });
+  }
+
+  #later(run: () => void): void {
+    setImmediate(run);
+  }
+}
+
+function messageOf(error: Error | null | undefined): string | null {
+  return error === null || error === undefined ? null : error.message;
+}
+
+function openError(directory: string, error: Error): RingtailError {
+  if (/lock/i.test(error.message)) {
+    return new RingtailError("STORAGE_FAILED", `another process uses ${directory}: stop it first (${error.message})`);
+  }
+  return new RingtailError("STORAGE_FAILED", `cannot open the store in ${directory}: ${error.message}`);
+}

@@ -1,0 +1,163 @@
+/**
+ * Runs one node in this process: opens its directory, listens, builds the node over the real environment, and stops it
+ * cleanly. `ringtail serve` runs one per process; a test cluster runs several in one.
+ */
+import type { Logger } from "../base/log.ts";
+import { never } from "../base/time.ts";
+import type { NodeConfig } from "../node/config.ts";
+import { Node } from "../node/node.ts";
+import { systemClock } from "./clock.ts";
+import { prepareDataDirectory } from "./data-directory.ts";
+import { RealEnvironment } from "./environment.ts";
+import { RocksEngine } from "./rocks-store.ts";
+import { DiskStateFiles } from "./state-files.ts";
+import { type Listener, listen } from "./tcp.ts";
+import { Alarm, TurnEnd } from "./turn.ts";
+
+export interface RunOptions {
+  /** With port 0 in `listen`, the system's choice replaces it in `advertise` as well. */
+  readonly config: NodeConfig;
+  readonly directory: string;
+  readonly log: Logger;
+  readonly secret?: Uint8Array | undefined;
+  /** The node cannot go on. Default: the process exits with status 70. */
+  readonly onFatal?: (reason: string) => void;
+}
+
+/** A node that runs here. */
+export interface RunningNode {
+  /** "host:port" with the real port. */
+  readonly address: string;
+  readonly node: Node;
+  /** Resolves when it serves; rejects if it fails or is stopped before. */
+  readonly ready: Promise<void>;
+  /** Finishes what is in flight, flushes, closes. Resolves when all is closed; calling it again returns the same promise. */
+  stop(): Promise<void>;
+}
+
+const readyPollMs = 10;
+const exitFatal = 70;
+
+/** Starts a node. Rejects with `RingtailError` when its directory, files or address cannot be used. */
+export async function startNode(options: RunOptions): Promise<RunningNode> {
+  const paths = prepareDataDirectory(options.directory);
+  const engine = await RocksEngine.open(paths.store, { clock: systemClock });
+  const host = new NodeHost(options, engine, paths.state);
+  try {
+    await host.start();
+  } catch (error) {
+    await host.abandon();
+    throw error;
+  }
+  return host;
+}
+
+class NodeHost implements RunningNode {
+  readonly #options: RunOptions;
+  readonly #engine: RocksEngine;
+  readonly #stateDirectory: string;
+  readonly #turnEnd: TurnEnd;
+  readonly #alarm: Alarm;
+  #node: Node | undefined;
+  #listener: Listener | undefined;
+  #failed: string | undefined;
+  #stopped: Promise<void> | undefined;
+  #onStopped: () => void = () => {};
+
+  constructor(options: RunOptions, engine: RocksEngine, stateDirectory: string) {
+    this.#options = options;
+    this.#engine = engine;
+    this.#stateDirectory = stateDirectory;
+    this.#turnEnd = new TurnEnd(systemClock, (now) => this.#node?.endTurn(now));
+    this.#alarm = new Alarm(systemClock, (now) => this.#node?.tick(now));
+  }
+
+  get node(): Node {
+    return this.#node as Node;
+  }
+
+  get address(): string {
+    return (this.#listener as Listener).address;
+  }
+
+  async start(): Promise<void> {
+    const { config, log, secret } = this.#options;
+    const accept = this.#accept.bind(this);
+    this.#listener = await listen({ address: config.listen, clock: systemClock, accept });
+    const environment = new RealEnvironment({
+      log,
+      secret,
+      clock: systemClock,
+      engine: this.#engine,
+      stateFiles: new DiskStateFiles(this.#stateDirectory, systemClock),
+      hooks: {
+        setAlarm: (at) => this.#alarm.set(at),
+        wantTurnEnd: () => this.#turnEnd.want(),
+        fatal: (reason) => this.#onFatal(reason),
+        stopped: () => this.#onStopped(),
+      },
+    });
+    const advertise = config.listen.endsWith(":0") ? this.#listener.address : config.advertise;
+    const node = new Node(environment, { ...config, advertise });
+    this.#node = node;
+    node.start(systemClock.now());
+  }
+
+  #accept(...[now, link]: Parameters<Node["accept"]>): ReturnType<Node["accept"]> {
+    return this.#failed === undefined ? this.#node?.accept(now, link) : undefined;
+  }
+
+  get ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const poll = (): void => {
+        if (this.#failed !== undefined) reject(new Error(this.#failed));
+        else if (this.#stopped !== undefined) reject(new Error("the node was stopped before it was ready"));
+        else if (this.node.ready) resolve();
+        else setTimeout(poll, readyPollMs);
+      };
+      poll();
+    });
+  }
+
+  #onFatal(reason: string): void {
+    this.#failed = reason;
+    this.#turnEnd.stop();
+    this.#alarm.set(never);
+    this.#options.log.error("the node cannot go on", { reason });
+    if (this.#options.onFatal !== undefined) this.#options.onFatal(reason);
+    else process.exit(exitFatal);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#listener?.close();
+    if (this.#failed === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onStopped = resolve;
+        this.node.stop(systemClock.now());
+      });
+    }
+    await this.abandon();
+  }
+
+  /** Closes what is open, without a word to the node. */
+  async abandon(): Promise<void> {
+    this.#turnEnd.stop();
+    this.#alarm.set(never);
+    await this.#listener?.close();
+    if (this.#node?.store === undefined) await closeUnused(this.#engine);
+  }
+}
+
+/** Closes an engine that no store has taken over. */
+function closeUnused(engine: RocksEngine): Promise<void> {
+  return new Promise((resolve) => {
+    const ignore = (): void => {};
+    engine.attach({ onGot: ignore, onWritten: ignore, onSynced: ignore, onScanned: ignore, onClosed: () => resolve() });
+    engine.close();
+  });
+}

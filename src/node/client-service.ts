@@ -1,0 +1,383 @@
+/**
+ * ClientService: what clients may ask, from the decoded frame to the op and from the finished op to the answer.
+ *
+ * A get is coordinated here whoever owns the key. A put is coordinated by an owner, because the coordinator mints the
+ * dot (mechanisms.md 3.2): where this node is none, it forwards the request, once. Admission comes before work: above
+ * its limits the node answers `OVERLOADED` at once.
+ */
+import { noBytes } from "../base/bytes.ts";
+import { Durability } from "../base/durability.ts";
+import { RingtailError, type Status, statusOk, wireOf } from "../base/errors.ts";
+import { bucketBytesMax, fullKeyOf, keyBytesMax } from "../base/full-key.ts";
+import { Hash64, hashKey } from "../base/hash.ts";
+import { type NodeNumber, noNode } from "../base/ids.ts";
+import type { Instant } from "../base/time.ts";
+import { GetOp } from "../coordinator/get.ts";
+import { PutOp } from "../coordinator/put.ts";
+import { type AskedQuorum, resolveDurability, resolveQuorum } from "../coordinator/quorum.ts";
+import type { Latency } from "../metrics/metrics.ts";
+import { openContext, sealContext } from "../version/context.ts";
+import { recordBody, versionOfSealed } from "../version/record.ts";
+import { VersionVector } from "../version/version-vector.ts";
+import {
+  DeleteRequest,
+  decode,
+  FetchRingReply,
+  FetchRingRequest,
+  GetReply,
+  GetRequest,
+  MultiGetReply,
+  MultiGetRequest,
+  type MultiGetResult,
+  PutReply,
+  PutRequest,
+} from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
+import { frameBytesMax, keysPerMultiGetMax, valueBytesMax } from "../wire/limits.ts";
+import { ringToMessage } from "../wire/ring-codec.ts";
+import type { Coordination } from "./coordination.ts";
+import type { Forwarding } from "./forwarding.ts";
+import { type GetOrigin, MultiGet, MultiGetPart, Request } from "./request.ts";
+import type { Session } from "./session.ts";
+import type { NodeState } from "./state.ts";
+
+const overloadedRetryUs = 20_000;
+/** Left in a multi-get's frame for what is not records. */
+const multiGetSlack = 256 * 1024;
+
+export class ClientService {
+  readonly #shared: NodeState;
+  readonly #hash = new Hash64();
+  readonly #getLatency: Latency;
+  readonly #putLatency: Latency;
+  readonly #refused;
+  #coordination: Coordination | undefined = undefined;
+  #forwarding: Forwarding | undefined = undefined;
+  // Answers are encoded before the next one is filled in, so one object of each kind serves all.
+  readonly #getReply: GetReply = {
+    record: noBytes,
+    context: noBytes,
+    epoch: 0,
+    acks: [],
+    coordinator: 0,
+    elapsedUs: 0,
+    stalePossible: false,
+  };
+  readonly #putReply: PutReply = {
+    context: noBytes,
+    epoch: 0,
+    acks: [],
+    coordinator: 0,
+    elapsedUs: 0,
+    forwardedBy: 0,
+    stalePossible: false,
+  };
+
+  constructor(shared: NodeState) {
+    this.#shared = shared;
+    this.#getLatency = shared.metrics.latency("get");
+    this.#putLatency = shared.metrics.latency("put");
+    this.#refused = shared.metrics.counter("requests_refused");
+  }
+
+  attach(coordination: Coordination, forwarding: Forwarding): void {
+    this.#coordination = coordination;
+    this.#forwarding = forwarding;
+  }
+
+  /** A data request of a client, or a put that a peer forwards. Throws `WireError` or `RingtailError` on bad input. */
+  onRequest(
+    now: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const status = this.#admit(session);
+    if (status !== statusOk) {
+      this.#refused.value += 1;
+      session.fail(type, frameId, status, "", overloadedRetryUs);
+      return;
+    }
+    switch (type) {
+      case FrameType.GET:
+        this.#onGet(now, new Request(session, type, frameId, noNode), decode(GetRequest, bytes, start, end));
+        return;
+      case FrameType.PUT: {
+        const put = decode(PutRequest, bytes, start, end);
+        put.tombstone = false;
+        this.#onPut(now, new Request(session, type, frameId, noNode), put);
+        return;
+      }
+      case FrameType.DELETE:
+        this.#onPut(now, new Request(session, type, frameId, noNode), putOfDelete(bytes, start, end));
+        return;
+      case FrameType.FORWARD_PUT:
+        this.#onPut(now, new Request(session, type, frameId, session.number), decode(PutRequest, bytes, start, end));
+        return;
+      default:
+        this.#onMultiGet(now, new Request(session, type, frameId, noNode), bytes, start, end);
+    }
+  }
+
+  #admit(session: Session): Status {
+    const shared = this.#shared;
+    if (shared.phase === "stopping") return wireOf("NODE_STOPPING");
+    if (shared.phase === "starting") return wireOf("OVERLOADED");
+    if (shared.inFlight >= shared.config.inFlightMax) return wireOf("OVERLOADED");
+    if (session.inFlight >= shared.config.inFlightPerConnectionMax) return wireOf("OVERLOADED");
+    return statusOk;
+  }
+
+  #timeoutUs(asked: number): number {
+    const config = this.#shared.config;
+    if (asked === 0) return config.requestTimeoutMs * 1000;
+    return Math.min(asked, config.requestTimeoutMaxMs * 1000);
+  }
+
+  #newGet(
+    origin: GetOrigin,
+    bucket: Uint8Array,
+    key: Uint8Array,
+    asked: AskedQuorum,
+    timeoutUs: number,
+  ): GetOp<GetOrigin> {
+    checkKey(bucket, key);
+    const ring = this.#shared.ring;
+    const op = new GetOp<GetOrigin>(origin, fullKeyOf(bucket, key), resolveQuorum(ring.policyOf(bucket), asked));
+    hashKey(op.fullKey, this.#hash);
+    op.hashHigh = this.#hash.high;
+    op.hashLow = this.#hash.low;
+    op.partition = ring.partitionOf(op.hashHigh);
+    op.targetNumbers = ring.preferenceList(op.partition, op.quorum.bucketN);
+    op.targets = Math.min(op.quorum.n, op.targetNumbers.length);
+    op.localSlot = slotOf(op.targetNumbers, op.targets, this.#shared.number);
+    op.timeoutUs = this.#timeoutUs(timeoutUs);
+    return op;
+  }
+
+  #onGet(now: Instant, request: Request, get: GetRequest): void {
+    const op = this.#newGet(request, get.bucket, get.key, get, get.timeoutUs);
+    this.#enter(request.session);
+    (this.#coordination as Coordination).gets.begin(now, op);
+  }
+
+  #onMultiGet(now: Instant, request: Request, bytes: Uint8Array, start: number, end: number): void {
+    const get = decode(MultiGetRequest, bytes, start, end);
+    if (get.keys.length === 0 || get.keys.length > keysPerMultiGetMax) {
+      throw new RingtailError(
+        "INVALID_ARGUMENT",
+        `${get.keys.length} keys in one multi-get; allowed: 1 to ${keysPerMultiGetMax}`,
+      );
+    }
+    const whole = new MultiGet(request, get.keys.map(newResult), now);
+    const ops = get.keys.map((key, index) =>
+      this.#newGet(new MultiGetPart(whole, index), get.bucket, key, get, get.timeoutUs),
+    );
+    const coordination = this.#coordination as Coordination;
+    if (this.#shared.inFlight + ops.length > this.#shared.config.inFlightMax) {
+      request.session.fail(request.type, request.frameId, wireOf("OVERLOADED"), "", overloadedRetryUs);
+      return;
+    }
+    for (const op of ops) {
+      this.#enter(request.session);
+      coordination.gets.begin(now, op);
+    }
+  }
+
+  #onPut(now: Instant, request: Request, put: PutRequest): void {
+    checkPut(put);
+    const shared = this.#shared;
+    const ring = shared.ring;
+    const policy = ring.policyOf(put.bucket);
+    const quorum = resolveQuorum(policy, put);
+    const fullKey = fullKeyOf(put.bucket, put.key);
+    hashKey(fullKey, this.#hash);
+    const partition = ring.partitionOf(this.#hash.high);
+    const targets = ring.preferenceList(partition, quorum.bucketN);
+    const count = Math.min(quorum.n, targets.length);
+    const localSlot = slotOf(targets, count, shared.number);
+    const timeoutUs = this.#timeoutUs(put.timeoutUs);
+    if (localSlot < 0) {
+      if (request.type === FrameType.FORWARD_PUT) {
+        request.session.fail(
+          request.type,
+          request.frameId,
+          wireOf("WRONG_OWNER"),
+          "the put was forwarded to a node that is no owner",
+        );
+        return;
+      }
+      if ((this.#forwarding as Forwarding).forward(now, request, put, targets, count, timeoutUs))
+        this.#enter(request.session);
+      return;
+    }
+    const op = new PutOp<Request>(request, fullKey, quorum);
+    op.hashHigh = this.#hash.high;
+    op.hashLow = this.#hash.low;
+    op.partition = partition;
+    op.targetNumbers = targets;
+    op.targets = count;
+    op.localSlot = localSlot;
+    op.durability = resolveDurability(policy, put.durability);
+    op.context =
+      put.context.length === 0 ? VersionVector.empty : openContext(shared.contextKey, fullKey, put.context).version;
+    op.requestId = put.requestId.slice();
+    op.value = put.value;
+    op.tombstone = put.tombstone;
+    op.second = Math.floor(shared.env.wallMs() / 1000);
+    op.timeoutUs = timeoutUs;
+    this.#enter(request.session);
+    (this.#coordination as Coordination).puts.begin(now, op);
+  }
+
+  #enter(session: Session): void {
+    session.inFlight += 1;
+    this.#shared.inFlight += 1;
+  }
+
+  /** A request of that session has been answered (or given up with the session). */
+  leave(session: Session): void {
+    session.inFlight -= 1;
+    this.#shared.inFlight -= 1;
+  }
+
+  answerPut(now: Instant, op: PutOp<Request>): void {
+    const { session, type, frameId, forwardedBy } = op.origin;
+    this.leave(session);
+    if (op.status !== statusOk) {
+      session.fail(type, frameId, op.status, op.message);
+      return;
+    }
+    const elapsed = now - op.started;
+    this.#putLatency.record(elapsed);
+    const shared = this.#shared;
+    const reply = this.#putReply;
+    reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch);
+    reply.epoch = shared.epoch;
+    reply.coordinator = shared.number;
+    reply.elapsedUs = elapsed;
+    reply.forwardedBy = forwardedBy;
+    reply.stalePossible = op.quorum.stalePossible;
+    fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable);
+    session.answer(type, frameId, PutReply, reply);
+  }
+
+  answerGet(now: Instant, op: GetOp<GetOrigin>): void {
+    const origin = op.origin;
+    const session = origin instanceof Request ? origin.session : origin.whole.request.session;
+    this.leave(session);
+    if (origin instanceof MultiGetPart) {
+      this.#answerPart(now, op, origin);
+      return;
+    }
+    if (op.status !== statusOk) {
+      session.fail(origin.type, origin.frameId, op.status, op.message);
+      return;
+    }
+    const elapsed = now - op.started;
+    this.#getLatency.record(elapsed);
+    const shared = this.#shared;
+    const reply = this.#getReply;
+    reply.record = op.merged === null ? noBytes : recordBody(op.merged);
+    reply.context = this.#contextOf(op);
+    reply.epoch = shared.epoch;
+    reply.coordinator = shared.number;
+    reply.elapsedUs = elapsed;
+    reply.stalePossible = op.quorum.stalePossible;
+    fillAcks(reply.acks, op.targetNumbers, op.answered, 0);
+    session.answer(origin.type, origin.frameId, GetReply, reply);
+  }
+
+  #contextOf(op: GetOp<GetOrigin>): Uint8Array {
+    const version = op.merged === null ? VersionVector.empty : versionOfSealed(op.merged);
+    const fastest = op.firstSlot < 0 ? 0 : (op.targetNumbers[op.firstSlot] as number);
+    return sealContext(this.#shared.contextKey, op.fullKey, version, fastest, this.#shared.epoch);
+  }
+
+  #answerPart(now: Instant, op: GetOp<GetOrigin>, part: MultiGetPart): void {
+    const whole = part.whole;
+    const result = whole.results[part.index] as (typeof whole.results)[number];
+    result.status = op.status;
+    if (op.status === statusOk) {
+      const size = op.merged === null ? 0 : op.merged.length;
+      if (whole.bytes + size > frameBytesMax - multiGetSlack) result.askAlone = true;
+      else {
+        whole.bytes += size;
+        if (op.merged !== null) result.record = recordBody(op.merged);
+        result.context = this.#contextOf(op);
+        result.stalePossible = op.quorum.stalePossible;
+        fillAcks(result.acks, op.targetNumbers, op.answered, 0);
+      }
+    }
+    whole.pending -= 1;
+    if (whole.pending > 0) return;
+    const { session, type, frameId } = whole.request;
+    session.answer(type, frameId, MultiGetReply, {
+      results: whole.results,
+      epoch: this.#shared.epoch,
+      coordinator: this.#shared.number,
+      elapsedUs: now - whole.startedUs,
+    });
+  }
+
+  /** The ring, unless the asker's is as new. */
+  onFetchRing(session: Session, frameId: number, bytes: Uint8Array, start: number, end: number): void {
+    const asked = decode(FetchRingRequest, bytes, start, end);
+    const ring = this.#shared.ringOrNone;
+    const newer = ring !== undefined && asked.epoch < ring.epoch ? ringToMessage(ring) : null;
+    session.answer(FrameType.FETCH_RING, frameId, FetchRingReply, { ring: newer, epoch: this.#shared.epoch });
+  }
+}
+
+function slotOf(targets: Uint16Array, n: number, number: NodeNumber): number {
+  for (let slot = 0; slot < n; slot += 1) if (targets[slot] === number) return slot;
+  return -1;
+}
+
+function fillAcks(acks: number[], targets: Uint16Array, acked: number, durable: number): void {
+  acks.length = 0;
+  for (let slot = 0; slot < targets.length && acked >>> slot !== 0; slot += 1) {
+    if (((acked >>> slot) & 1) === 0) continue;
+    acks.push((targets[slot] as number) | (((durable >>> slot) & 1) << 17));
+  }
+}
+
+function checkKey(bucket: Uint8Array, key: Uint8Array): void {
+  if (bucket.length < 1 || bucket.length > bucketBytesMax) {
+    throw new RingtailError(
+      "INVALID_ARGUMENT",
+      `the bucket has ${bucket.length} bytes; allowed: 1 to ${bucketBytesMax}`,
+    );
+  }
+  if (key.length < 1) throw new RingtailError("INVALID_ARGUMENT", `the key has 0 bytes; allowed: 1 to ${keyBytesMax}`);
+  if (key.length > keyBytesMax) {
+    throw new RingtailError("KEY_TOO_LARGE", `the key has ${key.length} bytes; allowed: 1 to ${keyBytesMax}`);
+  }
+}
+
+function checkPut(put: PutRequest): void {
+  checkKey(put.bucket, put.key);
+  if (put.value.length > valueBytesMax) {
+    throw new RingtailError(
+      "VALUE_TOO_LARGE",
+      `the value has ${put.value.length} bytes; allowed: at most ${valueBytesMax}`,
+    );
+  }
+  if (put.requestId.length !== 16) {
+    throw new RingtailError("INVALID_ARGUMENT", `the request id has ${put.requestId.length} bytes; allowed: 16`);
+  }
+  if (put.durability < 0 || put.durability > Durability.durable) {
+    throw new RingtailError("INVALID_ARGUMENT", `durability is ${put.durability}; allowed: 0 to ${Durability.durable}`);
+  }
+}
+
+function putOfDelete(bytes: Uint8Array, start: number, end: number): PutRequest {
+  return { ...decode(DeleteRequest, bytes, start, end), value: noBytes, tombstone: true };
+}
+
+function newResult(): MultiGetResult {
+  return { status: statusOk, record: noBytes, context: noBytes, acks: [], askAlone: false, stalePossible: false };
+}

@@ -1,0 +1,87 @@
+/**
+ * The node's own small files (identity, ring, actor lease) as values: reading them at start, sealing them to be saved.
+ * They lie beside the engine, not in it: a damaged engine may be refilled from peers, a forgotten identity or lease
+ * would let a node repeat itself (mechanisms.md 3.3, 3.13).
+ */
+import { noBytes } from "../base/bytes.ts";
+import { RingtailError } from "../base/errors.ts";
+import { type ClusterId, clusterIdOf, idBytes, type NodeId, nodeIdOf } from "../base/ids.ts";
+import type { Ring } from "../ring/ring.ts";
+import { openStateFile, type StateFileName, type StateFiles, sealStateFile } from "../storage/state-files.ts";
+import { ActorFile, decode, encode, IdentityFile, type MessageCodec } from "../wire/codec.ts";
+import { decodeRing, encodeRing } from "../wire/ring-codec.ts";
+import { WireError } from "../wire/wire-error.ts";
+
+/** Bumped when a file's meaning changes; a later one than this is refused with a clear message. */
+const fileFormat = 1;
+
+export interface Identity {
+  readonly nodeId: NodeId;
+  /** Undefined until the node has a ring. */
+  readonly clusterId: ClusterId | undefined;
+}
+
+/** What the last run left about its actor and its stop. */
+export interface ActorState {
+  readonly incarnationHigh: number;
+  readonly incarnationLow: number;
+  readonly leaseTop: number;
+  readonly bootId: string;
+  readonly clean: boolean;
+}
+
+function load<T>(files: StateFiles, name: StateFileName, open: (payload: Uint8Array) => T): T | undefined {
+  const bytes = files.load(name);
+  if (bytes === null) return undefined;
+  const payload = openStateFile(name, fileFormat, bytes);
+  try {
+    return open(payload);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new RingtailError(
+      "STORAGE_FAILED",
+      `the file ${name} has a good checksum but makes no sense: ${error.message}`,
+    );
+  }
+}
+
+function opened<T>(codec: MessageCodec<T>, payload: Uint8Array): T {
+  return decode(codec, payload, 0, payload.length);
+}
+
+/** The node's identity; undefined at the very first start. Throws `STORAGE_FAILED` if the file is damaged. */
+export function loadIdentity(files: StateFiles): Identity | undefined {
+  return load(files, "identity", (payload) => {
+    const file = opened(IdentityFile, payload);
+    return {
+      nodeId: nodeIdOf(file.nodeId),
+      clusterId: file.clusterId.length === 0 ? undefined : clusterIdOf(file.clusterId),
+    };
+  });
+}
+
+/** The newest ring this node has acted on. */
+export function loadRing(files: StateFiles): Ring | undefined {
+  return load(files, "ring", decodeRing);
+}
+
+/** How the last run ended. */
+export function loadActor(files: StateFiles): ActorState | undefined {
+  return load(files, "actor", (payload) => opened(ActorFile, payload));
+}
+
+/** The bytes of the identity file. */
+export function identityBytes(identity: Identity): Uint8Array {
+  const clusterId = identity.clusterId === undefined ? noBytes : idBytes(identity.clusterId);
+  return sealStateFile(fileFormat, encode(IdentityFile, { nodeId: idBytes(identity.nodeId), clusterId }));
+}
+
+/** The bytes of the ring file. */
+export function ringBytes(ring: Ring): Uint8Array {
+  return sealStateFile(fileFormat, encodeRing(ring));
+}
+
+/** The bytes of the actor file. */
+export function actorBytes(actor: ActorState): Uint8Array {
+  return sealStateFile(fileFormat, encode(ActorFile, actor));
+}

@@ -1,0 +1,59 @@
+/**
+ * Where an op came from and therefore where its answer goes. One small object per request; the cores carry it untouched.
+ */
+
+import type { NodeNumber } from "../base/ids.ts";
+import type { GetOp } from "../coordinator/get.ts";
+import type { PutOp } from "../coordinator/put.ts";
+import type { MultiGetResult } from "../wire/codec.ts";
+import type { Session } from "./session.ts";
+
+/** A request on a session: the answer goes back under its frame id. */
+export class Request {
+  readonly session: Session;
+  readonly type: number;
+  readonly frameId: number;
+  /** The node that forwarded this put here, or 0. */
+  readonly forwardedBy: NodeNumber | 0;
+
+  constructor(session: Session, type: number, frameId: number, forwardedBy: NodeNumber | 0) {
+    this.session = session;
+    this.type = type;
+    this.frameId = frameId;
+    this.forwardedBy = forwardedBy;
+  }
+}
+
+/** One multi-get: answered when all its keys are. */
+export class MultiGet {
+  readonly request: Request;
+  readonly results: MultiGetResult[];
+  readonly startedUs: number;
+  pending: number;
+  /** Bytes of records gathered so far: what does not fit into one frame must be asked alone. */
+  bytes = 0;
+
+  constructor(request: Request, results: MultiGetResult[], startedUs: number) {
+    this.request = request;
+    this.results = results;
+    this.startedUs = startedUs;
+    this.pending = results.length;
+  }
+}
+
+/** One key of a multi-get. */
+export class MultiGetPart {
+  readonly whole: MultiGet;
+  readonly index: number;
+
+  constructor(whole: MultiGet, index: number) {
+    this.whole = whole;
+    this.index = index;
+  }
+}
+
+/** Where a get's answer goes. */
+export type GetOrigin = Request | MultiGetPart;
+
+/** Where a replica op's result goes: to a peer's request, or to the own slot of a put or get. */
+export type ReplicaOrigin = Request | PutOp<Request> | GetOp<GetOrigin>;

@@ -1,0 +1,183 @@
+/**
+ * Session: one accepted connection. It speaks frames, checks the hello, and hands each request to the node; answers are
+ * encoded straight into the link's send slab and leave with one write at the end of the turn.
+ *
+ * The hello comes first (mechanisms.md 3.13): protocol versions, cluster id, role. A mismatch is answered with an error
+ * that says what this side is, and the connection is closed. Bytes that are no frames end the connection as well; a
+ * frame whose body is malformed is answered with an error, and the connection goes on.
+ */
+import { type ErrorCode, errorTable, RingtailError, type Status, statusOk, wireOf } from "../base/errors.ts";
+import type { NodeNumber } from "../base/ids.ts";
+import type { Instant } from "../base/time.ts";
+import { after } from "../base/time.ts";
+import { decode, type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
+import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
+import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { frameBytesMax } from "../wire/limits.ts";
+import type { Link, LinkEvents } from "../wire/link.ts";
+import { WireError } from "../wire/wire-error.ts";
+import type { NodeState } from "./state.ts";
+
+/** Who is at the other end. `none` until the hello. */
+export type SessionRole = "none" | "client" | "node" | "joining";
+
+/** What a session hands on; `Node` binds it. */
+export interface SessionEvents {
+  /** A hello came. Null accepts it (the session's role has been set); an error refuses it with its code and message. */
+  onHello(now: Instant, session: Session, hello: Hello): RingtailError | null;
+  /** The answer to an accepted hello. */
+  describe(): Hello;
+  /** A request; body = bytes[start..end), borrowed until return. May throw `WireError` or `RingtailError`. */
+  onRequest(
+    now: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void;
+  /** The session has frames to flush at the end of the turn. */
+  wantFlush(writer: FrameWriter): void;
+  onSessionClosed(now: Instant, session: Session): void;
+  /** The last thing in each event from the link: work that effects left behind is done now. */
+  settle(now: Instant): void;
+}
+
+const mebibyte = 1024 * 1024;
+/** A new connection must say hello within this time. */
+const helloTimeoutUs = 5_000_000;
+
+export class Session implements LinkEvents, FrameSink {
+  readonly label: string;
+  role: SessionRole = "none";
+  closed = false;
+  /** The node's number, for the role `node`. */
+  number: NodeNumber | 0 = 0;
+  /** Requests of this session that are not answered yet. */
+  inFlight = 0;
+  /** When the session is closed unless a frame comes first. */
+  idleAt: Instant;
+  readonly #link: Link;
+  readonly #state: NodeState;
+  readonly #events: SessionEvents;
+  readonly #reader: FrameReader;
+  readonly #writer: FrameWriter;
+  #closing = false;
+
+  constructor(now: Instant, link: Link, state: NodeState, events: SessionEvents) {
+    this.label = link.label;
+    this.idleAt = after(now, helloTimeoutUs);
+    this.#link = link;
+    this.#state = state;
+    this.#events = events;
+    this.#reader = new FrameReader(this, frameBytesMax);
+    const queuedBytesMax = state.config.queuedMiBPerConnectionMax * mebibyte;
+    const writer: FrameWriter = new FrameWriter(link, { queuedBytesMax }, () => events.wantFlush(writer));
+    this.#writer = writer;
+  }
+
+  onOpen(): void {}
+
+  onBytes(now: Instant, chunk: Uint8Array): void {
+    if (this.closed || this.#closing) return;
+    this.#reader.feed(now, chunk);
+    this.#events.settle(now);
+  }
+
+  onWritable(now: Instant): void {
+    this.#writer.onWritable();
+    this.#events.settle(now);
+  }
+
+  onClosed(now: Instant): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#events.onSessionClosed(now, this);
+    this.#events.settle(now);
+  }
+
+  onFrame(
+    now: Instant,
+    type: number,
+    _flags: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (this.#closing) return;
+    this.idleAt = after(now, this.#state.config.idleTimeoutMs * 1000);
+    try {
+      if (type === FrameType.HELLO) this.#onHello(now, frameId, decode(Hello, bytes, start, end));
+      else if (type === FrameType.PING) this.#writer.sendEmpty(type | REPLY_BIT, statusOk, frameId);
+      else if (this.role === "none") this.refuse(type, frameId, "PROTOCOL_MISMATCH", "the first frame must be a hello");
+      else this.#events.onRequest(now, this, type, frameId, bytes, start, end);
+    } catch (error) {
+      if (error instanceof WireError) this.fail(type, frameId, wireOf("INVALID_ARGUMENT"), error.message);
+      else if (error instanceof RingtailError) this.fail(type, frameId, wireOf(error.code), error.message);
+      else throw error;
+    }
+  }
+
+  onBadFrame(_now: Instant, reason: string): void {
+    this.refuse(FrameType.GOAWAY, 0, "PROTOCOL_MISMATCH", reason);
+  }
+
+  #onHello(now: Instant, frameId: number, hello: Hello): void {
+    const refusal = this.#events.onHello(now, this, hello);
+    if (refusal === null)
+      this.#writer.send(FrameType.HELLO | REPLY_BIT, statusOk, frameId, Hello, this.#events.describe());
+    else this.refuse(FrameType.HELLO, frameId, refusal.code, refusal.message);
+  }
+
+  /** Answers the request `frameId` of type `type` with success. A session whose client does not read is dropped. */
+  answer<T>(type: number, frameId: number, codec: Encoder<T>, message: T): void {
+    if (this.closed || this.#closing) return;
+    if (!this.#writer.send(type | REPLY_BIT, statusOk, frameId, codec, message)) this.#dropUnread();
+  }
+
+  /** Answers with an error; an empty message stands for the code's own meaning. */
+  fail(type: number, frameId: number, status: Status, message: string, retryAfterUs = 0): void {
+    if (this.closed || this.#closing) return;
+    const reply = { message, epoch: this.#state.epoch, retryAfterUs };
+    if (!this.#writer.send(type | REPLY_BIT, status, frameId, ErrorReply, reply)) this.#dropUnread();
+  }
+
+  /** Answers with an error that says what this side is, and ends the connection. */
+  refuse(type: number, frameId: number, code: ErrorCode, message: string): void {
+    if (this.closed || this.#closing) return;
+    const { epoch, clusterId, versionMin, versionMax } = this.#events.describe();
+    const why = message === "" ? errorTable[code].meaning : message;
+    const reply = { message: why, epoch, clusterId, versionMin, versionMax };
+    this.#writer.send(type | REPLY_BIT, wireOf(code), frameId, ErrorReply, reply);
+    this.#state.env.log.warn("connection refused", { from: this.label, code, reason: why });
+    this.close();
+  }
+
+  /** Tells the other side to send no new work here. */
+  goAway(): void {
+    if (!this.closed) this.#writer.sendEmpty(FrameType.GOAWAY, wireOf("NODE_STOPPING"), 0);
+  }
+
+  /** Sends what is queued, then ends the connection. */
+  close(): void {
+    if (this.closed || this.#closing) return;
+    this.#closing = true;
+    this.#reader.stop();
+    this.#writer.flush();
+    this.#link.close();
+  }
+
+  /** Ends a connection that has said nothing for too long. Links of nodes have pings of their own. */
+  closeIfIdle(now: Instant): void {
+    if (this.idleAt <= now && this.inFlight === 0 && this.role !== "node") this.close();
+  }
+
+  #dropUnread(): void {
+    this.#state.env.log.warn("connection dropped: its answers are not read", { from: this.label });
+    this.#closing = true;
+    this.#reader.stop();
+    this.#link.destroy();
+  }
+}

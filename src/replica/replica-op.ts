@@ -1,0 +1,90 @@
+/**
+ * ReplicaOp: one read, write or put at one replica, from the asker's call to `done`. One object per request, all fields
+ * set in one order, so that the engine sees one shape; the waiting list of a busy key is linked through it.
+ */
+import { noBytes } from "../base/bytes.ts";
+import { Durability } from "../base/durability.ts";
+import { type Status, statusOk } from "../base/errors.ts";
+import { type Instant, never } from "../base/time.ts";
+import { VersionVector } from "../version/version-vector.ts";
+import type { Waiter } from "./busy-keys.ts";
+
+/** What an op asks for. */
+export const ReplicaKind: Readonly<{ read: 0; write: 1; put: 2 }> = { read: 0, write: 1, put: 2 };
+export type ReplicaKind = 0 | 1 | 2;
+
+/** What an op waits for. */
+export const ReplicaPhase: Readonly<{ idle: 0; key: 1; record: 2; hints: 3; written: 4; synced: 5 }> = {
+  /** Nothing: not begun, or finished. */
+  idle: 0,
+  /** Its turn: another op changes the key. */
+  key: 1,
+  record: 2,
+  hints: 3,
+  written: 4,
+  synced: 5,
+};
+export type ReplicaPhase = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** A put that would leave more siblings than this is refused, unless its op says otherwise. */
+export const siblingsMaxDefault = 64;
+
+/** The asker fills the fields down to `siblingsMax`, and `sealed` for a write; the rest is the replica's to fill. */
+export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
+  readonly kind: ReplicaKind;
+  /** The asker's own; the replica only carries it. */
+  readonly origin: O;
+  /** Owned by the op. */
+  readonly fullKey: Uint8Array;
+  hashHigh = 0;
+  hashLow = 0;
+  partition = 0;
+  /** The N of the key's bucket: names the Merkle tree. */
+  n = 0;
+  /** Work that has not begun by then is not begun. */
+  deadline: Instant = never;
+  /** Of this replica's write; `oneDurable` means "you are the designated one". Never `bucket`. */
+  durability: Durability = Durability.buffered;
+
+  /** Put: what the writer had read. */
+  context: VersionVector = VersionVector.empty;
+  /** Put: 16 bytes, borrowed until `put` returns. */
+  requestId: Uint8Array = noBytes;
+  /** Put: borrowed until `put` returns; empty for a tombstone. */
+  value: Uint8Array = noBytes;
+  tombstone = false;
+  /** Put: seconds since 1970 by the coordinator's clock, for people and for trimming `recent`. */
+  second = 0;
+  siblingsMax: number = siblingsMaxDefault;
+
+  /**
+   * Write: the incoming sealed record, its checksum verified; borrowed until `write` returns.
+   * Read: the answer, null when there is none; valid during `done` only.
+   * Put: from `prepared` on, the record to send to the other replicas: pooled bytes that stay valid.
+   */
+  sealed: Uint8Array | null = null;
+  /** Put: from `prepared` on, the version of the record in `sealed`. */
+  version: VersionVector = VersionVector.empty;
+  /** Set before `done`. */
+  status: Status = statusOk;
+  /** Why, for people, when `status` is an error. */
+  message = "";
+  /** The write was synced before `done`. */
+  durable = false;
+
+  /** The op's id in the store's answers. */
+  id = -1;
+  phase: ReplicaPhase = ReplicaPhase.idle;
+  /** What was borrowed has been copied. */
+  kept = false;
+  /** The record as read, while the hints are being read. */
+  stored: Uint8Array | null = null;
+  /** Who waits behind this op for the same key. */
+  nextWaiter: ReplicaOp<O> | null = null;
+
+  constructor(kind: ReplicaKind, origin: O, fullKey: Uint8Array) {
+    this.kind = kind;
+    this.origin = origin;
+    this.fullKey = fullKey;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Retries: which dot a recent put of this node got, by its request id, so that a retry that comes after its record has
+ * forgotten the id is still one write (mechanisms.md 3.3, "Retries and hedged puts", case 1).
+ *
+ * A bounded ring of the latest puts in typed arrays, with a chained hash index over it: nothing is allocated per put,
+ * and the oldest put is forgotten first. An entry is named by request id *and* key: a client that uses one id for two
+ * keys made two writes, and taking the second for a retry would lose it. After a restart the table is empty: then only
+ * the record knows (its siblings and `recent`).
+ */
+import { assert } from "../base/assert.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
+import type { Dot } from "../version/version-vector.ts";
+
+const none = -1;
+const idWords = 4;
+/** Words per entry: request id, key hash (high, low), dot (actor high, actor low, counter). */
+const entryWords = idWords + 5;
+
+function wordOf(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
+}
+
+/** The latest puts of one node. */
+export class Retries {
+  readonly #entriesMax: number;
+  readonly #window: DurationUs;
+  readonly #words: Uint32Array;
+  readonly #mintedAt: Float64Array;
+  readonly #nexts: Int32Array;
+  readonly #heads: Int32Array;
+  /** The entry looked for or made last: id and key hash as words. */
+  readonly #wanted = new Uint32Array(idWords + 2);
+  #cursor = 0;
+  #size = 0;
+
+  /** Remembers `entriesMax` (a power of two) puts, each for `window`: twice the longest deadline. */
+  constructor(options: { readonly entriesMax: number; readonly window: DurationUs }) {
+    const { entriesMax, window } = options;
+    assert(entriesMax >= 1 && (entriesMax & (entriesMax - 1)) === 0, "the retry table holds a power of two");
+    this.#entriesMax = entriesMax;
+    this.#window = window;
+    this.#words = new Uint32Array(entriesMax * entryWords);
+    this.#mintedAt = new Float64Array(entriesMax);
+    this.#nexts = new Int32Array(entriesMax);
+    this.#heads = new Int32Array(entriesMax).fill(none);
+  }
+
+  /** Remembers that the put with this id of this key got `dot`, in place of the oldest put if the table is full. */
+  add(now: Instant, requestId: Uint8Array, hashHigh: number, hashLow: number, dot: Dot): void {
+    const entry = this.#cursor;
+    this.#cursor = (entry + 1) & (this.#entriesMax - 1);
+    if (this.#size === this.#entriesMax) this.#unlink(entry);
+    else this.#size += 1;
+    this.#want(requestId, hashHigh, hashLow);
+    const at = entry * entryWords;
+    this.#words.set(this.#wanted, at);
+    this.#words[at + idWords + 2] = dot.actorHigh;
+    this.#words[at + idWords + 3] = dot.actorLow;
+    this.#words[at + idWords + 4] = dot.counter;
+    this.#mintedAt[entry] = now;
+    const chain = this.#chainOf(at);
+    this.#nexts[entry] = this.#heads[chain] as number;
+    this.#heads[chain] = entry;
+  }
+
+  /** The dot that the put with this id of this key got, or undefined: unknown, too long ago, or pushed out. */
+  find(now: Instant, requestId: Uint8Array, hashHigh: number, hashLow: number): Dot | undefined {
+    if (this.#size === 0) return undefined;
+    this.#want(requestId, hashHigh, hashLow);
+    const wanted = this.#wanted;
+    const head = this.#heads[this.#hash(wanted, 0)] as number;
+    for (let entry = head; entry !== none; entry = this.#nexts[entry] as number) {
+      if (now - (this.#mintedAt[entry] as number) > this.#window) return undefined;
+      if (this.#matches(entry * entryWords)) return this.#dotAt(entry * entryWords);
+    }
+    return undefined;
+  }
+
+  #want(requestId: Uint8Array, hashHigh: number, hashLow: number): void {
+    assert(requestId.length === 4 * idWords, "a request id has 16 bytes");
+    for (let i = 0; i < idWords; i += 1) this.#wanted[i] = wordOf(requestId, 4 * i);
+    this.#wanted[idWords] = hashHigh;
+    this.#wanted[idWords + 1] = hashLow;
+  }
+
+  #matches(at: number): boolean {
+    for (let i = 0; i < idWords + 2; i += 1) if (this.#words[at + i] !== this.#wanted[i]) return false;
+    return true;
+  }
+
+  #dotAt(at: number): Dot {
+    return {
+      actorHigh: this.#words[at + idWords + 2] as number,
+      actorLow: this.#words[at + idWords + 3] as number,
+      counter: this.#words[at + idWords + 4] as number,
+    };
+  }
+
+  #chainOf(at: number): number {
+    return this.#hash(this.#words, at);
+  }
+
+  /** Ids are random already; all words are mixed in case a client's are not. */
+  #hash(words: Uint32Array, at: number): number {
+    let hash = 0;
+    for (let i = 0; i < idWords + 2; i += 1)
+      hash = Math.imul(hash ^ (words[at + i] as number), 0x9e3779b1) ^ (hash >>> 15);
+    return (hash ^ (hash >>> 16)) & (this.#entriesMax - 1);
+  }
+
+  /** Takes the oldest entry out of its chain, where it is the last: chains grow at their heads. */
+  #unlink(entry: number): void {
+    const chain = this.#chainOf(entry * entryWords);
+    let at = this.#heads[chain] as number;
+    if (at === entry) {
+      this.#heads[chain] = none;
+      return;
+    }
+    while (this.#nexts[at] !== entry) at = this.#nexts[at] as number;
+    this.#nexts[at] = none;
+  }
+}

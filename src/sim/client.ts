@@ -1,0 +1,478 @@
+/**
+ * SimClient: an application's process in the simulated world. It speaks the client protocol in bytes (client-link.ts), sends an
+ * operation to an owner or to anybody, tries again elsewhere with the same request id while the deadline allows, and
+ * writes down in the history what it asked and what came of it. Not the SDK: no promises, and manners bad on purpose.
+ *
+ * An outcome is `fail` only if every attempt was refused in a way that promises "nothing happened"; one lost or
+ * late answer makes it `unknown`.
+ */
+import { hexOf, noBytes, utf8 } from "../base/bytes.ts";
+import { codeOf, type ErrorCode, type Status, statusOk } from "../base/errors.ts";
+import { fullKeyOf } from "../base/full-key.ts";
+import { Hash64, hashKey } from "../base/hash.ts";
+import { clusterIdOf, idBytes } from "../base/ids.ts";
+import type { Rng } from "../base/rng.ts";
+import { after, type DurationUs, type Instant } from "../base/time.ts";
+import type { Ring } from "../ring/ring.ts";
+import { ContextKey, openContext } from "../version/context.ts";
+import { decodeRecordBody } from "../version/record.ts";
+import { VersionVector } from "../version/version-vector.ts";
+import {
+  DeleteRequest,
+  decode,
+  FetchRingReply,
+  FetchRingRequest,
+  GetReply,
+  GetRequest,
+  MultiGetReply,
+  MultiGetRequest,
+  PutReply,
+  PutRequest,
+} from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
+import type { Link, LinkEvents } from "../wire/link.ts";
+import { ringFromMessage } from "../wire/ring-codec.ts";
+import { type AnswerSink, ClientLink } from "./client-link.ts";
+import { type History, type Operation, operationText, type Shown, valueBytes, valueNumber } from "./history.ts";
+import { deriveKey } from "./keys.ts";
+import type { Network } from "./network.ts";
+import type { Place } from "./place.ts";
+import type { Action } from "./scheduler.ts";
+import { TraceType } from "./trace.ts";
+
+/** The one bucket of the simulator's clients. */
+export const simBucket: Uint8Array = utf8("sim");
+
+/** The full key of a key's name in that bucket. */
+export function fullKeyOfName(key: string): Uint8Array {
+  return fullKeyOf(simBucket, utf8(key));
+}
+
+/** Refusals after which a write has not happened and will not. */
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "INVALID_ARGUMENT",
+  "KEY_TOO_LARGE",
+  "VALUE_TOO_LARGE",
+  "OVERLOADED",
+  "TOO_MANY_SIBLINGS",
+  "NODE_STOPPING",
+  "WRONG_CLUSTER",
+  "WRONG_OWNER",
+  "EXPIRED",
+]);
+
+/** Told of each acknowledgement of a write, at the instant the node hands it to its link. */
+export interface AckWatch {
+  onAckSent(now: Instant, operation: Operation): void;
+}
+
+/** A context as a client holds it. */
+export interface HeldContext {
+  readonly bytes: Uint8Array;
+  readonly version: VersionVector;
+}
+
+export const noContext: HeldContext = { bytes: noBytes, version: VersionVector.empty };
+
+/** What a client wants written. */
+export interface WriteWish {
+  readonly kind: "put" | "delete";
+  readonly key: string;
+  readonly value: number;
+  /** Bytes of padding behind the value's number. */
+  readonly padding: number;
+  readonly context: HeldContext;
+  /** 0: the bucket's. */
+  readonly w?: number;
+  readonly durability?: number;
+}
+
+export interface ReadWish {
+  /** More than one key: a multi-get. */
+  readonly keys: readonly string[];
+  /** 0: the bucket's. */
+  readonly r?: number;
+  readonly final?: boolean;
+  /** Ask only this node, by its position. */
+  readonly node?: number;
+}
+
+/** Called when an operation (or each of a multi-get's) has ended. `context` is what its answer gave. */
+export type Ended = (now: Instant, operation: Operation, context: HeldContext) => void;
+
+export interface ClientOptions {
+  readonly network: Network;
+  readonly rng: Rng;
+  readonly history: History;
+  readonly addresses: readonly string[];
+  readonly watch: AckWatch | undefined;
+  /** An operation's time, and one attempt's, microseconds. */
+  readonly deadlineUs: DurationUs;
+  readonly attemptUs: DurationUs;
+}
+
+/** One operation (or multi-get) over all its attempts. */
+class Call {
+  readonly operations: readonly Operation[];
+  readonly deadline: Instant;
+  readonly send: (link: ClientLink, timeoutUs: number, sink: AnswerSink) => void;
+  readonly ended: Ended;
+  readonly only: number;
+  attempts = 0;
+  /** Some attempt may have had an effect. */
+  maybe = false;
+  over = false;
+
+  constructor(operations: readonly Operation[], deadline: Instant, send: Call["send"], ended: Ended, only: number) {
+    this.operations = operations;
+    this.deadline = deadline;
+    this.send = send;
+    this.ended = ended;
+    this.only = only;
+  }
+
+  get first(): Operation {
+    return this.operations[0] as Operation;
+  }
+}
+
+export class SimClient implements Place {
+  readonly name: string;
+  readonly number: number;
+  readonly position: number;
+  readonly alive = true;
+  readonly powered = true;
+  life = 1;
+  ring: Ring | undefined;
+  readonly #options: ClientOptions;
+  readonly #hash = new Hash64();
+  #links: ClientLink[] = [];
+  #contextKey: ContextKey | undefined;
+  #calls = new Set<Call>();
+
+  constructor(number: number, options: ClientOptions) {
+    this.number = number;
+    this.name = `client ${number}`;
+    this.position = options.network.size;
+    this.#options = options;
+    options.network.add(this, undefined);
+    this.#connect();
+  }
+
+  #connect(): void {
+    const transport = this.#options.network.transport(this);
+    this.#links = this.#options.addresses.map((address) => new ClientLink(address, transport));
+  }
+
+  /** Operations that have not ended. */
+  get open(): number {
+    return this.#calls.size;
+  }
+
+  /** Requests of this life that no node has answered although their connection is up. */
+  get unanswered(): number {
+    let count = 0;
+    for (const link of this.#links) if (link.connected) count += link.waiting;
+    return count;
+  }
+
+  enter(now: Instant, life: number, entry: Action): void {
+    if (life === this.life) entry(now);
+  }
+
+  accept(): LinkEvents | undefined {
+    return undefined;
+  }
+
+  /** The process dies and starts anew: what it had under way stays unknown for ever. */
+  crash(now: Instant): void {
+    this.life += 1;
+    this.#options.network.dropPlace(this, false);
+    for (const call of this.#calls) for (const one of call.operations) this.#close(now, one, "unknown", 0);
+    for (const call of this.#calls) call.over = true;
+    this.#calls = new Set();
+    this.#connect();
+  }
+
+  get #now(): Instant {
+    return this.#options.network.scheduler.now;
+  }
+
+  /** Asks a node for the ring, so that operations can go to owners. */
+  fetchRing(): void {
+    const link = this.#options.rng.pick(this.#links);
+    const again = (): void => this.#later(100_000, () => this.fetchRing());
+    link.request(
+      FrameType.FETCH_RING,
+      FetchRingRequest,
+      { epoch: 0 },
+      {
+        onAnswer: (_now, _type, status, bytes, start, end) => {
+          const reply = status === statusOk ? decode(FetchRingReply, bytes, start, end) : undefined;
+          if (reply?.ring === undefined || reply.ring === null) again();
+          else this.ring = ringFromMessage(reply.ring);
+        },
+        onLost: again,
+        onAnswerSent() {},
+      },
+    );
+  }
+
+  #later(delay: DurationUs, action: Action): void {
+    const life = this.life;
+    this.#options.network.scheduler.in(delay, (now) => this.enter(now, life, action));
+  }
+
+  /** Begins a put or delete; returns its entry in the history. */
+  write(wish: WriteWish, ended: Ended): Operation {
+    const now = this.#now;
+    const requestId = this.#options.rng.fill(new Uint8Array(16));
+    const operation = this.#options.history.begin({
+      client: this.number,
+      kind: wish.kind,
+      key: wish.key,
+      requestId: hexOf(requestId),
+      value: wish.kind === "put" ? wish.value : 0,
+      context: wish.context.version,
+      begin: now,
+      w: wish.w ?? 0,
+      durability: wish.durability ?? 0,
+    });
+    const common = {
+      bucket: simBucket,
+      key: utf8(wish.key),
+      context: wish.context.bytes,
+      requestId,
+      epoch: this.ring?.epoch ?? 0,
+      w: wish.w ?? 0,
+      durability: wish.durability ?? 0,
+    };
+    const value = valueBytes(wish.value, wish.padding);
+    const send: Call["send"] = (link, timeoutUs, sink) => {
+      if (wish.kind === "delete") link.request(FrameType.DELETE, DeleteRequest, { ...common, timeoutUs }, sink);
+      else link.request(FrameType.PUT, PutRequest, { ...common, timeoutUs, value }, sink);
+    };
+    this.#begin(new Call([operation], after(now, this.#options.deadlineUs), send, ended, -1));
+    return operation;
+  }
+
+  /** Begins a get, or a multi-get of several keys. */
+  read(wish: ReadWish, ended: Ended): void {
+    const now = this.#now;
+    const final = wish.final ?? false;
+    const { history } = this.#options;
+    const operations = wish.keys.map((key) =>
+      history.begin({ client: this.number, kind: "get", key, begin: now, final }),
+    );
+    const keys = wish.keys.map(utf8);
+    const common = { bucket: simBucket, epoch: this.ring?.epoch ?? 0, r: wish.r ?? 0 };
+    const send: Call["send"] = (link, timeoutUs, sink) => {
+      if (keys.length > 1) link.request(FrameType.MULTI_GET, MultiGetRequest, { ...common, keys, timeoutUs }, sink);
+      else link.request(FrameType.GET, GetRequest, { ...common, key: keys[0] as Uint8Array, timeoutUs }, sink);
+    };
+    this.#begin(new Call(operations, after(now, this.#options.deadlineUs), send, ended, wish.node ?? -1));
+  }
+
+  #begin(call: Call): void {
+    const { trace } = this.#options.network;
+    if (trace.recording) {
+      for (const one of call.operations) trace.say(this.#now, this.name, `asks ${operationText(one)}`, one.key);
+    }
+    this.#calls.add(call);
+    this.#attempt(this.#now, call);
+  }
+
+  #attempt(now: Instant, call: Call): void {
+    const remaining = call.deadline - now;
+    if (remaining < 1_000) {
+      this.#giveUp(now, call);
+      return;
+    }
+    call.attempts += 1;
+    for (const one of call.operations) one.attempts = call.attempts;
+    const timeoutUs = Math.min(remaining, this.#options.attemptUs);
+    const link = this.#links[this.#choose(call)] as ClientLink;
+    const attempt = new Attempt(this, call, link);
+    call.send(link, timeoutUs, attempt);
+    this.#later(timeoutUs, (at) => {
+      if (attempt.over) return;
+      attempt.over = true;
+      call.maybe = true;
+      this.retry(at, call);
+    });
+  }
+
+  /** Owners most of the time, one after the other; sometimes anybody, so that puts are forwarded. */
+  #choose(call: Call): number {
+    if (call.only >= 0) return call.only;
+    const { rng } = this.#options;
+    const ring = this.ring;
+    if (ring === undefined || rng.chance(300)) return rng.below(this.#links.length);
+    const fullKey = fullKeyOfName(call.first.key);
+    hashKey(fullKey, this.#hash);
+    const { n } = ring.policyOf(simBucket);
+    const owners = ring.preferenceList(ring.partitionOf(this.#hash.high), n);
+    const number = owners[(rng.below(n) + call.attempts) % n] as number;
+    const address = ring.members.find((member) => member.number === number)?.address;
+    const index = this.#options.addresses.indexOf(address ?? "");
+    return index < 0 ? rng.below(this.#links.length) : index;
+  }
+
+  /** Tries again soon, while the deadline allows. */
+  retry(now: Instant, call: Call): void {
+    if (call.over) return;
+    const pause = 1_000 + this.#options.rng.below(60_000);
+    if (call.deadline - now <= pause) this.#giveUp(now, call);
+    else this.#later(pause, (at) => this.#attempt(at, call));
+  }
+
+  #giveUp(now: Instant, call: Call): void {
+    const outcome = call.maybe || !call.first.isWrite ? "unknown" : "fail";
+    this.#calls.delete(call);
+    call.over = true;
+    for (const one of call.operations) {
+      this.#close(now, one, outcome, one.status);
+      call.ended(now, one, noContext);
+    }
+  }
+
+  #close(now: Instant, operation: Operation, outcome: "ok" | "fail" | "unknown", status: Status): void {
+    operation.outcome = outcome;
+    operation.status = status;
+    operation.end = now;
+    const { trace } = this.#options.network;
+    trace.note(now, this.position, TraceType.outcome, operation.id * 4 + outcome.length);
+    if (trace.recording) trace.say(now, this.name, `ends ${operationText(operation)}`, operation.key);
+  }
+
+  /** An attempt was answered with an error. */
+  onRefused(now: Instant, call: Call, status: Status): void {
+    if (call.over) return;
+    if (!refusals.has(codeOf(status))) call.maybe = true;
+    for (const one of call.operations) one.status = status;
+    this.retry(now, call);
+  }
+
+  /** An attempt of a call was answered with success. */
+  onAnswered(now: Instant, call: Call, link: ClientLink, bytes: Uint8Array, start: number, end: number): void {
+    if (call.over) return;
+    this.#contextKey ??= this.#keyOf(link);
+    call.over = true;
+    this.#calls.delete(call);
+    if (call.first.isWrite) this.#onWritten(now, call, decode(PutReply, bytes, start, end));
+    else if (call.operations.length > 1) this.#onMany(now, call, decode(MultiGetReply, bytes, start, end));
+    else {
+      const reply = decode(GetReply, bytes, start, end);
+      this.#onRead(now, call, call.first, reply.record, reply.context, reply.acks, reply.coordinator);
+    }
+  }
+
+  #keyOf(link: ClientLink): ContextKey {
+    const id = clusterIdOf(hexBytes(link.clusterId));
+    return new ContextKey(0, deriveKey(idBytes(id), "context"));
+  }
+
+  #held(key: string, bytes: Uint8Array): HeldContext {
+    const copy = bytes.slice();
+    return { bytes: copy, version: openContext(this.#contextKey as ContextKey, fullKeyOfName(key), copy).version };
+  }
+
+  #onWritten(now: Instant, call: Call, reply: PutReply): void {
+    const operation = call.first;
+    const context = this.#held(operation.key, reply.context);
+    operation.version = context.version;
+    operation.acks = [...reply.acks].map((ack) => ack & 0xffff);
+    operation.coordinator = reply.coordinator;
+    this.#close(now, operation, "ok", statusOk);
+    call.ended(now, operation, context);
+  }
+
+  #onMany(now: Instant, call: Call, reply: MultiGetReply): void {
+    for (const [index, operation] of call.operations.entries()) {
+      const result = reply.results[index];
+      if (result === undefined || result.status !== statusOk || result.askAlone) {
+        this.#close(now, operation, "unknown", result?.status ?? 0);
+        call.ended(now, operation, noContext);
+      } else this.#onRead(now, call, operation, result.record, result.context, result.acks, reply.coordinator);
+    }
+  }
+
+  #onRead(
+    now: Instant,
+    call: Call,
+    operation: Operation,
+    record: Uint8Array,
+    contextBytes: Uint8Array,
+    acks: readonly number[],
+    coordinator: number,
+  ): void {
+    const context = this.#held(operation.key, contextBytes);
+    operation.version = context.version;
+    operation.siblings = record.length === 0 ? [] : shownOf(record);
+    operation.acks = [...acks].map((ack) => ack & 0xffff);
+    operation.coordinator = coordinator;
+    this.#close(now, operation, "ok", statusOk);
+    call.ended(now, operation, context);
+  }
+
+  /** A node hands the answer to a call of this client to its link. */
+  onAnswerSent(now: Instant, call: Call, status: Status): void {
+    if (status === statusOk && call.first.isWrite) this.#options.watch?.onAckSent(now, call.first);
+  }
+}
+
+/** The siblings of a record's body, as the history keeps them. */
+export function shownOf(record: Uint8Array): Shown[] {
+  return decodeRecordBody(record).siblings.map((sibling) => ({
+    requestId: hexOf(sibling.requestId),
+    dots: sibling.dots.map((dot) => ({ ...dot })),
+    tombstone: sibling.tombstone,
+    value: sibling.tombstone ? 0 : valueNumber(sibling.value),
+  }));
+}
+
+function hexBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+/** One sending of a call to one node. */
+class Attempt implements AnswerSink {
+  over = false;
+  readonly #client: SimClient;
+  readonly #call: Call;
+  readonly #link: ClientLink;
+
+  constructor(client: SimClient, call: Call, link: ClientLink) {
+    this.#client = client;
+    this.#call = call;
+    this.#link = link;
+  }
+
+  onAnswer(now: Instant, _type: number, status: Status, bytes: Uint8Array, start: number, end: number): void {
+    const late = this.over;
+    this.over = true;
+    if (status === statusOk) this.#client.onAnswered(now, this.#call, this.#link, bytes, start, end);
+    else if (!late) this.#client.onRefused(now, this.#call, status);
+  }
+
+  onLost(now: Instant, sent: boolean): void {
+    if (this.over) return;
+    this.over = true;
+    if (sent) this.#call.maybe = true;
+    this.#client.retry(now, this.#call);
+  }
+
+  onAnswerSent(now: Instant, status: Status): void {
+    this.#client.onAnswerSent(now, this.#call, status);
+  }
+}
+
+/** Passes the bytes that nodes hand to their links on to the clients they are for. */
+export function tapAcks(network: Network): void {
+  network.tap = (now, from, bytes) => {
+    const events = from.peer?.events;
+    if (events instanceof ClientLink) events.sniff(now, from.peer as Link, bytes);
+  };
+}

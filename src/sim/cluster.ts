@@ -1,0 +1,102 @@
+/**
+ * Cluster: nodes and clients in one world, brought up the way people bring them up: one node bootstraps and expects the others,
+ * which know it as their seed node; nothing is handed to a node that a configuration could not. Disks, ledger and
+ * history are where the checkers find them.
+ */
+import { durabilityName } from "../base/durability.ts";
+import { type DurationUs, instant } from "../base/time.ts";
+import { configOf, type NodeConfig } from "../node/config.ts";
+import { Node } from "../node/node.ts";
+import { type AckWatch, SimClient, tapAcks } from "./client.ts";
+import { SimDisk } from "./disk.ts";
+import { History } from "./history.ts";
+import { Ledger } from "./ledger.ts";
+import type { RunPlan } from "./plan.ts";
+import type { Program, SimNode } from "./process.ts";
+import { WatchedDrive } from "./watched-engine.ts";
+import { World } from "./world.ts";
+
+const readyWithinUs: DurationUs = 60_000_000;
+
+/** The address of a node by its position. */
+export function addressOf(position: number): string {
+  return `127.0.0.${position + 1}:7401`;
+}
+
+/** The configuration a node of the plan's cluster is started with. */
+export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
+  const bootstrap = position === 0;
+  return configOf({
+    name: `node-${position + 1}`,
+    listen: addressOf(position),
+    host: `host-${position + 1}`,
+    bootstrap,
+    ...(bootstrap ? { expect: plan.nodes } : { seedNodes: [addressOf(0)] }),
+    partitions: plan.partitions,
+    replicasMax: Math.max(plan.n, Math.min(3, plan.nodes)),
+    n: plan.n,
+    r: plan.r,
+    w: plan.w,
+    durability: durabilityName(plan.durability),
+    objectBufferMiB: 1,
+  });
+}
+
+export class Cluster {
+  readonly plan: RunPlan;
+  readonly world: World;
+  readonly history: History = new History();
+  readonly ledger: Ledger;
+  readonly disks: SimDisk[] = [];
+  readonly clients: SimClient[] = [];
+
+  /** Builds the seats; nothing runs yet. */
+  constructor(plan: RunPlan, recording: boolean) {
+    this.plan = plan;
+    this.world = new World({ seed: plan.seed, network: plan.network, turnUs: plan.turnUs, recording });
+    this.ledger = new Ledger(plan.nodes);
+    for (let position = 0; position < plan.nodes; position += 1) this.#addNode(position);
+    tapAcks(this.world.network);
+  }
+
+  #addNode(position: number): void {
+    const config = nodeConfig(this.plan, position);
+    const disk = new SimDisk(this.world.rng.fork(`disk/${position}`));
+    const program: Program = (env) => new Node(env, config);
+    this.disks.push(disk);
+    this.world.addNode(addressOf(position), new WatchedDrive(disk, position, this.ledger), program);
+  }
+
+  /** The node in the process on that seat, if one is running. */
+  nodeAt(position: number): Node | undefined {
+    return (this.world.nodes[position] as SimNode).process as Node | undefined;
+  }
+
+  /** Adds a client; `watch` is told of its writes' acknowledgements. */
+  addClient(watch: AckWatch | undefined): SimClient {
+    const number = this.clients.length + 1;
+    const client = new SimClient(number, {
+      network: this.world.network,
+      rng: this.world.rng.fork(`client/${number}`),
+      history: this.history,
+      addresses: this.world.nodes.map((node) => node.address),
+      watch,
+      deadlineUs: this.plan.deadlineUs,
+      attemptUs: this.plan.attemptUs,
+    });
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Boots every node within the first moments. */
+  boot(): void {
+    const rng = this.world.rng.fork("boot");
+    for (const node of this.world.nodes) this.world.scheduler.in(rng.below(50_000), (now) => node.boot(now));
+  }
+
+  /** Runs until every node is ready, or for too long; whether they are. */
+  awaitReady(): boolean {
+    const until = instant(this.world.now + readyWithinUs);
+    return this.world.runUntil(until, () => this.world.deaths.length > 0 || this.world.nodes.every((node) => node.ready));
+  }
+}

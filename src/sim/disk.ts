@@ -1,0 +1,169 @@
+/**
+ * SimDisk: what a node's disk holds, through all the lives of its processes, and what can happen to it (reliability.md
+ * section 5.5). It keeps RocksDB's contract: atomic batches in the order of a log, and a sync that makes durable what was
+ * written before it.
+ *
+ *      files (durable) | log: synced batches | written batches | in flight
+ *
+ * A killed process loses only what had not reached the system; a power cut keeps a random prefix of what was not synced;
+ * a hole takes a run out of the log's middle, and the engine opens past it without a word, as the real one does.
+ */
+import { assert } from "../base/assert.ts";
+import type { Rng } from "../base/rng.ts";
+import type { DurationUs } from "../base/time.ts";
+import type { StateFileName } from "../storage/state-files.ts";
+import { type Entry, SortedBytes } from "./sorted-bytes.ts";
+
+/** One batch in the log. */
+export interface LoggedBatch {
+  readonly entries: readonly Entry[];
+  /** It has reached the system: a kill does not lose it. */
+  applied: boolean;
+}
+
+/** How long the disk takes, in microseconds: uniform between the two. */
+export interface SimLatencies {
+  readonly readUs: readonly [DurationUs, DurationUs];
+  readonly writeUs: readonly [DurationUs, DurationUs];
+  readonly syncUs: readonly [DurationUs, DurationUs];
+}
+
+/** A fast SSD. */
+export const defaultLatencies: SimLatencies = { readUs: [20, 200], writeUs: [20, 150], syncUs: [60, 2_000] };
+
+/** What goes wrong while the disk is in use; all off at first. */
+export class DiskFaults {
+  /** Per thousand reads and scans. */
+  readErrors = 0;
+  /** Per thousand batches. */
+  writeErrors = 0;
+  /** Per thousand syncs and state file writes. */
+  syncErrors = 0;
+  /** Every latency is multiplied by this. */
+  slowness = 1;
+}
+
+/** The log is moved into files when it holds this many batches; half of them stay. */
+const logMax = 512;
+
+export class SimDisk {
+  readonly faults: DiskFaults = new DiskFaults();
+  readonly latencies: SimLatencies;
+  readonly rng: Rng;
+  readonly stateFiles: Map<StateFileName, Uint8Array> = new Map();
+  readonly #files: SortedBytes = new SortedBytes();
+  #log: LoggedBatch[] = [];
+  /** Batches at the start of the log that are durable. */
+  #synced = 0;
+  /** Batches that have left the log, ever. */
+  #moved = 0;
+  /** The life of a process that has it open: engine and state files of any other life are dead. */
+  life = 0;
+  #open = false;
+
+  constructor(rng: Rng, latencies: SimLatencies = defaultLatencies) {
+    this.rng = rng;
+    this.latencies = latencies;
+  }
+
+  /** A new life begins, and with it the last one is over; returns its number. */
+  begin(): number {
+    this.life += 1;
+    this.#open = true;
+    return this.life;
+  }
+
+  #endLife(): void {
+    this.life += 1;
+    this.#open = false;
+  }
+
+  /** Everything the log and the files hold, as a process sees it that opens them now. */
+  contents(): SortedBytes {
+    const view = this.#files.copy();
+    for (const batch of this.#log) for (const entry of batch.entries) view.apply(entry);
+    return view;
+  }
+
+  /** A batch has been handed over; it counts as in flight until `applied`. */
+  append(batch: LoggedBatch): void {
+    this.#log.push(batch);
+    if (this.#log.length < logMax) return;
+    let count = 0;
+    while (count < logMax / 2 && this.#log[count]?.applied === true) count += 1;
+    for (const moved of this.#log.splice(0, count)) for (const entry of moved.entries) this.#files.apply(entry);
+    this.#moved += count;
+    this.#synced = Math.max(0, this.#synced - count);
+  }
+
+  /** A mark in the log behind the last batch that has reached the system: what a sync that starts now covers. */
+  writtenMark(): number {
+    let count = this.#log.length;
+    while (count > 0 && this.#log[count - 1]?.applied === false) count -= 1;
+    return this.#moved + count;
+  }
+
+  /** Everything before the mark is durable. */
+  syncedTo(mark: number): void {
+    this.#synced = Math.max(this.#synced, mark - this.#moved);
+  }
+
+  /** SIGKILL: what had reached the system stays, and a random part of what was in flight. */
+  kill(): void {
+    this.#endLife();
+    let reached = 0;
+    while (this.#log[reached]?.applied === true) reached += 1;
+    this.#cut(reached);
+  }
+
+  /** Power loss: what was synced stays, and a random prefix of the rest; a torn last batch is no batch. */
+  powerCut(): void {
+    this.#endLife();
+    this.#cut(this.#synced);
+  }
+
+  #cut(kept: number): void {
+    const length = this.rng.between(kept, this.#log.length);
+    this.#log.length = length;
+    for (const batch of this.#log) batch.applied = true;
+    this.#synced = Math.min(this.#synced, length);
+  }
+
+  /** Takes a run of batches out of the middle of the log; false if the log is too short. No process may be alive. */
+  tearHole(): boolean {
+    assert(!this.#open, "a hole shows at the next start");
+    if (this.#log.length < 3) return false;
+    const from = this.rng.between(1, this.#log.length - 2);
+    const count = this.rng.between(1, this.#log.length - 1 - from);
+    this.#log.splice(from, count);
+    this.#synced -= Math.min(count, Math.max(0, this.#synced - from));
+    return true;
+  }
+
+  /** Flips one bit of one value among the keys of `from` <= key < `to`, at rest; false if there is none. */
+  flipBit(from: string, to: string): boolean {
+    const entries: Entry[] = [];
+    this.contents().walk(from, to, (entry) => entries.push(entry) > 0);
+    const entry = entries.length === 0 ? undefined : this.rng.pick(entries);
+    if (entry === undefined || entry.value === null || entry.value.length === 0) return false;
+    const value = entry.value.slice();
+    const bit = this.rng.below(value.length * 8);
+    value[bit >>> 3] = (value[bit >>> 3] as number) ^ (1 << (bit & 7));
+    entry.value = value;
+    return true;
+  }
+
+  /** The disk is replaced by an empty one. No process may be alive. */
+  wipe(): void {
+    assert(!this.#open, "a disk is replaced while its node is down");
+    this.#files.clear();
+    this.#log = [];
+    this.#synced = 0;
+    this.stateFiles.clear();
+  }
+
+  /** A latency between the two, times the slowness. */
+  delay(between: readonly [DurationUs, DurationUs]): DurationUs {
+    return this.rng.between(between[0], between[1]) * this.faults.slowness;
+  }
+}

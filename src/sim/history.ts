@@ -1,0 +1,155 @@
+/**
+ * History: what clients asked and what they were told, the only thing the black-box oracle sees (reliability.md section 6). An
+ * operation is written down before it is sent, so that a client's crash cannot erase it, and ends in one of three ways:
+ * `ok`, `fail` (a refusal: it had no effect and never will) or `unknown` (it may have happened, or may happen later).
+ *
+ * Values are numbers here: each put submits one of its own, and the bytes are made from it, so a damaged or invented
+ * value is recognised.
+ */
+import type { Status } from "../base/errors.ts";
+import { type Instant, instant, never } from "../base/time.ts";
+import type { Dot } from "../version/version-vector.ts";
+import { VersionVector } from "../version/version-vector.ts";
+
+export type OperationKind = "put" | "delete" | "get";
+/** `open`: not ended yet. */
+export type Outcome = "open" | "ok" | "fail" | "unknown";
+
+/** One sibling as an answer showed it. `value` is 0 for a tombstone, -1 for bytes that no client ever made. */
+export interface Shown {
+  readonly requestId: string;
+  readonly dots: readonly Dot[];
+  readonly tombstone: boolean;
+  readonly value: number;
+}
+
+/** One get, put or delete of one key by one client. The client changes it until it has ended. */
+export class Operation {
+  readonly id: number;
+  readonly client: number;
+  readonly kind: OperationKind;
+  readonly key: string;
+  /** 32 hexadecimal digits; "" for a get. */
+  readonly requestId: string;
+  /** What a put submits; 0 otherwise. */
+  readonly value: number;
+  /** What the context that came with a put or delete covers. */
+  readonly context: VersionVector;
+  readonly begin: Instant;
+  /** Whether it is one of the last reads, after everything is healed and has settled. */
+  readonly final: boolean;
+  /** Of a write: the W and the durability it asked for; 0: the bucket's. */
+  readonly w: number;
+  readonly durability: number;
+  end: Instant = never;
+  outcome: Outcome = "open";
+  status: Status = 0;
+  /** How often it was sent. */
+  attempts = 0;
+  /** Of an `ok` get: what the record holds. */
+  siblings: readonly Shown[] = [];
+  /** Of an `ok` answer: what its context covers. */
+  version: VersionVector = VersionVector.empty;
+  /** Of an `ok` answer: the numbers of the nodes that acknowledged, and of the one that coordinated. */
+  acks: readonly number[] = [];
+  coordinator = 0;
+
+  constructor(fields: {
+    readonly id: number;
+    readonly client: number;
+    readonly kind: OperationKind;
+    readonly key: string;
+    readonly requestId?: string;
+    readonly value?: number;
+    readonly context?: VersionVector;
+    readonly begin: Instant;
+    readonly final?: boolean;
+    readonly w?: number;
+    readonly durability?: number;
+  }) {
+    this.id = fields.id;
+    this.client = fields.client;
+    this.kind = fields.kind;
+    this.key = fields.key;
+    this.requestId = fields.requestId ?? "";
+    this.value = fields.value ?? 0;
+    this.context = fields.context ?? VersionVector.empty;
+    this.begin = fields.begin;
+    this.final = fields.final ?? false;
+    this.w = fields.w ?? 0;
+    this.durability = fields.durability ?? 0;
+  }
+
+  get isWrite(): boolean {
+    return this.kind !== "get";
+  }
+}
+
+/** All operations of a run, in the order in which they began. */
+export class History {
+  readonly operations: Operation[] = [];
+
+  begin(fields: Omit<ConstructorParameters<typeof Operation>[0], "id">): Operation {
+    const operation = new Operation({ ...fields, id: this.operations.length });
+    this.operations.push(operation);
+    return operation;
+  }
+
+  /** Every key that was ever asked for, in the order of its first operation. */
+  keys(): string[] {
+    return [...new Set(this.operations.map((operation) => operation.key))];
+  }
+
+  of(key: string): Operation[] {
+    return this.operations.filter((operation) => operation.key === key);
+  }
+}
+
+/** One line for people. */
+export function operationText(operation: Operation): string {
+  const { kind, key, outcome, requestId, value } = operation;
+  const what = kind === "put" ? `put ${key} = ${value}` : `${kind} ${key}`;
+  const context = operation.isWrite ? ` context ${versionText(operation.context)}` : "";
+  const id = requestId === "" ? "" : ` id ${requestId.slice(0, 8)}`;
+  const seen = kind === "get" && outcome === "ok" ? ` -> [${operation.siblings.map(shownText).join(", ")}]` : "";
+  const version = outcome === "ok" ? ` version ${versionText(operation.version)}` : "";
+  return `operation ${operation.id}: ${what}${id}${context}: ${outcome}${seen}${version}`;
+}
+
+function shownText(shown: Shown): string {
+  const value = shown.tombstone ? "tombstone" : String(shown.value);
+  return `${value} ${shown.dots.map(dotText).join("+")}`;
+}
+
+/** A dot for people: "node 2 (1a2b) 17". */
+export function dotText(dot: Dot): string {
+  const incarnation = (((dot.actorHigh & 0xffff) ^ dot.actorLow) >>> 0).toString(16).slice(-4);
+  return `${dot.actorHigh >>> 16}(${incarnation}):${dot.counter}`;
+}
+
+/** A version vector for people. */
+export function versionText(version: VersionVector): string {
+  const entries: string[] = [];
+  for (let i = 0; i < version.size; i += 1) entries.push(dotText(version.entry(i)));
+  return `{${entries.join(" ")}}`;
+}
+
+const paddingMax = 4_096;
+
+/** The bytes that stand for a value: its number, then padding that depends on it. At least 4 bytes. */
+export function valueBytes(value: number, padding: number): Uint8Array {
+  const bytes = new Uint8Array(4 + Math.min(padding, paddingMax)).fill(value & 0xff);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+/** The number behind a value's bytes, or -1 if no client ever made such bytes. */
+export function valueNumber(bytes: Uint8Array): number {
+  if (bytes.length < 4) return -1;
+  const value = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0);
+  for (let i = 4; i < bytes.length; i += 1) if (bytes[i] !== (value & 0xff)) return -1;
+  return value;
+}
+
+/** An instant before everything, for hand-made histories. */
+export const beginning: Instant = instant(0);

@@ -1,0 +1,100 @@
+/**
+ * Ledger: the simulator's own account of who holds what, from the writes that reached the disks (the atlas of reliability.md
+ * section 1). Per key and node it keeps which versions ever reached the system and which were ever synced, and for each
+ * dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment later; what a fault took
+ * away since is the final audit's business.
+ */
+import { hexOf, utf8Text } from "../base/bytes.ts";
+import { keyOf } from "../base/full-key.ts";
+import type { Instant } from "../base/time.ts";
+import { openRecord } from "../version/record.ts";
+import type { SiblingSet } from "../version/sibling-set.ts";
+import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
+import type { DiskWatch, WrittenRecord } from "./watched-engine.ts";
+
+/** Told of every record that reaches a disk, decoded. */
+export interface RecordWatch {
+  onRecord(now: Instant, node: number, key: string, set: SiblingSet): void;
+}
+
+class KeyAccount {
+  readonly written: VersionVector[];
+  readonly synced: VersionVector[];
+
+  constructor(nodes: number) {
+    this.written = new Array<VersionVector>(nodes).fill(VersionVector.empty);
+    this.synced = new Array<VersionVector>(nodes).fill(VersionVector.empty);
+  }
+}
+
+/** The name of a dot as a map's key. */
+export function dotName(dot: Dot): string {
+  return `${dot.actorHigh}.${dot.actorLow}.${dot.counter}`;
+}
+
+export class Ledger implements DiskWatch {
+  readonly #nodes: number;
+  readonly #accounts = new Map<string, KeyAccount>();
+  readonly #dots = new Map<string, Dot[]>();
+  readonly #watchers: RecordWatch[] = [];
+
+  constructor(nodes: number) {
+    this.#nodes = nodes;
+  }
+
+  /** Adds a checker that sees every record written. */
+  watch(watcher: RecordWatch): void {
+    this.#watchers.push(watcher);
+  }
+
+  onWritten(now: Instant, node: number, record: WrittenRecord): void {
+    const key = utf8Text(keyOf(record.fullKey));
+    const set = openRecord(record.sealed);
+    const account = this.#account(key);
+    account.written[node] = mergeVersions(account.written[node] as VersionVector, set.version);
+    this.learn(set);
+    for (const watcher of this.#watchers) watcher.onRecord(now, node, key, set);
+  }
+
+  onSynced(_now: Instant, node: number, record: WrittenRecord): void {
+    const account = this.#account(utf8Text(keyOf(record.fullKey)));
+    const set = openRecord(record.sealed);
+    account.synced[node] = mergeVersions(account.synced[node] as VersionVector, set.version);
+  }
+
+  /** Takes note of the dots in a record, wherever it was seen. */
+  learn(set: SiblingSet): void {
+    for (const sibling of set.siblings) {
+      const id = hexOf(sibling.requestId);
+      const known = this.#dots.get(id);
+      if (known === undefined) this.#dots.set(id, [...sibling.dots]);
+      else for (const dot of sibling.dots) if (!known.some((one) => sameDot(one, dot))) known.push(dot);
+    }
+  }
+
+  #account(key: string): KeyAccount {
+    let account = this.#accounts.get(key);
+    if (account === undefined) {
+      account = new KeyAccount(this.#nodes);
+      this.#accounts.set(key, account);
+    }
+    return account;
+  }
+
+  /** The dots under which a write is known; empty if it never reached a disk. */
+  dotsOf(requestId: string): readonly Dot[] {
+    return this.#dots.get(requestId) ?? [];
+  }
+
+  /** Whether what a write says ever reached that node's disk: synced, or at least the system. */
+  holds(node: number, key: string, dots: readonly Dot[], synced: boolean): boolean {
+    const account = this.#accounts.get(key);
+    if (account === undefined) return false;
+    const version = (synced ? account.synced : account.written)[node] as VersionVector;
+    return version.coversAny(dots);
+  }
+}
+
+export function sameDot(a: Dot, b: Dot): boolean {
+  return a.counter === b.counter && a.actorLow === b.actorLow && a.actorHigh === b.actorHigh;
+}

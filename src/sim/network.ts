@@ -1,0 +1,198 @@
+/**
+ * Network: delays, splits and slowness between places, the connections made through it, and what a fault plan does to
+ * both. TCP is modelled as protocol code sees it (connection.ts): nothing is lost, doubled or reordered inside a stream,
+ * but a stream may stall, break, stay half-open, and arrive in any pieces. Paths know nothing of streams, so that
+ * datagrams can travel them later, with loss of their own.
+ *
+ * A split is directed and counted: two faults may block one path, and it opens when both are over.
+ */
+import { assert } from "../base/assert.ts";
+import type { Rng } from "../base/rng.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
+import type { LinkEvents, Transport } from "../wire/link.ts";
+import { Connection, type LinkEnd } from "./connection.ts";
+import type { Place } from "./place.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Trace } from "./trace.ts";
+
+/** How the network behaves when no fault is on; drawn per seed. */
+export interface NetworkOptions {
+  /** Shortest one-way delay, microseconds. */
+  readonly delayMinUs: DurationUs;
+  /** Added to it: 0 to this, small values more often. */
+  readonly delayJitterUs: DurationUs;
+  /** Bytes a connection takes in one direction before `write` returns false. */
+  readonly windowBytes: number;
+  /** Per mille of deliveries that are cut into smaller pieces. */
+  readonly fragmentPerMille: number;
+  /** Per mille of writes that the transport keeps for a while although it has room. */
+  readonly holdPerMille: number;
+}
+
+/** What it is unless a seed draws otherwise: a quiet local network. */
+export const quietNetwork: NetworkOptions = {
+  delayMinUs: 100,
+  delayJitterUs: 200,
+  windowBytes: 256 * 1024,
+  fragmentPerMille: 0,
+  holdPerMille: 0,
+};
+
+/** Sees bytes at the instant the sender hands them over: how the checkers judge an acknowledgement. */
+export type Tap = (now: Instant, from: LinkEnd, bytes: Uint8Array) => void;
+
+const dialTries = 3;
+const dialRetryUs = 1_000_000;
+
+/** All places and paths of one world. */
+export class Network {
+  readonly scheduler: Scheduler;
+  readonly trace: Trace;
+  readonly rng: Rng;
+  options: NetworkOptions;
+  tap: Tap | undefined;
+  readonly #places: Place[] = [];
+  readonly #addresses = new Map<string, Place>();
+  readonly #connections = new Set<Connection>();
+  #blocked: Uint16Array[] = [];
+  #numbers = 0;
+  #slow: Uint16Array[] = [];
+
+  constructor(scheduler: Scheduler, trace: Trace, rng: Rng, options: NetworkOptions) {
+    this.scheduler = scheduler;
+    this.trace = trace;
+    this.rng = rng;
+    this.options = options;
+  }
+
+  /** Connections are numbered from 0 in every world. */
+  nextConnectionNumber(): number {
+    this.#numbers += 1;
+    return this.#numbers - 1;
+  }
+
+  /** The position of the next place to be added. */
+  get size(): number {
+    return this.#places.length;
+  }
+
+  /** Adds a place; `address` is undefined for one that nobody dials. */
+  add(place: Place, address: string | undefined): void {
+    assert(place.position === this.#places.length, "places are added in the order of their positions");
+    this.#places.push(place);
+    if (address !== undefined) this.#addresses.set(address, place);
+    const size = this.#places.length;
+    this.#blocked = grown(this.#blocked, size);
+    this.#slow = grown(this.#slow, size);
+  }
+
+  /** What a node or client in its current life dials through. */
+  transport(place: Place): Transport {
+    const life = place.life;
+    return { connect: (address, events) => this.#dial(place, life, address, events) };
+  }
+
+  #dial(from: Place, life: number, address: string, events: LinkEvents): LinkEnd {
+    const connection = new Connection(this, from, life, address, events);
+    this.#connections.add(connection);
+    this.#knock(connection, this.#addresses.get(address), 1);
+    return connection.dialler;
+  }
+
+  #knock(connection: Connection, to: Place | undefined, attempt: number): void {
+    const dialler = connection.dialler;
+    const target = to?.position ?? dialler.place.position;
+    this.scheduler.in(this.delay(dialler.place.position, target), (now) => {
+      if (connection.over) return;
+      const reachable = to?.powered !== false && this.#open(dialler.place.position, target);
+      if (reachable && this.#open(target, dialler.place.position)) {
+        if (to === undefined || !to.alive) connection.refuse("connection refused");
+        else connection.establish(now, to);
+        return;
+      }
+      if (attempt === dialTries) connection.refuse("connection timed out");
+      else this.scheduler.in(dialRetryUs, () => this.#knock(connection, to, attempt + 1));
+    });
+  }
+
+  /** One-way delay of a message now, microseconds. */
+  delay(from: number, to: number): DurationUs {
+    const jitter = this.options.delayJitterUs;
+    const spread = jitter === 0 ? 0 : this.rng.below(1 + this.rng.below(jitter + 1));
+    const factor = 1 + (this.#slow[from]?.[to] ?? 0);
+    return (this.options.delayMinUs + spread) * factor;
+  }
+
+  #open(from: number, to: number): boolean {
+    return (this.#blocked[from]?.[to] ?? 0) === 0;
+  }
+
+  /** Whether messages pass from one position to another now. */
+  passes(from: Place, to: Place): boolean {
+    return from.powered && to.powered && this.#open(from.position, to.position);
+  }
+
+  /** Blocks one direction until `unblock` has been called as often. */
+  block(from: number, to: number): void {
+    const row = this.#blocked[from] as Uint16Array;
+    row[to] = (row[to] as number) + 1;
+  }
+
+  /** Takes one block off; what stalled moves on after a retransmission's delay. */
+  unblock(from: number, to: number): void {
+    const row = this.#blocked[from] as Uint16Array;
+    assert((row[to] as number) > 0, "the path is not blocked");
+    row[to] = (row[to] as number) - 1;
+    if (row[to] === 0) this.wake();
+  }
+
+  /** Messages in this direction take 1 + `factor` times as long. 0: normal. */
+  slow(from: number, to: number, factor: number): void {
+    (this.#slow[from] as Uint16Array)[to] = factor;
+  }
+
+  /** No splits, nothing slow. */
+  heal(): void {
+    for (const row of this.#blocked) row.fill(0);
+    for (const row of this.#slow) row.fill(0);
+    this.wake();
+  }
+
+  /** Lets every stalled stream try again soon. */
+  wake(): void {
+    for (const connection of this.#connections) connection.wake(this.rng.below(300_000));
+  }
+
+  /** Open connections between places, oldest first: what `reset` can hit. */
+  connections(): readonly Connection[] {
+    return [...this.#connections].filter((connection) => connection.established);
+  }
+
+  /** The process in this life is gone. `power`: its machine too, so that nobody tells its peers. */
+  dropPlace(place: Place, power: boolean): void {
+    for (const connection of this.#connections) connection.dropPlace(place, power);
+  }
+
+  /** Forgets a connection that is over on both sides. */
+  forget(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** Most bytes that any live connection's sender has been made to hold: for the queue checks. */
+  heldBytesMax(): number {
+    let most = 0;
+    for (const connection of this.#connections) most = Math.max(most, connection.heldBytes);
+    return most;
+  }
+}
+
+function grown(rows: readonly Uint16Array[], size: number): Uint16Array[] {
+  const next: Uint16Array[] = [];
+  for (let i = 0; i < size; i += 1) {
+    const row = new Uint16Array(size);
+    const old = rows[i];
+    if (old !== undefined) row.set(old);
+    next.push(row);
+  }
+  return next;
+}

@@ -1,0 +1,201 @@
+/**
+ * Oracle: judges a history by what clients saw alone (reliability.md section 7), so that simulated and real clusters can be held
+ * to the same rules. A pure function. It never takes an `unknown` write for absent or present, but once somebody has
+ * seen it, it obeys every rule.
+ *
+ * Which writes a context covers is read off version vectors and dots: an answer shows the dots of each sibling, and a
+ * write's own dot is known from any answer that showed it (or from `dotsOf`, where the judge can look into disks). The
+ * rules are the functions below, one each, named as in a report.
+ */
+import type { Instant } from "../base/time.ts";
+import { type Dot, VersionVector } from "../version/version-vector.ts";
+import { dotText, type Operation, operationText, type Shown, versionText } from "./history.ts";
+import { dotName, sameDot } from "./ledger.ts";
+import type { Report } from "./violation.ts";
+
+export interface OracleOptions {
+  /** Strict quorums, R + W > N, and no fault that can take an acknowledged copy away: a get sees every put acknowledged before it. */
+  readonly recency: boolean;
+  /** The dots of a write as the white-box side knows them. */
+  readonly dotsOf?: (requestId: string) => readonly Dot[];
+}
+
+/** What the rules share about one key. */
+class Case {
+  readonly key: string;
+  readonly writes = new Map<string, Operation>();
+  readonly reads: Operation[] = [];
+  readonly finals: Operation[] = [];
+  readonly report: Report;
+  readonly #dots = new Map<string, Dot[]>();
+
+  constructor(key: string, operations: readonly Operation[], options: OracleOptions, report: Report) {
+    this.key = key;
+    this.report = report;
+    for (const one of operations) {
+      if (one.isWrite) this.writes.set(one.requestId, one);
+      else if (one.outcome === "ok") this.reads.push(one);
+    }
+    this.finals.push(...this.reads.filter((one) => one.final));
+    for (const read of this.reads) for (const shown of read.siblings) this.#learn(shown.requestId, shown.dots);
+    if (options.dotsOf === undefined) return;
+    for (const id of this.writes.keys()) this.#learn(id, options.dotsOf(id));
+  }
+
+  #learn(requestId: string, dots: readonly Dot[]): void {
+    const known = this.#dots.get(requestId);
+    if (known === undefined) this.#dots.set(requestId, [...dots]);
+    else for (const dot of dots) if (!known.some((one) => sameDot(one, dot))) known.push(dot);
+  }
+
+  /** The dots a write is known under; empty: nobody ever saw it. */
+  dotsOf(write: Operation): readonly Dot[] {
+    return this.#dots.get(write.requestId) ?? [];
+  }
+
+  /** The dots that may be the write's: those known, or what its coordinator's part of the answered version allows. */
+  candidates(write: Operation): readonly Dot[] {
+    const known = this.dotsOf(write);
+    if (known.length > 0) return known;
+    const all: Dot[] = [];
+    for (let i = 0; i < write.version.size; i += 1) all.push(write.version.entry(i));
+    const own = all.filter((dot) => dot.actorHigh >>> 16 === write.coordinator);
+    return own.length > 0 ? own : all;
+  }
+
+  blame(rule: string, at: Instant, text: string): void {
+    this.report({ at, invariant: rule, key: this.key, text });
+  }
+}
+
+/** Judges all operations of a run; reports one violation per broken rule and place. */
+export function judge(operations: readonly Operation[], options: OracleOptions, report: Report): void {
+  const byKey = new Map<string, Operation[]>();
+  for (const one of operations) {
+    const list = byKey.get(one.key);
+    if (list === undefined) byKey.set(one.key, [one]);
+    else list.push(one);
+    if (one.outcome === "open") {
+      report({ at: one.begin, invariant: "operation-never-ended", key: one.key, text: operationText(one) });
+    }
+  }
+  judgeDots(operations, report);
+  for (const [key, list] of byKey) {
+    const it = new Case(key, list, options, report);
+    for (const read of it.reads) {
+      for (const shown of read.siblings) judgeShown(it, read, shown);
+      judgeSiblings(it, read);
+    }
+    if (options.recency) judgeRecency(it);
+    for (const read of it.finals) judgeFinal(it, read);
+    judgeAgreement(it);
+  }
+}
+
+/** One dot stands for one write, everywhere and for ever (G5). */
+function judgeDots(operations: readonly Operation[], report: Report): void {
+  const owner = new Map<string, string>();
+  for (const read of operations) {
+    for (const shown of read.siblings) {
+      for (const dot of shown.dots) {
+        const name = dotName(dot);
+        const mine = `${read.key}/${shown.requestId}`;
+        const other = owner.get(name);
+        owner.set(name, mine);
+        if (other === undefined || other === mine) continue;
+        const text = `dot ${dotText(dot)} stands for ${other} and for ${mine}`;
+        report({ at: read.end, invariant: "one-dot-two-writes", key: read.key, text });
+      }
+    }
+  }
+}
+
+/** Every value was submitted for this key, before the answer, by a write that was not refused (G5). */
+function judgeShown(it: Case, read: Operation, shown: Shown): void {
+  const write = it.writes.get(shown.requestId);
+  const where = `in ${operationText(read)}`;
+  if (write === undefined) it.blame("phantom-value", read.end, `nobody wrote ${shown.requestId}, shown ${where}`);
+  else if (write.begin > read.end) it.blame("phantom-value", read.end, `${write.value} was shown before it was written ${where}`);
+  else if (write.outcome === "fail") it.blame("refused-write-seen", read.end, `${operationText(write)}, yet shown ${where}`);
+  else if (shown.tombstone !== (write.kind === "delete") || (!shown.tombstone && shown.value !== write.value)) {
+    it.blame("phantom-value", read.end, `${operationText(write)} was shown as ${shown.value} ${where}`);
+  }
+}
+
+/** Siblings are different, mutually concurrent writes, all covered by the answer's context (G4, G5). */
+function judgeSiblings(it: Case, read: Operation): void {
+  const siblings = read.siblings;
+  for (let i = 0; i < siblings.length; i += 1) {
+    const mine = siblings[i] as Shown;
+    if (mine.dots.length === 0) it.blame("sibling-without-dot", read.end, operationText(read));
+    for (const dot of mine.dots) {
+      if (!read.version.covers(dot)) it.blame("context-does-not-cover", read.end, `${dotText(dot)} in ${operationText(read)}`);
+    }
+    const write = it.writes.get(mine.requestId);
+    for (let j = 0; j < siblings.length; j += 1) {
+      const other = siblings[j] as Shown;
+      if (i < j && other.requestId === mine.requestId) it.blame("twins-not-collapsed", read.end, operationText(read));
+      if (i !== j && write?.context.coversAny(other.dots) === true) {
+        it.blame("covered-sibling-kept", read.end, `${write.requestId} covers ${other.requestId} in ${operationText(read)}`);
+      }
+    }
+  }
+}
+
+/** A get that began after an acknowledgement reflects that write (G3). */
+function judgeRecency(it: Case): void {
+  const acked = [...it.writes.values()].filter((write) => write.outcome === "ok" && it.dotsOf(write).length === 1);
+  acked.sort((a, b) => a.end - b.end || a.id - b.id);
+  const reads = [...it.reads].sort((a, b) => a.begin - b.begin || a.id - b.id);
+  let required = VersionVector.empty;
+  let next = 0;
+  for (const read of reads) {
+    for (; next < acked.length && (acked[next] as Operation).end < read.begin; next += 1) {
+      required = required.with(it.dotsOf(acked[next] as Operation)[0] as Dot);
+    }
+    if (read.version.coversAll(required)) continue;
+    const missing = acked.slice(0, next).filter((write) => !read.version.coversAny(it.dotsOf(write)));
+    it.blame("stale-read", read.end, `${operationText(read)} misses ${missing.map(operationText).join("; ")}`);
+  }
+}
+
+/** After convergence every acknowledged write is there, or was replaced by a write whose context covers it (G1, G6, G7). */
+function judgeFinal(it: Case, read: Operation): void {
+  const present = new Set(read.siblings.map((shown) => shown.requestId));
+  for (const write of it.writes.values()) {
+    if (write.outcome !== "ok" || write.end >= read.begin) continue;
+    for (const shown of read.siblings) {
+      if (!write.context.coversAny(shown.dots)) continue;
+      it.blame("resurrected", read.end, `${shown.requestId}, covered by ${operationText(write)}, is in ${operationText(read)}`);
+    }
+    if (present.has(write.requestId)) continue;
+    const dots = it.candidates(write);
+    if (!read.version.coversAny(dots)) {
+      it.blame("acked-write-lost", read.end, `${operationText(write)} is not in ${operationText(read)}`);
+    } else if (!replaced(it, write, dots)) {
+      it.blame("acked-write-discarded", read.end, `no write covers ${operationText(write)}, yet ${operationText(read)}`);
+    }
+  }
+}
+
+function replaced(it: Case, write: Operation, dots: readonly Dot[]): boolean {
+  for (const other of it.writes.values()) {
+    if (other !== write && other.outcome !== "fail" && other.context.coversAny(dots)) return true;
+  }
+  return false;
+}
+
+/** Final gets agree, whoever coordinated them (G8). */
+function judgeAgreement(it: Case): void {
+  const first = it.finals[0];
+  if (first === undefined) return;
+  const text = (read: Operation): string => {
+    const ids = read.siblings.map((shown) => shown.requestId).sort();
+    return `${versionText(read.version)} ${ids.join(",")}`;
+  };
+  for (const read of it.finals) {
+    if (text(read) !== text(first)) {
+      it.blame("final-reads-differ", read.end, `${operationText(read)} but ${operationText(first)}`);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Plan: everything about a run that its seed decides before it starts: the cluster's shape, the workload's and which classes of
+ * faults are on (swarm style, reliability.md section 5.8: leaving classes out finds more than always having all). Plain data, so
+ * that a tape can carry a plan that was changed by hand or by the minimiser.
+ */
+import { Durability } from "../base/durability.ts";
+import type { Rng } from "../base/rng.ts";
+import type { DurationUs } from "../base/time.ts";
+import type { NetworkOptions } from "./network.ts";
+
+export type FaultClass =
+  | "crash"
+  | "restart"
+  | "power"
+  | "pause"
+  | "split"
+  | "slow-link"
+  | "reset"
+  | "slow-disk"
+  | "read-errors"
+  | "clock"
+  | "client-crash";
+
+export const faultClasses: readonly FaultClass[] = [
+  "crash",
+  "restart",
+  "power",
+  "pause",
+  "split",
+  "slow-link",
+  "reset",
+  "slow-disk",
+  "read-errors",
+  "clock",
+  "client-crash",
+];
+
+export type OperationClass = "get" | "put" | "blind-put" | "delete" | "multi-get" | "read-modify-write";
+
+const operationClasses: readonly OperationClass[] = [
+  "get",
+  "put",
+  "blind-put",
+  "delete",
+  "multi-get",
+  "read-modify-write",
+];
+
+export interface RunPlan {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly partitions: number;
+  readonly n: number;
+  readonly r: number;
+  readonly w: number;
+  readonly durability: Durability;
+  readonly network: NetworkOptions;
+  readonly turnUs: DurationUs;
+  readonly clients: number;
+  readonly keys: number;
+  /** Operations that one client has under way at once. */
+  readonly loops: number;
+  readonly thinkUs: DurationUs;
+  readonly valuePadding: number;
+  readonly operations: readonly OperationClass[];
+  readonly deadlineUs: DurationUs;
+  readonly attemptUs: DurationUs;
+  readonly warmUpUs: DurationUs;
+  readonly chaosUs: DurationUs;
+  readonly faults: readonly FaultClass[];
+  /** Faults per simulated second of chaos, in thousandths. */
+  readonly faultsPerKiloSecond: number;
+}
+
+function drawNodes(rng: Rng): number {
+  return rng.chance(750) ? rng.between(3, 5) : rng.between(1, 9);
+}
+
+function drawNetwork(rng: Rng): NetworkOptions {
+  return {
+    delayMinUs: rng.pick([50, 100, 500, 2_000]),
+    delayJitterUs: rng.pick([0, 200, 2_000, 20_000]),
+    windowBytes: rng.pick([512, 8_192, 65_536, 262_144]),
+    fragmentPerMille: rng.pick([0, 0, 50, 500]),
+    holdPerMille: rng.pick([0, 0, 30, 300]),
+  };
+}
+
+function subset<T>(rng: Rng, all: readonly T[], perMille: number): T[] {
+  return all.filter(() => rng.chance(perMille));
+}
+
+/** Draws a short run: a few hundred operations over some seconds. `nodes` overrides the draw. */
+export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
+  const count = nodes ?? drawNodes(rng);
+  const n = Math.min(count, rng.chance(600) ? 3 : rng.between(1, 5));
+  const majority = (n >> 1) + 1;
+  const strict = rng.chance(700);
+  const operations = subset(rng, operationClasses, 700);
+  if (operations.length === 0) operations.push("read-modify-write");
+  if (!operations.some((one) => one !== "get" && one !== "multi-get")) operations.push("blind-put");
+  return {
+    seed,
+    nodes: count,
+    partitions: rng.pick([8, 16, 32, 64]),
+    n,
+    r: strict ? majority : rng.between(1, n),
+    w: strict ? majority : rng.between(1, n),
+    durability: rng.pick([Durability.memory, Durability.buffered, Durability.oneDurable, Durability.durable]),
+    network: drawNetwork(rng),
+    turnUs: rng.pick([0, 20, 200]),
+    clients: rng.between(1, 4),
+    keys: rng.pick([1, 2, 4, 8, 16]),
+    loops: rng.between(1, 2),
+    thinkUs: rng.pick([2_000, 20_000, 60_000]),
+    valuePadding: rng.pick([0, 0, 100, 3_000]),
+    operations,
+    deadlineUs: rng.pick([300_000, 1_000_000, 2_500_000]),
+    attemptUs: rng.pick([100_000, 400_000, 1_000_000]),
+    warmUpUs: 300_000,
+    chaosUs: rng.between(2_000_000, 8_000_000),
+    faults: subset(rng, faultClasses, 500),
+    faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),
+  };
+}

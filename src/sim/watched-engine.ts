@@ -1,0 +1,155 @@
+/**
+ * WatchedEngine: stands between a node and its simulated engine and tells the checkers which records have reached the system
+ * and which are synced, at the instants at which the node is told: no acknowledgement can come earlier. The node sees
+ * no difference.
+ */
+import type { Instant } from "../base/time.ts";
+import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
+import { fullKeyOfRecord, KeyKind } from "../storage/keys.ts";
+import type { StateFiles } from "../storage/state-files.ts";
+import type { Drive, Later } from "./process.ts";
+
+/** One record of a batch. */
+export interface WrittenRecord {
+  readonly fullKey: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+/** Told what one node's disk holds. */
+export interface DiskWatch {
+  /** A batch reached the operating system. */
+  onWritten(now: Instant, node: number, record: WrittenRecord): void;
+  /** It is on stable storage. */
+  onSynced(now: Instant, node: number, record: WrittenRecord): void;
+}
+
+class WatchedBatch implements EngineBatch {
+  readonly inner: EngineBatch;
+  readonly records: WrittenRecord[] = [];
+
+  constructor(inner: EngineBatch) {
+    this.inner = inner;
+  }
+
+  get bytes(): number {
+    return this.inner.bytes;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.inner.put(key, value);
+    if (key[0] === KeyKind.record) this.records.push({ fullKey: fullKeyOfRecord(key), sealed: value });
+  }
+
+  del(key: Uint8Array): void {
+    this.inner.del(key);
+  }
+}
+
+/** A node's disk with a watch between it and its processes. */
+export class WatchedDrive implements Drive {
+  readonly #drive: Drive;
+  readonly #node: number;
+  readonly #watch: DiskWatch;
+
+  constructor(drive: Drive, node: number, watch: DiskWatch) {
+    this.#drive = drive;
+    this.#node = node;
+    this.#watch = watch;
+  }
+
+  boot(later: Later): { readonly engine: Engine; readonly stateFiles: StateFiles } {
+    const { engine, stateFiles } = this.#drive.boot(later);
+    return { engine: new WatchedEngine(engine, this.#node, this.#watch), stateFiles };
+  }
+
+  kill(): void {
+    this.#drive.kill();
+  }
+
+  powerCut(): void {
+    this.#drive.powerCut();
+  }
+}
+
+export class WatchedEngine implements Engine, EngineEvents {
+  readonly #inner: Engine;
+  readonly #node: number;
+  readonly #watch: DiskWatch;
+  #events: EngineEvents | undefined;
+  readonly #writing = new Map<number, WrittenRecord[]>();
+  /** Written, and not yet part of a sync. */
+  #unsynced: WrittenRecord[] = [];
+  readonly #syncing = new Map<number, WrittenRecord[]>();
+
+  constructor(inner: Engine, node: number, watch: DiskWatch) {
+    this.#inner = inner;
+    this.#node = node;
+    this.#watch = watch;
+  }
+
+  attach(events: EngineEvents): void {
+    this.#events = events;
+    this.#inner.attach(this);
+  }
+
+  get(key: Uint8Array, token: number): void {
+    this.#inner.get(key, token);
+  }
+
+  batch(): EngineBatch {
+    return new WatchedBatch(this.#inner.batch());
+  }
+
+  write(batch: EngineBatch, token: number): void {
+    const watched = batch as WatchedBatch;
+    this.#writing.set(token, watched.records);
+    this.#inner.write(watched.inner, token);
+  }
+
+  sync(token: number): void {
+    this.#syncing.set(token, this.#unsynced);
+    this.#unsynced = [];
+    this.#inner.sync(token);
+  }
+
+  scan(range: ScanRange, token: number): void {
+    this.#inner.scan(range, token);
+  }
+
+  close(): void {
+    this.#inner.close();
+  }
+
+  onGot(now: Instant, token: number, value: Uint8Array | null, error: string | null): void {
+    this.#events?.onGot(now, token, value, error);
+  }
+
+  onWritten(now: Instant, token: number, error: string | null): void {
+    const records = this.#writing.get(token) ?? [];
+    this.#writing.delete(token);
+    if (error === null) {
+      for (const record of records) {
+        // The store may use its bytes again once it has been told.
+        const kept = { fullKey: record.fullKey.slice(), sealed: record.sealed.slice() };
+        this.#unsynced.push(kept);
+        this.#watch.onWritten(now, this.#node, kept);
+      }
+    }
+    this.#events?.onWritten(now, token, error);
+  }
+
+  onSynced(now: Instant, token: number, error: string | null): void {
+    const records = this.#syncing.get(token) ?? [];
+    this.#syncing.delete(token);
+    if (error === null) for (const record of records) this.#watch.onSynced(now, this.#node, record);
+    this.#events?.onSynced(now, token, error);
+  }
+
+  onScanned(now: Instant, token: number, page: Page | null, error: string | null): void {
+    this.#events?.onScanned(now, token, page, error);
+  }
+
+  onClosed(now: Instant): void {
+    this.#events?.onClosed(now);
+  }
+}

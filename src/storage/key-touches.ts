@@ -1,0 +1,47 @@
+/**
+ * KeyTouches: which keys have changed, or are about to, since some moment. Keys share 4,096 cells by hash, so an answer
+ * may be "changed" for a key that has not (which costs a cache fill), never the other way round.
+ *
+ * Two users: a fill of the object buffer from an engine read is dropped if a write of its key began or ended after the
+ * read began, and a range deletion leaves a key alone whose record may no longer be the one it saw.
+ */
+import { assert } from "../base/assert.ts";
+
+const cells = 4096;
+
+export class KeyTouches {
+  readonly #touched: Float64Array = new Float64Array(cells);
+  readonly #pending: Uint32Array = new Uint32Array(cells);
+  /** Grows with every touch: remember it to ask `changedSince` later. */
+  clock = 0;
+
+  #touch(hashLow: number): number {
+    const cell = hashLow & (cells - 1);
+    this.clock += 1;
+    this.#touched[cell] = this.clock;
+    return cell;
+  }
+
+  /** A write of the key was queued. */
+  begin(hashLow: number): void {
+    const cell = this.#touch(hashLow);
+    this.#pending[cell] = (this.#pending[cell] as number) + 1;
+  }
+
+  /** A write of the key is done. */
+  end(hashLow: number): void {
+    const cell = this.#touch(hashLow);
+    assert((this.#pending[cell] as number) > 0, "a write ended that had not begun");
+    this.#pending[cell] = (this.#pending[cell] as number) - 1;
+  }
+
+  /** Whether a write of the key may have begun or ended after the clock stood at `clock`. */
+  changedSince(hashLow: number, clock: number): boolean {
+    return (this.#touched[hashLow & (cells - 1)] as number) > clock;
+  }
+
+  /** Whether a write of the key may be queued or in flight. */
+  isPending(hashLow: number): boolean {
+    return (this.#pending[hashLow & (cells - 1)] as number) > 0;
+  }
+}

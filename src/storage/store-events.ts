@@ -1,0 +1,64 @@
+/** What the store tells its owner: answers by token, and its own life. Never called from inside a call on the store. */
+import type { Instant } from "../base/time.ts";
+
+/** What the boot scan found. */
+export interface StartReport {
+  /** The store was empty and has just been made. */
+  readonly created: boolean;
+  /** Batches are missing from the middle of the log: distrust every tree and every partition (mechanisms.md 3.8). */
+  readonly hole: boolean;
+  /** The number of the newest batch; 0: none yet. */
+  readonly batchNumber: number;
+  /** Merkle leaves loaded. */
+  readonly leaves: number;
+  /** Hints kept, by target node number. */
+  readonly hints: ReadonlyMap<number, number>;
+}
+
+/** One page of records, in key-hash order. The arrays run in parallel; the bytes belong to the receiver. */
+export interface RecordPage {
+  readonly fullKeys: readonly Uint8Array[];
+  /** Sealed records with good checksums. */
+  readonly records: readonly Uint8Array[];
+  /** Keys whose records failed their checksum; they are in neither array above. */
+  readonly unreadable: readonly Uint8Array[];
+  /** Where to go on; null: the range is done. */
+  readonly cursor: Uint8Array | null;
+}
+
+/** One page of a range deletion. */
+export interface DeletedPage {
+  readonly deleted: number;
+  /** Records that were left because they failed their checksum: their share of a Merkle leaf is unknown. */
+  readonly unreadable: number;
+  /** Where to go on; null: the range is done. */
+  readonly cursor: Uint8Array | null;
+}
+
+/** A record kept for another node. */
+export interface StoredHint {
+  readonly target: number;
+  /** The sealed record, checksum verified. */
+  readonly sealed: Uint8Array;
+}
+
+export interface StoreEvents {
+  /** The boot scan is through: the store takes reads and writes from now on. */
+  onStoreStarted(now: Instant, report: StartReport): void;
+  /**
+   * `sealed` is null when there is no such record; it belongs to the receiver and its checksum is good. `error` is null
+   * on success; on an error `sealed` means nothing: a record that cannot be read is never "not found".
+   */
+  onStoreRead(now: Instant, token: number, sealed: Uint8Array | null, error: string | null): void;
+  /** The write reached the operating system or, for a memory write, is in the object buffer. */
+  onStoreWritten(now: Instant, token: number): void;
+  /** The write is on stable storage; follows `onStoreWritten`, for a sync mode other than none. */
+  onStoreSynced(now: Instant, token: number): void;
+  onStoreScanned(now: Instant, token: number, page: RecordPage | null, error: string | null): void;
+  onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void;
+  onStoreDeleted(now: Instant, token: number, page: DeletedPage | null, error: string | null): void;
+  /** The store cannot go on: the node must end. Nothing follows. */
+  onStoreFailed(now: Instant, reason: string): void;
+  /** Everything is flushed, synced and closed. Nothing follows. */
+  onStoreClosed(now: Instant): void;
+}

@@ -1,0 +1,208 @@
+/**
+ * StoreStart: the boot scan. It checks the format stamp (or makes a new store), reads the batch numbers and tells
+ * whether they form one gapless run, loads the Merkle leaves and counts the hints.
+ *
+ * A torn log tail leaves a gapless run of batch numbers; a hole does not (mechanisms.md 3.8): the newest 65,536 numbers
+ * must all be in their slots.
+ */
+import { assert } from "../base/assert.ts";
+import type { Instant } from "../base/time.ts";
+import type { Engine, Page } from "./engine.ts";
+import type { KeyRange } from "./keys.ts";
+import {
+  batchSlots,
+  formatKey,
+  KeyKind,
+  keyAfter,
+  kindRange,
+  leafOfKey,
+  slotOfKey,
+  targetOfHint,
+  u64Bytes,
+  u64High,
+  u64Low,
+} from "./keys.ts";
+import type { Leaves } from "./leaves.ts";
+import type { StartReport } from "./store-events.ts";
+
+/** The format this code writes: every disk key and value of keys.ts, and the sealed record. */
+export const storeFormat = 1;
+
+const pageKeys = 4096;
+const pageBytes = 1024 * 1024;
+
+export interface StartEffects {
+  started(now: Instant, report: StartReport): void;
+  failed(now: Instant, reason: string): void;
+}
+
+type Step = "stamp" | "create" | "sync" | "numbers" | "leaves" | "hints" | "done";
+
+export class StoreStart {
+  readonly #engine: Engine;
+  readonly #leaves: Leaves;
+  readonly #partitions: number;
+  readonly #effects: StartEffects;
+  #step: Step = "stamp";
+  #created = false;
+  #numbers = 0;
+  #lowest = Number.MAX_SAFE_INTEGER;
+  #newest = 0;
+  #misplaced = false;
+  #leafCount = 0;
+  readonly #hints: Map<number, number> = new Map();
+
+  constructor(engine: Engine, leaves: Leaves, partitions: number, effects: StartEffects) {
+    this.#engine = engine;
+    this.#leaves = leaves;
+    this.#partitions = partitions;
+    this.#effects = effects;
+  }
+
+  /** Starts the scan; `started` or `failed` follows. */
+  begin(): void {
+    this.#engine.scan({ from: new Uint8Array([0]), to: new Uint8Array([0xff]), keysMax: 1, bytesMax: 1 }, 0);
+  }
+
+  #scan(range: KeyRange): void {
+    this.#engine.scan({ from: range.from, to: range.to, keysMax: pageKeys, bytesMax: pageBytes }, 0);
+  }
+
+  onWritten(now: Instant, error: string | null): void {
+    assert(this.#step === "create", "the boot scan writes the stamp only");
+    if (error !== null) {
+      this.#fail(now, `cannot write the format stamp: ${error}`);
+      return;
+    }
+    this.#step = "sync";
+    this.#engine.sync(0);
+  }
+
+  onSynced(now: Instant, error: string | null): void {
+    assert(this.#step === "sync", "the boot scan syncs the stamp only");
+    if (error !== null) this.#fail(now, `cannot sync the format stamp: ${error}`);
+    else this.#finish(now);
+  }
+
+  onScanned(now: Instant, page: Page | null, error: string | null): void {
+    if (page === null) {
+      this.#fail(now, `cannot read the store: ${error ?? "no reason given"}`);
+      return;
+    }
+    switch (this.#step) {
+      case "stamp":
+        this.#onStamp(now, page);
+        return;
+      case "numbers":
+        this.#onNumbers(page);
+        this.#goOn(page, KeyKind.batchNumber, "leaves", KeyKind.leaf);
+        return;
+      case "leaves":
+        this.#onLeaves(page);
+        this.#goOn(page, KeyKind.leaf, "hints", KeyKind.hint);
+        return;
+      case "hints":
+        this.#onHints(page);
+        if (page.done) this.#finish(now);
+        else this.#nextPage(page, KeyKind.hint);
+        return;
+      default:
+        assert(false, "the boot scan asked for no page");
+    }
+  }
+
+  #nextPage(page: Page, kind: number): void {
+    const last = page.keys[page.keys.length - 1];
+    assert(last !== undefined, "a page that is not the last holds a key");
+    this.#scan({ from: keyAfter(last), to: kindRange(kind).to });
+  }
+
+  #goOn(page: Page, kind: number, nextStep: Step, nextKind: number): void {
+    if (!page.done) {
+      this.#nextPage(page, kind);
+      return;
+    }
+    this.#step = nextStep;
+    this.#scan(kindRange(nextKind));
+  }
+
+  #onStamp(now: Instant, page: Page): void {
+    const key = page.keys[0];
+    const stamp = page.values[0];
+    if (key === undefined || stamp === undefined) {
+      this.#create();
+      return;
+    }
+    if (key.length !== 1 || key[0] !== KeyKind.format || stamp.length !== 8) {
+      this.#fail(now, "the store has no format stamp: it is not Ringtail's, or it is damaged");
+      return;
+    }
+    const format = u64High(stamp);
+    const partitions = u64Low(stamp);
+    if (format !== storeFormat) {
+      this.#fail(now, `the store has format ${format}; this version of Ringtail reads format ${storeFormat} only`);
+    } else if (partitions !== this.#partitions) {
+      this.#fail(now, `the store was made for ${partitions} partitions, but the ring has ${this.#partitions}`);
+    } else {
+      this.#step = "numbers";
+      this.#scan(kindRange(KeyKind.batchNumber));
+    }
+  }
+
+  #create(): void {
+    this.#created = true;
+    this.#step = "create";
+    const batch = this.#engine.batch();
+    batch.put(formatKey(), u64Bytes(storeFormat, this.#partitions));
+    this.#engine.write(batch, 0);
+  }
+
+  #onNumbers(page: Page): void {
+    for (let i = 0; i < page.keys.length; i += 1) {
+      const value = page.values[i] as Uint8Array;
+      const number = value.length === 8 ? u64High(value) * 0x1_0000_0000 + u64Low(value) : 0;
+      if (number === 0 || number % batchSlots !== slotOfKey(page.keys[i] as Uint8Array)) this.#misplaced = true;
+      this.#numbers += 1;
+      this.#lowest = Math.min(this.#lowest, number);
+      this.#newest = Math.max(this.#newest, number);
+    }
+  }
+
+  #onLeaves(page: Page): void {
+    for (let i = 0; i < page.keys.length; i += 1) {
+      const { n, partition, leaf } = leafOfKey(page.keys[i] as Uint8Array);
+      const value = page.values[i] as Uint8Array;
+      this.#leaves.load(n, partition, leaf, u64High(value), u64Low(value));
+    }
+    this.#leafCount += page.keys.length;
+  }
+
+  #onHints(page: Page): void {
+    for (const key of page.keys) {
+      const target = targetOfHint(key);
+      this.#hints.set(target, (this.#hints.get(target) ?? 0) + 1);
+    }
+  }
+
+  /** Slots are distinct, so as many numbers as there should be, within one lap, are one gapless run. */
+  #hole(): boolean {
+    if (this.#misplaced || this.#numbers !== Math.min(this.#newest, batchSlots)) return true;
+    return this.#newest > 0 && this.#newest - this.#lowest >= batchSlots;
+  }
+
+  #finish(now: Instant): void {
+    this.#step = "done";
+    this.#effects.started(now, {
+      created: this.#created,
+      hole: this.#hole(),
+      batchNumber: this.#newest,
+      leaves: this.#leafCount,
+      hints: this.#hints,
+    });
+  }
+
+  #fail(now: Instant, reason: string): void {
+    this.#step = "done";
+    this.#effects.failed(now, reason);
+  }
+}

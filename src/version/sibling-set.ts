@@ -1,0 +1,223 @@
+/**
+ * SiblingSet: everything that one replica holds under one key (Dynamo 4.4; mechanisms 3.3), as a dotted version vector
+ * with explicit dots: a vector for the whole record, and for each sibling the dots under which it was written. A plain
+ * vector per value either claims a false order between two blind writes through one node, which loses one, or loses the
+ * link between value and event, and stale contexts multiply siblings.
+ *
+ * Invariants: siblings are sorted by smallest dot; the vector covers every sibling's dots; a write is a sibling or in
+ * `recent`, never both. Sets are immutable and may share siblings. The bytes of a record are record.ts's business.
+ */
+import { assert } from "../base/assert.ts";
+import { equalBytes } from "../base/bytes.ts";
+import type { Hash64 } from "../base/hash.ts";
+import { hashBytes } from "../base/hash.ts";
+import { writeWord } from "../base/words.ts";
+import { compareDotLists, holdsDot, writeDot } from "./dots.ts";
+import type { Superseded } from "./recent.ts";
+import { addRecent, findRecent, newestRecent, sameRecent } from "./recent.ts";
+import type { Sibling } from "./sibling.ts";
+import { areTwins, compareSiblings, uniteTwins } from "./sibling.ts";
+import type { Dot } from "./version-vector.ts";
+import { compareVersions, mergeVersions, VersionVector, wordsPerDot } from "./version-vector.ts";
+
+export type { Superseded } from "./recent.ts";
+export type { Sibling } from "./sibling.ts";
+
+/** One logical write, as the coordinating replica applies it. The set keeps the arrays: they must not change after. */
+export interface SiblingWrite {
+  /** What the writer has read: it supersedes exactly the siblings that this covers. */
+  readonly context: VersionVector;
+  /** Freshly minted: neither the set nor the context has seen it. */
+  readonly dot: Dot;
+  /** 16 bytes; not known to the set (`dotsOf`). */
+  readonly requestId: Uint8Array;
+  /** Empty for a tombstone. */
+  readonly value: Uint8Array;
+  readonly tombstone: boolean;
+  /** Now, by the coordinator's clock, in seconds since 1970. */
+  readonly second: number;
+  /** Superseded writes are remembered while they are younger than this, in seconds: twice the longest deadline. */
+  readonly keepRecentFor: number;
+}
+
+/** Immutable. */
+export class SiblingSet {
+  /** No record. */
+  static readonly empty: SiblingSet = new SiblingSet(VersionVector.empty, [], []);
+
+  readonly version: VersionVector;
+  /** Sorted by smallest dot. */
+  readonly siblings: readonly Sibling[];
+  /** At most four, newest last. */
+  readonly recent: readonly Superseded[];
+
+  /** Takes over the lists, which satisfy the invariants above: `put`, `merge` and `decodeRecordBody` make sets. */
+  constructor(version: VersionVector, siblings: readonly Sibling[], recent: readonly Superseded[]) {
+    this.version = version;
+    this.siblings = siblings;
+    this.recent = recent;
+  }
+
+  /** Whether nothing was ever written here, as far as this replica knows. A deleted key is not empty. */
+  get isEmpty(): boolean {
+    return this.version.size === 0;
+  }
+
+  /** The dots under which this write id is known here (live sibling or recent), or undefined. */
+  dotsOf(requestId: Uint8Array): readonly Dot[] | undefined {
+    for (let i = 0; i < this.siblings.length; i += 1) {
+      const sibling = this.siblings[i] as Sibling;
+      if (equalBytes(sibling.requestId, requestId)) return sibling.dots;
+    }
+    return findRecent(this.recent, requestId)?.dots;
+  }
+
+  /** The set after a new write: siblings whose dots the context covers are superseded, all others stay. */
+  put(write: SiblingWrite): SiblingSet {
+    assert(!this.version.covers(write.dot), "a minted dot is new to the record");
+    assert(!write.context.covers(write.dot), "a minted dot is new to the context");
+    assert(this.dotsOf(write.requestId) === undefined, "a write is put once");
+    const siblings: Sibling[] = [];
+    const recent: Superseded[] = [];
+    const oldest = write.second - write.keepRecentFor;
+    for (let i = 0; i < this.recent.length; i += 1) {
+      const entry = this.recent[i] as Superseded;
+      if (entry.second > oldest) recent.push(entry);
+    }
+    for (let i = 0; i < this.siblings.length; i += 1) {
+      const sibling = this.siblings[i] as Sibling;
+      if (!write.context.coversAny(sibling.dots)) siblings.push(sibling);
+      else if (sibling.second > oldest) addRecent(recent, supersede(sibling));
+    }
+    const { dot, requestId, value, tombstone, second } = write;
+    siblings.push({ dots: [dot], requestId, value, tombstone, second });
+    if (siblings.length > 1) siblings.sort(compareSiblings);
+    const version = mergeVersions(this.version, write.context).with(dot);
+    return new SiblingSet(version, siblings, newestRecent(recent));
+  }
+
+  /**
+   * The join of two replicas' records: commutative, associative and idempotent, but for the residue of twins whose
+   * brother has been forgotten (an extra sibling, never a loss). Returns `this` or `other` itself where it is the result.
+   */
+  merge(other: SiblingSet): SiblingSet {
+    if (this === other || other.isEmpty) return this;
+    if (this.isEmpty) return other;
+    const recent = this.recent.slice();
+    for (let i = 0; i < other.recent.length; i += 1) addRecent(recent, other.recent[i] as Superseded);
+    const united = uniteSiblings(this.siblings, other.siblings);
+    const siblings: Sibling[] = [];
+    for (let i = 0; i < united.length; i += 1) {
+      const sibling = united[i] as Sibling;
+      if (findRecent(recent, sibling.requestId) !== undefined) addRecent(recent, supersede(sibling));
+      else if (!this.#hasSuperseded(sibling) && !other.#hasSuperseded(sibling)) siblings.push(sibling);
+    }
+    if (siblings.length > 1) siblings.sort(compareSiblings);
+    newestRecent(recent);
+    const version = mergeVersions(this.version, other.version);
+    if (this.#consistsOf(version, siblings, recent)) return this;
+    if (other.#consistsOf(version, siblings, recent)) return other;
+    return new SiblingSet(version, siblings, recent);
+  }
+
+  /** Whether this replica has seen the write and holds it no more. */
+  #hasSuperseded(sibling: Sibling): boolean {
+    for (let i = 0; i < sibling.dots.length; i += 1) {
+      const dot = sibling.dots[i] as Dot;
+      if (this.version.covers(dot) && !this.#holds(dot)) return true;
+    }
+    return false;
+  }
+
+  #holds(dot: Dot): boolean {
+    for (let i = 0; i < this.siblings.length; i += 1) {
+      if (holdsDot((this.siblings[i] as Sibling).dots, dot)) return true;
+    }
+    return false;
+  }
+
+  /** Whether a merge with this set resulted in this set. */
+  #consistsOf(version: VersionVector, siblings: readonly Sibling[], recent: readonly Superseded[]): boolean {
+    if (siblings.length !== this.siblings.length || compareVersions(version, this.version) !== "equal") return false;
+    for (let i = 0; i < siblings.length; i += 1) {
+      if (!isCopyOf(siblings[i] as Sibling, this.siblings[i] as Sibling)) return false;
+    }
+    return sameRecent(recent, this.recent);
+  }
+
+  /** Whether both would be equal replicas: same version vector, same sibling dots and tombstone flags. */
+  sameCausally(other: SiblingSet): boolean {
+    if (this === other) return true;
+    if (this.siblings.length !== other.siblings.length) return false;
+    if (compareVersions(this.version, other.version) !== "equal") return false;
+    for (let i = 0; i < this.siblings.length; i += 1) {
+      const mine = this.siblings[i] as Sibling;
+      const theirs = other.siblings[i] as Sibling;
+      if (mine.tombstone !== theirs.tombstone || compareDotLists(mine.dots, theirs.dots) !== 0) return false;
+    }
+    return true;
+  }
+}
+
+function supersede(sibling: Sibling): Superseded {
+  return { requestId: sibling.requestId, dots: sibling.dots, second: sibling.second };
+}
+
+/** Both lists in one, copies of one write united. */
+function uniteSiblings(mine: readonly Sibling[], theirs: readonly Sibling[]): Sibling[] {
+  const united = mine.slice();
+  for (let j = 0; j < theirs.length; j += 1) {
+    const theirSibling = theirs[j] as Sibling;
+    let i = 0;
+    while (i < mine.length && !areTwins(united[i] as Sibling, theirSibling)) i += 1;
+    if (i < mine.length) united[i] = uniteTwins(united[i] as Sibling, theirSibling);
+    else united.push(theirSibling);
+  }
+  return united;
+}
+
+/** Of a merge's result and an argument's sibling: the values need no second look, `areTwins` has compared them. */
+function isCopyOf(result: Sibling, original: Sibling): boolean {
+  return (
+    result === original ||
+    (compareDotLists(result.dots, original.dots) === 0 &&
+      equalBytes(result.requestId, original.requestId) &&
+      result.second === original.second &&
+      result.tombstone === original.tombstone &&
+      result.value.length === original.value.length)
+  );
+}
+
+let scratch = new Uint8Array(2048);
+
+/**
+ * What the record adds to its Merkle leaf (mechanisms 3.7): a hash of the full key, the vector, and each sibling's dots
+ * and tombstone flag; not of values, request ids, seconds and `recent`. `{0, 0}` for an empty set, so that a first
+ * write's delta is its hash.
+ *
+ * Hashed are: the full key; the vector's words behind their entry count; for each sibling its dots' words behind
+ * a word of 2 * count + tombstone.
+ */
+export function causalHash(set: SiblingSet, fullKey: Uint8Array, out: Hash64): void {
+  if (set.isEmpty) {
+    out.high = 0;
+    out.low = 0;
+    return;
+  }
+  const { words } = set.version;
+  let size = fullKey.length + 4 * (1 + words.length);
+  for (let i = 0; i < set.siblings.length; i += 1) {
+    size += 4 * (1 + wordsPerDot * (set.siblings[i] as Sibling).dots.length);
+  }
+  if (size > scratch.length) scratch = new Uint8Array(2 * size);
+  scratch.set(fullKey);
+  let at = writeWord(scratch, fullKey.length, set.version.size);
+  for (let i = 0; i < words.length; i += 1) at = writeWord(scratch, at, words[i] as number);
+  for (let i = 0; i < set.siblings.length; i += 1) {
+    const { dots, tombstone } = set.siblings[i] as Sibling;
+    at = writeWord(scratch, at, 2 * dots.length + (tombstone ? 1 : 0));
+    for (let j = 0; j < dots.length; j += 1) at = writeDot(scratch, at, dots[j] as Dot);
+  }
+  assert(at === size, "the causal hash covers what was measured");
+  hashBytes(scratch, 0, size, 0, out);
+}

@@ -1,0 +1,63 @@
+/**
+ * Sibling: one value of a record, and when two copies of it are the same write. A write has one request id and usually
+ * one dot; a retried or hedged put may have been minted by several coordinators, and its copies ("twins") unite their
+ * dots when they meet (mechanisms 3.3).
+ */
+import { compareBytes, equalBytes } from "../base/bytes.ts";
+import { mark } from "../base/mark.ts";
+import { compareDots, sharesDot, uniteDots } from "./dots.ts";
+import type { Dot } from "./version-vector.ts";
+
+/** One of the concurrent values of a record, or the tombstone that says deleted. */
+export interface Sibling {
+  /** Sorted, at least one. */
+  readonly dots: readonly Dot[];
+  /** 16 bytes. */
+  readonly requestId: Uint8Array;
+  /** Empty for a tombstone. */
+  readonly value: Uint8Array;
+  readonly tombstone: boolean;
+  /** When it was written, by its coordinator's clock, in seconds since 1970; never used for order between siblings. */
+  readonly second: number;
+}
+
+function firstDot(sibling: Sibling): Dot {
+  return sibling.dots[0] as Dot;
+}
+
+/** The order of siblings in a record: by smallest dot. Only a broken invariant gives two of them the same one. */
+export function compareSiblings(a: Sibling, b: Sibling): number {
+  return (
+    compareDots(firstDot(a), firstDot(b)) ||
+    compareBytes(a.requestId, b.requestId) ||
+    Number(a.tombstone) - Number(b.tombstone) ||
+    a.second - b.second ||
+    compareBytes(a.value, b.value)
+  );
+}
+
+/**
+ * Whether both are copies of one write: they share the request id or a dot. The exception is a broken invariant (one dot
+ * minted for two writes, or damaged content): such copies stay apart, so that both are kept, and `dot.conflict` is
+ * marked. An id that a faulty client used for two different values is none: those unite.
+ */
+export function areTwins(a: Sibling, b: Sibling): boolean {
+  const sameId = equalBytes(a.requestId, b.requestId);
+  if (!sharesDot(a.dots, b.dots)) return sameId;
+  if (sameId && (compareDots(firstDot(a), firstDot(b)) !== 0 || sameContent(a, b))) return true;
+  mark("dot.conflict");
+  return false;
+}
+
+function sameContent(a: Sibling, b: Sibling): boolean {
+  return a.tombstone === b.tombstone && a.second === b.second && equalBytes(a.value, b.value);
+}
+
+/** The write of two twins: all their dots, and the content of the copy that holds the smallest. */
+export function uniteTwins(a: Sibling, b: Sibling): Sibling {
+  const dots = uniteDots(a.dots, b.dots);
+  if (dots === a.dots) return a;
+  if (dots === b.dots) return b;
+  const { requestId, value, tombstone, second } = compareDots(firstDot(a), firstDot(b)) <= 0 ? a : b;
+  return { dots, requestId, value, tombstone, second };
+}

@@ -1,0 +1,288 @@
+/**
+ * Drives a coordinator and writes down what happens, as lines of text: events in with `->`, effects out indented. The
+ * recorder also holds every test to the contract: one reply per op, one forget, in this order, and nothing after it.
+ */
+import { expect } from "vitest";
+import { Durability, durabilityName } from "../../../src/base/durability.ts";
+import { codeOf, type ErrorCode, type Status, statusOk, wireOf } from "../../../src/base/errors.ts";
+import type { PartitionId } from "../../../src/base/ids.ts";
+import { type Instant, instant } from "../../../src/base/time.ts";
+import { GetCoordinator, type GetEffects, GetOp } from "../../../src/coordinator/get.ts";
+import type { Op } from "../../../src/coordinator/op.ts";
+import { PutCoordinator, type PutEffects, PutOp } from "../../../src/coordinator/put.ts";
+import { type AskedQuorum, Quorum } from "../../../src/coordinator/quorum.ts";
+import type { BucketPolicy } from "../../../src/ring/ring.ts";
+import { openRecord, sealRecord } from "../../../src/version/record.ts";
+import { SiblingSet } from "../../../src/version/sibling-set.ts";
+import { VersionVector } from "../../../src/version/version-vector.ts";
+
+const key = new Uint8Array([1, 98, 107]);
+export const timeoutUs = 100_000;
+
+export function policyOf(n: number, r: number, w: number, durability: Durability = Durability.buffered): BucketPolicy {
+  return { name: "", n, r, w, durability, version: 1 };
+}
+
+/** Node 101 is slot 0's target, 102 slot 1's, and so on. */
+export function targetsOf(count: number): Uint16Array {
+  return Uint16Array.from({ length: count }, (_, slot) => 101 + slot);
+}
+
+export function slotsIn(mask: number): number[] {
+  return [0, 1, 2, 3, 4, 5, 6, 7].filter((slot) => (mask & (1 << slot)) !== 0);
+}
+
+export function maskOf(slots: readonly number[]): number {
+  return slots.reduce((mask, slot) => mask | (1 << slot), 0);
+}
+
+/** A record with one sibling per dot; the same dots always give the same bytes. */
+export function recordOf(dots: readonly (readonly [actor: number, counter: number])[]): Uint8Array {
+  let set = SiblingSet.empty;
+  for (const [actor, counter] of dots) {
+    const requestId = new Uint8Array(16).fill(actor * 16 + counter);
+    const value = new Uint8Array([actor, counter]);
+    const dot = { actorHigh: actor << 16, actorLow: 7, counter };
+    const context = VersionVector.empty;
+    set = set.put({ context, dot, requestId, value, tombstone: false, second: 1, keepRecentFor: 60 });
+  }
+  return sealRecord(set);
+}
+
+/** The dots of the siblings in a record, as text. */
+export function dotsIn(sealed: Uint8Array | null): string {
+  if (sealed === null) return "nothing";
+  const siblings = openRecord(sealed).siblings.map((sibling) => sibling.dots);
+  return siblings.map((dots) => dots.map((dot) => `${dot.actorHigh >>> 16}:${dot.counter}`).join("+")).join(" ");
+}
+
+/** Which ops were answered and forgotten; shared by both recorders. */
+class Ledger {
+  readonly lines: string[] = [];
+  readonly replied = new Set<Op<string>>();
+  readonly forgotten = new Set<Op<string>>();
+
+  protected effect(op: Op<string>, text: string): void {
+    expect(this.forgotten.has(op), "an effect after forget").toBe(false);
+    this.lines.push(`              ${text}`);
+  }
+
+  event(now: number, text: string): void {
+    this.lines.push(`${String(now).padStart(8)} us -> ${text}`);
+  }
+
+  protected answer(op: Op<string>, detail: string): void {
+    expect(this.replied.has(op), "a second reply").toBe(false);
+    this.replied.add(op);
+    const text = op.status === statusOk ? `ok; ${detail}` : `${codeOf(op.status)}: ${op.message}`;
+    this.effect(op, `reply ${text}`);
+  }
+
+  protected leave(op: Op<string>): void {
+    expect(this.replied.has(op), "forget before the reply").toBe(true);
+    this.effect(op, "forget");
+    this.forgotten.add(op);
+  }
+}
+
+export class PutRecorder extends Ledger implements PutEffects<string> {
+  putLocal(_now: Instant, op: PutOp<string>, durability: Durability): void {
+    this.effect(op, `putLocal ${durabilityName(durability)}`);
+  }
+  writeReplica(_now: Instant, op: PutOp<string>, slot: number, durability: Durability): void {
+    this.effect(op, `writeReplica ${slot} ${durabilityName(durability)}`);
+  }
+  reply(_now: Instant, op: PutOp<string>): void {
+    this.answer(op, `acked ${slotsIn(op.acked)}; durable ${slotsIn(op.durable).join() || "none"}`);
+  }
+  forget(_now: Instant, op: PutOp<string>): void {
+    this.leave(op);
+  }
+}
+
+export interface PutSetting {
+  readonly policy?: BucketPolicy;
+  readonly asked?: AskedQuorum;
+  readonly durability?: Durability;
+  readonly localSlot?: number;
+  readonly partition?: number;
+  readonly targets?: number;
+  readonly hostOf?: number;
+  readonly fallbacks?: number;
+}
+
+/** One put on a coordinator of its own. */
+export class PutStory {
+  readonly recorder = new PutRecorder();
+  readonly core = new PutCoordinator<string>(this.recorder, { opsMax: 8, replicaMarginUs: 5_000 });
+  readonly op: PutOp<string>;
+  readonly sealed = recordOf([[1, 1]]);
+
+  constructor(setting: PutSetting = {}) {
+    const policy = setting.policy ?? policyOf(3, 2, 2);
+    this.op = new PutOp("put", key, new Quorum(policy, setting.asked ?? {}));
+    this.op.durability = setting.durability ?? policy.durability;
+    this.op.localSlot = setting.localSlot ?? 0;
+    this.op.partition = (setting.partition ?? 0) as PartitionId;
+    this.op.targetNumbers = targetsOf(setting.targets ?? policy.n);
+    this.op.timeoutUs = timeoutUs;
+    if (setting.hostOf !== undefined) this.op.hostOf = setting.hostOf;
+    this.op.fallbacks = setting.fallbacks ?? 0;
+  }
+
+  begin(now = 0): this {
+    const { quorum, durability, localSlot } = this.op;
+    const mode = durabilityName(durability);
+    this.recorder.event(now, `begin: n ${quorum.n}, w ${quorum.w}, ${mode}, this node is slot ${localSlot}`);
+    this.core.begin(instant(now), this.op);
+    return this;
+  }
+  prepared(now = 0): this {
+    this.recorder.event(now, "onPrepared");
+    this.core.onPrepared(instant(now), this.op.id, this.sealed, openRecord(this.sealed).version);
+    return this;
+  }
+  ack(now: number, slot: number, durable = false): this {
+    this.recorder.event(now, `onAck ${slot}${durable ? " durable" : ""}`);
+    this.core.onAck(instant(now), this.op.id, slot, durable);
+    return this;
+  }
+  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = ""): this {
+    this.recorder.event(now, `onFailure ${slot} ${code}`);
+    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message);
+    return this;
+  }
+  lost(now: number, slot: number): this {
+    const number = this.op.targetNumbers[slot] as number;
+    this.recorder.event(now, `onTargetLost ${number}`);
+    this.core.onTargetLost(instant(now), number, wireOf("CONNECTION_LOST"), `node ${number}: connection reset`);
+    return this;
+  }
+  expire(now: number): this {
+    this.recorder.event(now, "expire");
+    this.core.expire(instant(now));
+    return this;
+  }
+
+  get replied(): boolean {
+    return this.recorder.replied.has(this.op);
+  }
+  get gone(): boolean {
+    return this.recorder.forgotten.has(this.op);
+  }
+  get status(): Status {
+    return this.op.status;
+  }
+  text(title: string): string {
+    return `${title}\n\n${this.recorder.lines.join("\n")}\n`;
+  }
+}
+
+export class GetRecorder extends Ledger implements GetEffects<string> {
+  readRequests = 0;
+  readonly repaired: number[] = [];
+
+  readReplica(_now: Instant, op: GetOp<string>, slot: number): void {
+    this.readRequests += 1;
+    this.effect(op, `readReplica ${slot}`);
+  }
+  repairReplica(_now: Instant, op: GetOp<string>, slot: number): void {
+    this.repaired.push(slot);
+    this.effect(op, `repairReplica ${slot} with ${dotsIn(op.merged)}`);
+  }
+  reply(_now: Instant, op: GetOp<string>): void {
+    this.answer(op, `${dotsIn(op.merged)}; answered ${slotsIn(op.answered)}`);
+  }
+  forget(_now: Instant, op: GetOp<string>): void {
+    this.leave(op);
+  }
+}
+
+export interface GetSetting {
+  readonly policy?: BucketPolicy;
+  readonly asked?: AskedQuorum;
+  readonly localSlot?: number;
+  readonly targets?: number;
+  readonly fallbacks?: number;
+  readonly repairsMax?: number;
+}
+
+/** One get on a coordinator of its own. */
+export class GetStory {
+  readonly recorder = new GetRecorder();
+  readonly core: GetCoordinator<string>;
+  readonly op: GetOp<string>;
+
+  constructor(setting: GetSetting = {}) {
+    const options = { opsMax: 8, replicaMarginUs: 5_000, repairsMax: setting.repairsMax ?? 8 };
+    this.core = new GetCoordinator(this.recorder, options);
+    const policy = setting.policy ?? policyOf(3, 2, 2);
+    this.op = newGet(policy, setting);
+  }
+
+  begin(now = 0): this {
+    const { quorum, localSlot } = this.op;
+    const here = localSlot < 0 ? "this node is no owner" : `this node is slot ${localSlot}`;
+    this.recorder.event(now, `begin: n ${quorum.n}, r ${quorum.r}, ${here}`);
+    this.core.begin(instant(now), this.op);
+    return this;
+  }
+  record(now: number, slot: number, sealed: Uint8Array | null): this {
+    this.recorder.event(now, `onRecord ${slot}: ${dotsIn(sealed)}`);
+    // The bytes are only lent: what the core keeps must be its own.
+    const lent = sealed === null ? null : sealed.slice();
+    this.core.onRecord(instant(now), this.op.id, slot, lent);
+    lent?.fill(0xee);
+    return this;
+  }
+  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = ""): this {
+    this.recorder.event(now, `onFailure ${slot} ${code}`);
+    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message);
+    return this;
+  }
+  repaired(now: number, slot: number): this {
+    this.recorder.event(now, `onRepaired ${slot}`);
+    this.core.onRepaired(instant(now), this.op.id, slot);
+    return this;
+  }
+  lost(now: number, slot: number): this {
+    const number = this.op.targetNumbers[slot] as number;
+    this.recorder.event(now, `onTargetLost ${number}`);
+    this.core.onTargetLost(instant(now), number, wireOf("CONNECTION_LOST"), `node ${number}: connection reset`);
+    return this;
+  }
+  expire(now: number): this {
+    this.recorder.event(now, "expire");
+    this.core.expire(instant(now));
+    return this;
+  }
+
+  get replied(): boolean {
+    return this.recorder.replied.has(this.op);
+  }
+  get gone(): boolean {
+    return this.recorder.forgotten.has(this.op);
+  }
+  get status(): Status {
+    return this.op.status;
+  }
+  text(title: string): string {
+    return `${title}\n\n${this.recorder.lines.join("\n")}\n`;
+  }
+}
+
+/** A get as the node sets it up. */
+export function newGet(policy: BucketPolicy, setting: GetSetting = {}): GetOp<string> {
+  const op = new GetOp<string>("get", key, new Quorum(policy, setting.asked ?? {}));
+  op.localSlot = setting.localSlot ?? 0;
+  op.targetNumbers = targetsOf(setting.targets ?? policy.n);
+  op.fallbacks = setting.fallbacks ?? 0;
+  op.timeoutUs = timeoutUs;
+  return op;
+}
+
+/** All orders of a list. */
+export function ordersOf<T>(list: readonly T[]): T[][] {
+  if (list.length === 0) return [[]];
+  return list.flatMap((first, at) => ordersOf(list.toSpliced(at, 1)).map((rest) => [first, ...rest]));
+}

@@ -1,0 +1,221 @@
+/** The pure decisions: every input to seven slots, against naive twins that try all possible futures. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { wireOf } from "../../../src/base/errors.ts";
+import { type AskedQuorum, Quorum } from "../../../src/coordinator/quorum.ts";
+import {
+  type AskedPut,
+  causeOf,
+  countHosts,
+  countSlots,
+  decide,
+  decideGet,
+  decidePut,
+  distinctHosts,
+  mixedCauses,
+  refusalOf,
+  Verdict,
+} from "../../../src/coordinator/tally.ts";
+import { maskOf, policyOf, slotsIn } from "./stories.ts";
+
+/** Lets every silent slot say yes or no in all ways. */
+function naiveDecide(asked: number, required: number, ok: number, failed: number): Verdict {
+  if (ok >= required) return Verdict.met;
+  for (let more = 0; more <= asked - ok - failed; more += 1) if (ok + more >= required) return Verdict.waiting;
+  return Verdict.impossible;
+}
+
+describe("decide", () => {
+  test("agrees with the naive twin on every input up to seven slots", () => {
+    for (let asked = 0; asked <= 7; asked += 1) {
+      for (let required = 0; required <= 8; required += 1) {
+        for (let ok = 0; ok <= asked; ok += 1) {
+          for (let failed = 0; ok + failed <= asked; failed += 1) {
+            const what = `asked ${asked}, required ${required}, ok ${ok}, failed ${failed}`;
+            expect(decide(asked, required, ok, failed), what).toBe(naiveDecide(asked, required, ok, failed));
+          }
+        }
+      }
+    }
+  });
+
+  test("more answers than questions is a bug", () => {
+    expect(() => decide(3, 2, 2, 2)).toThrow("more answers than questions");
+  });
+});
+
+describe("counting", () => {
+  test("slots: every mask", () => {
+    for (let mask = 0; mask < 256; mask += 1) expect(countSlots(mask)).toBe(slotsIn(mask).length);
+  });
+
+  test("hosts: every mask, any layout", () => {
+    const layouts = fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 8, maxLength: 8 });
+    fc.assert(
+      fc.property(layouts, (hosts) => {
+        const packed = hosts.reduce((all, host, slot) => all | (host << (3 * slot)), 0);
+        for (let mask = 0; mask < 256; mask += 1) {
+          expect(countHosts(mask, packed)).toBe(new Set(slotsIn(mask).map((slot) => hosts[slot])).size);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("by default every slot is on a host of its own", () => {
+    for (let mask = 0; mask < 256; mask += 1) expect(countHosts(mask, distinctHosts)).toBe(countSlots(mask));
+  });
+});
+
+/** What one slot has done; `unsynced`: acked, was to sync, did not. */
+type SlotState = "silent" | "acked" | "durable" | "unsynced" | "failed";
+const slotStates: readonly SlotState[] = ["silent", "acked", "durable", "unsynced", "failed"];
+const futures: Readonly<Record<SlotState, readonly SlotState[]>> = {
+  silent: ["acked", "durable", "failed"],
+  acked: ["acked", "durable"],
+  durable: ["durable"],
+  unsynced: ["unsynced"],
+  failed: ["failed"],
+};
+
+interface Scene {
+  readonly asked: AskedQuorum;
+  readonly slots: readonly SlotState[];
+  readonly hosts: readonly number[];
+  readonly fallbacks: readonly number[];
+}
+
+function satisfied(scene: Scene, slots: readonly SlotState[], answersOnly: boolean): boolean {
+  const { asked, hosts, fallbacks } = scene;
+  const acked: number[] = [];
+  slots.forEach((state, slot) => {
+    if (state === "acked" || state === "durable" || state === "unsynced") acked.push(slot);
+  });
+  const owners = acked.filter((slot) => !fallbacks.includes(slot));
+  const durable = slots.filter((state) => state === "durable");
+  const confirms = new Set(acked.map((slot) => hosts[slot]));
+  return (
+    (asked.strict ? owners : acked).length >= (asked.w ?? 1) &&
+    owners.length >= (asked.pw ?? 0) &&
+    (answersOnly || durable.length >= (asked.dw ?? 0)) &&
+    confirms.size >= (asked.hostConfirms ?? 0)
+  );
+}
+
+function someFuture(scene: Scene, done: readonly SlotState[], answersOnly: boolean): boolean {
+  const state = scene.slots[done.length];
+  if (state === undefined) return satisfied(scene, done, answersOnly);
+  return futures[state].some((next) => someFuture(scene, [...done, next], answersOnly));
+}
+
+function naiveVerdict(scene: Scene, answersOnly: boolean): Verdict {
+  if (satisfied(scene, scene.slots, answersOnly)) return Verdict.met;
+  return someFuture(scene, [], answersOnly) ? Verdict.waiting : Verdict.impossible;
+}
+
+function askedPut(scene: Scene): AskedPut {
+  const slots = (...states: SlotState[]) =>
+    maskOf(scene.slots.flatMap((state, slot) => (states.includes(state) ? [slot] : [])));
+  const n = scene.slots.length;
+  return {
+    quorum: new Quorum(policyOf(n, 1, 1), scene.asked),
+    targets: n,
+    hostOf: scene.hosts.reduce((all, host, slot) => all | (host << (3 * slot)), 0),
+    fallbacks: maskOf(scene.fallbacks),
+    acked: slots("acked", "durable", "unsynced"),
+    durable: slots("durable"),
+    unsynced: slots("unsynced"),
+    failed: slots("failed"),
+  };
+}
+
+function check(scene: Scene): void {
+  const put = askedPut(scene);
+  const what = JSON.stringify(scene);
+  expect(decidePut(put), what).toBe(naiveVerdict(scene, false));
+  const { w = 0, pw = 0, hostConfirms = 0, strict = false } = scene.asked;
+  const quorum = new Quorum(policyOf(scene.slots.length, 1, 1), { r: w, pr: pw, hostConfirms, strict });
+  expect(decideGet({ ...put, quorum, answered: put.acked }), `as a get: ${what}`).toBe(naiveVerdict(scene, true));
+}
+
+function* listsOf<T>(values: readonly T[], length: number): Generator<T[]> {
+  if (length === 0) yield [];
+  else for (const rest of listsOf(values, length - 1)) for (const value of values) yield [...rest, value];
+}
+
+const ownHosts = [0, 1, 2, 3, 4, 5, 6];
+
+describe("decidePut and decideGet", () => {
+  test("w and r: every state of up to seven slots", () => {
+    for (let n = 1; n <= 7; n += 1) {
+      for (const slots of listsOf<SlotState>(["silent", "acked", "failed"], n)) {
+        for (let w = 1; w <= n; w += 1) {
+          const put = askedPut({ asked: { w, r: w }, slots, hosts: ownHosts.slice(0, n), fallbacks: [] });
+          const failed = slots.filter((state) => state === "failed").length;
+          const acked = slots.filter((state) => state === "acked").length;
+          const verdict = naiveDecide(n, w, acked, failed);
+          if (decidePut(put) !== verdict || decideGet({ ...put, answered: put.acked }) !== verdict) {
+            expect.fail(`${slots} w ${w}`);
+          }
+        }
+      }
+    }
+  });
+
+  test("all requirements together: every state of up to three slots", () => {
+    for (let n = 1; n <= 3; n += 1) {
+      const counts = Array.from({ length: n + 1 }, (_, count) => count);
+      for (const slots of listsOf(slotStates, n)) {
+        for (const [w, pw, dw] of listsOf(counts, 3) as Iterable<[number, number, number]>) {
+          if (w === 0) continue;
+          const hostConfirms = (w + pw + dw) % (n + 1);
+          const strict = (pw + dw) % 2 === 1;
+          check({
+            asked: { w, pw, dw, hostConfirms, strict },
+            slots,
+            hosts: [0, 1, 0].slice(0, n),
+            fallbacks: [n - 1],
+          });
+          check({ asked: { w, pw, dw }, slots, hosts: ownHosts.slice(0, n), fallbacks: [] });
+        }
+      }
+    }
+  });
+
+  test("all requirements together: any state of up to six slots", () => {
+    const scenes = fc.integer({ min: 1, max: 6 }).chain((n) => {
+      const upToN = fc.integer({ min: 0, max: n });
+      return fc.record({
+        asked: fc.record({
+          w: fc.integer({ min: 1, max: n }),
+          pw: upToN,
+          dw: upToN,
+          hostConfirms: upToN,
+          strict: fc.boolean(),
+        }),
+        slots: fc.array(fc.constantFrom(...slotStates), { minLength: n, maxLength: n }),
+        hosts: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: n, maxLength: n }),
+        fallbacks: fc.subarray(ownHosts.slice(0, n)),
+      });
+    });
+    fc.assert(fc.property(scenes, check), { numRuns: 1000 });
+  });
+});
+
+describe("the reason of a refusal", () => {
+  const overloaded = wireOf("OVERLOADED");
+  const wrongOwner = wireOf("WRONG_OWNER");
+  const failed = wireOf("STORAGE_FAILED");
+
+  test("is the shared one if the client can act on it", () => {
+    expect(refusalOf(causeOf(causeOf(0, overloaded), overloaded))).toBe(overloaded);
+    expect(refusalOf(causeOf(causeOf(0, wrongOwner), wrongOwner))).toBe(wrongOwner);
+  });
+
+  test("is the quorum otherwise", () => {
+    const mixed = causeOf(causeOf(0, overloaded), failed);
+    expect(mixed).toBe(mixedCauses);
+    expect(causeOf(mixed, overloaded)).toBe(mixedCauses);
+    for (const cause of [0, failed, mixed]) expect(refusalOf(cause)).toBe(wireOf("QUORUM_NOT_MET"));
+  });
+});

@@ -1,0 +1,199 @@
+/** Golden stories of the replica: what it asks of store and node, line by line, in the situations that have bitten others. */
+
+import { describe, it } from "vitest";
+import { hexOf } from "../../../src/base/bytes.ts";
+import { Durability } from "../../../src/base/durability.ts";
+import { after as later } from "../../../src/base/time.ts";
+import { VersionVector } from "../../../src/version/version-vector.ts";
+import { expectGolden } from "../../support/golden.ts";
+import { keyNamed, ReplicaStory, recordNamed, versionNamed } from "../../support/replica-story.ts";
+
+/** The context of what a story's replica A has minted up to `counter`. */
+function contextOfA(counter: number): VersionVector {
+  return VersionVector.empty.with({ actorHigh: 0x1aaaa, actorLow: 1, counter });
+}
+
+describe("replica stories", () => {
+  it("same-key serialisation", () => {
+    const story = new ReplicaStory();
+    story.put("k", "apple");
+    story.put("k", "bear");
+    story.merge("k", recordNamed("B1"));
+    story.put("other", "fig");
+    story.say("    the other key does not wait");
+    story.answer(1);
+    story.answer(1);
+    story.say("    each op of k starts from what the one before it wrote");
+    for (let i = 0; i < 6; i += 1) story.answer();
+    expectGolden(
+      "replica-same-key",
+      story.text("Two blind puts and a merge of one key, one after the other; another key passes them."),
+    );
+  });
+
+  it("retry", () => {
+    const story = new ReplicaStory();
+    story.store.hot = true;
+    story.put("k", "apple");
+    story.answer();
+    story.answer();
+    story.say("    the ack was lost; the client asks again, and now for a synced copy");
+    story.put("k", "apple", { durability: Durability.durable });
+    story.answer();
+    story.answer();
+    story.say("    the value is replaced; a late retry must not bring it back");
+    story.put("k", "bear", { context: contextOfA(1) });
+    story.answer();
+    story.put("k", "apple");
+    story.answer();
+    story.say("    five puts later the record has forgotten the id, but the node has not");
+    for (let i = 2; i < 7; i += 1) {
+      story.put("k", `v${i}`, { context: contextOfA(i) });
+      story.answer();
+    }
+    story.put("k", "apple");
+    story.answer();
+    story.say("    after twice the longest deadline nobody knows it any more: it is a write like any other");
+    story.seconds += 61;
+    story.put("k", "apple");
+    story.answer();
+    expectGolden(
+      "replica-retry",
+      story.text("A put that is tried again is one write: it gets no second dot, however late it comes."),
+    );
+  });
+
+  it("put over hints", () => {
+    const story = new ReplicaStory();
+    story.put("k", "apple");
+    story.answer();
+    story.answer();
+    story.say("    the record becomes a hint for another node, as it does at a fallback");
+    const key = hexOf(keyNamed("k"));
+    story.store.hints.set(key, [
+      { target: 2, sealed: story.store.records.get(key) as Uint8Array },
+      { target: 3, sealed: recordNamed("C4") },
+    ]);
+    story.store.records.delete(key);
+    story.put("k", "bear");
+    for (let i = 0; i < 3; i += 1) story.answer();
+    story.say("    a record with our own dot, which only the hint holds, is no amnesia");
+    story.store.records.delete(key);
+    story.merge("k", (story.store.hints.get(key) ?? [])[0]?.sealed as Uint8Array);
+    for (let i = 0; i < 3; i += 1) story.answer();
+    expectGolden(
+      "replica-hints",
+      story.text("A put mints from the record and all hints, or its dot would seem to cover what only a hint holds."),
+    );
+  });
+
+  it("amnesia", () => {
+    const story = new ReplicaStory();
+    story.put("k", "apple");
+    story.answer();
+    story.answer();
+    const record = story.store.records.get(hexOf(keyNamed("k"))) as Uint8Array;
+    story.say("    the disk forgets k; then a peer shows us our own dot");
+    story.store.records.delete(hexOf(keyNamed("k")));
+    story.merge("k", record);
+    story.answer();
+    story.answer();
+    story.put("k", "bear");
+    story.answer();
+    story.answer();
+    story.say("    the disk forgets k once more; a client's context shows it before a new dot is minted");
+    story.store.records.delete(hexOf(keyNamed("k")));
+    story.put("k", "cat", { context: story.recorder.finished.at(-1)?.version as VersionVector });
+    story.answer();
+    story.answer();
+    story.say("    an old incarnation's dot is no news about the present one");
+    story.store.records.delete(hexOf(keyNamed("k")));
+    story.merge("k", record);
+    story.answer();
+    story.answer();
+    expectGolden(
+      "replica-amnesia",
+      story.text("Whoever shows us a dot of ours that we do not hold makes us a new actor before we mint again."),
+    );
+  });
+
+  it("too many siblings", () => {
+    const story = new ReplicaStory();
+    story.store.hot = true;
+    story.plant("k", recordNamed("B1 C1 D1"));
+    story.put("k", "apple", { siblingsMax: 3 });
+    story.say("    a merge is never refused");
+    story.merge("k", recordNamed("E1"));
+    story.answer();
+    story.put("k", "apple", { siblingsMax: 3 });
+    story.say("    a put that has read them all passes");
+    story.put("k", "bear", { siblingsMax: 3, context: versionNamed("B1 C1 D1 E1") });
+    story.answer();
+    expectGolden(
+      "replica-too-many-siblings",
+      story.text("TOO_MANY_SIBLINGS is answered on puts only, and the way out is open."),
+    );
+  });
+
+  it("expired waiter", () => {
+    const story = new ReplicaStory();
+    story.put("k", "apple");
+    story.put("k", "bear", { deadline: later(story.now, 1_000_000) });
+    story.put("k", "cat", { deadline: later(story.now, 9_000_000) });
+    story.seconds += 2;
+    story.answer();
+    story.answer();
+    story.seconds += 9;
+    story.say("    a put whose time ends while its record is read mints nothing either");
+    story.answer();
+    story.merge("k", recordNamed("B1"), { deadline: story.now });
+    expectGolden("replica-expired", story.text("An op whose deadline has passed when its turn comes does no work."));
+  });
+
+  it("unreadable record", () => {
+    const story = new ReplicaStory();
+    story.put("k", "apple");
+    story.put("k", "bear");
+    story.answer(0, "the record's checksum does not match its bytes");
+    story.say("    the one behind gets its turn; its dot is that of a new actor");
+    story.answer();
+    story.answer();
+    story.read("k");
+    story.answer(0, "the record's checksum does not match its bytes");
+    story.put("j", "fig");
+    story.answer();
+    story.answer();
+    expectGolden(
+      "replica-unreadable",
+      story.text("What cannot be read is never overwritten, and what follows is minted by a new actor."),
+    );
+  });
+
+  it("unchanged merges", () => {
+    const story = new ReplicaStory();
+    story.store.hot = true;
+    const record = recordNamed("B1");
+    story.merge("k", record, { durability: Durability.memory });
+    story.store.dirtyBytes = 100;
+    story.answer();
+    story.answer();
+    story.say("    in memory is where it is already");
+    story.merge("k", record, { durability: Durability.memory });
+    story.say("    while something is only in memory, buffered means another write");
+    story.merge("k", record, { durability: Durability.buffered });
+    story.answer();
+    story.store.dirtyBytes = 0;
+    story.merge("k", record, { durability: Durability.buffered });
+    story.say("    and synced means another one always");
+    story.merge("k", record, { durability: Durability.oneDurable });
+    story.answer();
+    story.answer();
+    story.merge("k", record, { durability: Durability.durable });
+    story.answer();
+    story.answer();
+    expectGolden(
+      "replica-unchanged",
+      story.text("A merge that changes nothing is acknowledged only when the disk has what was asked for."),
+    );
+  });
+});

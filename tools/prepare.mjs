@@ -1,0 +1,60 @@
+// Installs and builds when needed, and says so: what `npm start` and `npm test` do first. Does nothing, quickly, when
+// all is current: dependencies are compared by the lock file that npm left behind, the build by file times.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository's root, with a slash at its end. */
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+const major = Number(process.versions.node.split(".")[0]);
+
+function run(what, command, args) {
+  const started = Date.now();
+  console.log(`${what} ...`);
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    shell: process.platform === "win32",
+  });
+  if (result.status !== 0) {
+    console.error(`${what} failed: ${command} ${args.join(" ")} ended with status ${result.status}`);
+    process.exit(1);
+  }
+  console.log(`${what}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function newest(directory) {
+  let time = statSync(directory).mtimeMs;
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    time = Math.max(time, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs);
+  }
+  return time;
+}
+
+function installed() {
+  const mark = join(root, "node_modules/.package-lock.json");
+  return existsSync(mark) && statSync(mark).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
+}
+
+function built() {
+  const mark = join(root, "dist/.built");
+  if (!existsSync(mark)) return false;
+  const sources = Math.max(newest(join(root, "src")), statSync(join(root, "tools/tsconfig.build.json")).mtimeMs);
+  return statSync(mark).mtimeMs >= sources;
+}
+
+/** Makes sure that dependencies are installed and `dist` is current. Exits with status 1 if that cannot be done. */
+export function prepare() {
+  if (major < 20) {
+    console.error(`Ringtail needs Node 20 or newer; this is ${process.version}`);
+    process.exit(1);
+  }
+  if (!installed()) {
+    run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    run("checking the storage engine", process.execPath, ["tools/check-engine.mjs"]);
+  }
+  if (!built()) run("building", process.execPath, ["tools/build.mjs"]);
+}

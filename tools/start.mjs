@@ -1,0 +1,19 @@
+// `npm start`: installs, builds, and brings up a local cluster of three nodes on RocksDB with its data under ./data.
+// Arguments go to `ringtail up`: `npm start -- --nodes 5`.
+import { spawn } from "node:child_process";
+import { prepare, root } from "./prepare.mjs";
+
+prepare();
+const child = spawn(
+  process.execPath,
+  [`${root}dist/cli/main.js`, "up", "--dir", `${root}data`, ...process.argv.slice(2)],
+  {
+    stdio: "inherit",
+  },
+);
+// Ctrl-C reaches the whole group; a signal sent to this process alone is passed on. Either way the cluster decides
+// when it is down.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("exit", (code, signal) => {
+  process.exitCode = code ?? (signal === null ? 1 : 130);
+});
