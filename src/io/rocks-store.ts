@@ -104,6 +104,7 @@ export class RocksEngine implements Engine {
   #events: EngineEvents | undefined;
   #inFlight = 0;
   #closing = false;
+  #closeAsked = false;
   #closed = false;
   readonly #spareGets: GetCall[] = [];
   readonly #spareBatches: RocksBatch[] = [];
@@ -142,6 +143,11 @@ export class RocksEngine implements Engine {
       });
     });
     return new RocksEngine(database, options);
+  }
+
+  /** The database is closed, and its directory free. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   get #sink(): EngineEvents {
@@ -299,9 +305,10 @@ export class RocksEngine implements Engine {
   }
 
   #closeWhenIdle(): void {
-    if (this.#inFlight > 0 || this.#closed) return;
-    this.#closed = true;
+    if (this.#inFlight > 0 || this.#closeAsked) return;
+    this.#closeAsked = true;
     this.#database.close((error) => {
+      this.#closed = true;
       assert(error === null || error === undefined, "RocksDB does not refuse to close");
       this.#sink.onClosed(this.#clock.now());
     });

@@ -50,6 +50,7 @@ export class StatusService {
       software: softwareName,
       uptimeSeconds: Math.floor((now - shared.startedAt) / 1_000_000),
       insecure: shared.config.insecure,
+      phase: shared.phase,
       peers: this.#peers.list.map((peer) => ({ number: peer.number, state: peer.state })),
       counters: this.#counters(store),
       latencies: this.#latencies(),

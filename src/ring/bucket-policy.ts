@@ -7,6 +7,7 @@ import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax } from "../base/full-key.ts";
 
+/** How a bucket's records are kept unless a request asks otherwise (Dynamo 4.5: N, R, W). */
 export interface BucketPolicy {
   /** The bucket's name; empty: the default policy. */
   readonly name: string;

@@ -55,7 +55,8 @@ export function layoutProblem(
     const zone = zoneOf[h] as number;
     zoneQuota[zone] = (zoneQuota[zone] as number) + (quota[h] as number);
   }
-  const share = (q: number, most: number): number => Math.max(1, Math.min(most, wholeQuotient(partitions, q || 1)));
+  // One less than the quota: rounding up is no reason to give up the spacing of the whole ring.
+  const share = (q: number, most: number): number => Math.min(most, wholeQuotient(partitions, Math.max(1, q - 1)));
   let zoneRule: ZoneRule = zones >= copies ? "apart" : "cover";
   if (zones === 1 || copies === 1 || hosts <= copies) zoneRule = "none";
   return {

@@ -3,7 +3,6 @@
  * load would spread. Computed on the preference lists themselves, so it holds for any table, however it came about.
  */
 import type { NodeNumber } from "../base/ids.ts";
-import { skipsHost, zonesFrom } from "./claim-search.ts";
 import type { Member } from "./member.ts";
 import { Placement } from "./preference-list.ts";
 
@@ -81,6 +80,29 @@ function partitionsWhere(count: number, holds: (partition: number) => boolean): 
   return found;
 }
 
+/** Whether a host comes twice among the `length` positions from the partition on. */
+function skipsHost(hostAt: Uint16Array, partition: number, length: number): boolean {
+  const mask = hostAt.length - 1;
+  for (let i = 0; i < length; i += 1) {
+    const host = hostAt[(partition + i) & mask];
+    for (let j = i + 1; j < length; j += 1) if (hostAt[(partition + j) & mask] === host) return true;
+  }
+  return false;
+}
+
+/** How many zones the `length` positions from the partition on use. */
+function zonesFrom(zoneAt: Uint16Array, partition: number, length: number): number {
+  const mask = zoneAt.length - 1;
+  let zones = 0;
+  for (let i = 0; i < length; i += 1) {
+    const zone = zoneAt[(partition + i) & mask];
+    let earlier = false;
+    for (let j = 0; j < i && !earlier; j += 1) earlier = zoneAt[(partition + j) & mask] === zone;
+    if (!earlier) zones += 1;
+  }
+  return zones;
+}
+
 function hostViolations(placement: Placement, copies: number): Violation[] {
   const hosts = placement.hosts.length;
   if (hosts >= copies) return [];
@@ -122,7 +144,16 @@ function zoneViolations(placement: Placement, copies: number): Violation[] {
   const needed = Math.min(copies, placement.zones.length);
   const partitions = partitionsWhere(count, (p) => zonesFrom(placement.zoneAt, p, copies) < needed);
   if (partitions.length === 0) return [];
-  const text = `${partitions.length} of ${count} lists skip nodes to reach ${needed} zones: with these weights the zones cannot follow each other evenly; give each zone the same weight, or have more than ${copies} zones`;
+  const owned = new Int32Array(placement.zones.length);
+  for (const zone of placement.zoneAt) owned[zone] = (owned[zone] as number) + 1;
+  const even = Math.max(...owned) - Math.min(...owned) <= 1;
+  let why = "the zones differ too much to follow each other evenly; give each the same weight";
+  if (even && needed === placement.zones.length && count % needed !== 0) {
+    why = `${count} partitions cannot be shared evenly by ${needed} zones; have more zones if it matters`;
+  } else if (even) {
+    why = "no better layout was found";
+  }
+  const text = `${partitions.length} of ${count} lists skip nodes to reach ${needed} zones: ${why}`;
   return [{ kind: "zones", partitions, text }];
 }
 
@@ -182,6 +213,7 @@ function spreadOf(placement: Placement, lists: Uint16Array, members: readonly Me
       lost[owner] = (lost[owner] as number) + 1;
     }
   }
+  // Fractions: for people to read, nothing is decided by them.
   let worst = 0;
   for (let f = 0; f < hosts; f += 1) {
     for (let g = 0; g < hosts; g += 1) {

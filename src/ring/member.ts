@@ -9,6 +9,7 @@ import { type NodeId, type NodeNumber, nodeId, nodeNumber } from "../base/ids.ts
 /** `joining` and `left` own nothing; `leaving` still owns what has not moved yet. */
 export type MemberStatus = "joining" | "member" | "leaving" | "left";
 
+/** What the ring knows of one node. */
 export interface Member {
   readonly number: NodeNumber;
   readonly id: NodeId;

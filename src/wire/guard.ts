@@ -8,28 +8,37 @@
  * Unknown fields are passed over (a newer peer may send them), but counted: see `MessageShape.fieldsMax`.
  */
 import { messageDepthMax, varintBytesMax } from "./limits.ts";
-import { boundedFieldsMax, fieldNumbersMax, type MessageShape } from "./shapes.ts";
+import { type BoundedField, boundedFieldsMax, fieldNumbersMax, type MessageShape } from "./shapes.ts";
 
-/** The messages that the walk is inside of, outermost first, where each ends, and how often its fields have occurred. */
+/** The messages around the one that the walk is in, outermost first, and where each ends. */
 const shapeStack: MessageShape[] = [];
-const endStack = new Float64Array(messageDepthMax);
+const endStack = new Int32Array(messageDepthMax);
+/** How often the bounded fields of the message at each depth have occurred. */
 const counts = new Uint32Array(messageDepthMax * (boundedFieldsMax + 1));
 
-/** Where the last varint ended, or -1; the reading functions have no other way to return two numbers cheaply. */
+/** The second result of `readVarint32` and `endOfField`, which so need no object: where what comes next begins. */
 let next = 0;
 
-/** Reads a tag or a size: at most 32 bits. Sets `next` to -1 if it does not end before `end` or is too large. */
+/** What `endOfField` found wrong, by its negative result. */
+const faults = [
+  "",
+  "a number is cut off or too long",
+  "a field's size is cut off or too long",
+  "a field's size runs past its message",
+  "groups are not allowed",
+  "a field has an unknown wire type",
+] as const;
+
+/** Reads a tag or a size: the 32 bits as they are, signed. Sets `next`; to -1 if it does not end in time or is larger. */
 function readVarint32(bytes: Uint8Array, start: number, end: number): number {
   let value = 0;
-  let factor = 1;
-  for (let at = start; at < end && at < start + 5; at += 1) {
+  for (let at = start, shift = 0; at < end && shift <= 28; at += 1, shift += 7) {
     const byte = bytes[at] as number;
-    value += (byte & 127) * factor;
+    value |= (byte & 127) << shift;
     if (byte < 128) {
-      next = value <= 0xffff_ffff ? at + 1 : -1;
+      next = shift < 28 || byte < 16 ? at + 1 : -1;
       return value;
     }
-    factor *= 128;
   }
   next = -1;
   return 0;
@@ -42,11 +51,51 @@ function skipVarint(bytes: Uint8Array, start: number, end: number): number {
   return -1;
 }
 
-function enter(depth: number, shape: MessageShape, end: number): void {
-  shapeStack[depth] = shape;
-  endStack[depth] = end;
+/** The end of the field whose tag ends at `at`, with `next` at the begin of its content; or a negative `faults` index. */
+function endOfField(wireType: number, bytes: Uint8Array, at: number, stop: number): number {
+  let end = at;
+  next = at;
+  switch (wireType) {
+    case 0:
+      return skipVarint(bytes, at, stop);
+    case 1:
+      end = at + 8;
+      return end > stop ? -1 : end;
+    case 2: {
+      const size = readVarint32(bytes, at, stop);
+      if (next < 0) return -2;
+      return size < 0 || size > stop - next ? -3 : next + size;
+    }
+    case 3:
+    case 4:
+      return -4;
+    case 5:
+      end = at + 4;
+      return end > stop ? -1 : end;
+    default:
+      return -5;
+  }
+}
+
+function resetCounts(depth: number, shape: MessageShape): void {
   const first = depth * (boundedFieldsMax + 1);
   for (let slot = 1; slot <= shape.fields.length; slot += 1) counts[first + slot] = 0;
+}
+
+/** Counts one occurrence of a bounded field whose content has `size` bytes; says so if that is one too many. */
+function countField(shape: MessageShape, depth: number, slot: number, wireType: number, size: number): string | null {
+  const field = shape.fields[slot - 1] as BoundedField;
+  let elements = 1;
+  if (wireType === 2 && field.packedBytes !== 0) {
+    if (size % field.packedBytes !== 0) return "a packed field ends inside an element";
+    // An empty packed field counts as one: no encoder writes it, and many of them would be work for nothing.
+    elements = size === 0 ? 1 : size / field.packedBytes;
+  }
+  const place = depth * (boundedFieldsMax + 1) + slot;
+  const count = (counts[place] as number) + elements;
+  if (count > field.countMax) return `field ${field.number} of ${shape.name} occurs more than ${field.countMax} times`;
+  counts[place] = count;
+  return null;
 }
 
 /** Null if `bytes[start..end)` is safe to decode as a message of this shape; else what is wrong with it. */
@@ -56,7 +105,7 @@ export function findFault(shape: MessageShape, bytes: Uint8Array, start: number,
   let stop = end;
   let at = start;
   let fieldsLeft = shape.fieldsMax;
-  enter(0, shape, end);
+  resetCounts(0, shape);
   for (;;) {
     while (at === stop) {
       if (depth === 0) return null;
@@ -66,60 +115,28 @@ export function findFault(shape: MessageShape, bytes: Uint8Array, start: number,
     }
     fieldsLeft -= 1;
     if (fieldsLeft < 0) return "too many fields";
-    let tag = bytes[at] as number;
-    if (tag < 128) at += 1;
-    else {
-      tag = readVarint32(bytes, at, stop);
-      if (next < 0) return "a field's tag is cut off or too long";
-      at = next;
-    }
+    const tag = readVarint32(bytes, at, stop);
+    if (next < 0) return "a field's tag is cut off or too long";
     const number = tag >>> 3;
     if (number === 0) return "a field has the number 0";
     const wireType = tag & 7;
-    let size = 0;
-    if (wireType === 2) {
-      if (at < stop && (bytes[at] as number) < 128) {
-        size = bytes[at] as number;
-        at += 1;
-      } else {
-        size = readVarint32(bytes, at, stop);
-        if (next < 0) return "a field's size is cut off or too long";
-        at = next;
-      }
-      if (size > stop - at) return "a field's size runs past its message";
-    } else {
-      const after = skipScalar(wireType, bytes, at, stop);
-      if (after < 0)
-        return wireType === 3 || wireType === 4 ? "groups are not allowed" : "a number is cut off or malformed";
-      at = after;
-    }
+    const fieldEnd = endOfField(wireType, bytes, next, stop);
+    if (fieldEnd < 0) return faults[-fieldEnd] as string;
     const slot = number < fieldNumbersMax ? (current.slots[number] as number) : 0;
-    if (slot === 0) {
-      at += size;
-      continue;
-    }
-    const field = current.fields[slot - 1] as MessageShape["fields"][number];
-    const place = depth * (boundedFieldsMax + 1) + slot;
-    const isPacked = wireType === 2 && field.packedBytes !== 0;
-    if (isPacked && size % field.packedBytes !== 0) return "a packed field ends inside an element";
-    const count = (counts[place] as number) + (isPacked ? size / field.packedBytes : 1);
-    if (count > field.countMax) return `field ${number} of ${current.name} occurs more than ${field.countMax} times`;
-    counts[place] = count;
-    if (field.child === null || wireType !== 2) {
-      at += size;
-      continue;
-    }
+    at = fieldEnd;
+    if (slot === 0) continue;
+    const content = next;
+    const fault = countField(current, depth, slot, wireType, fieldEnd - content);
+    if (fault !== null) return fault;
+    const child = (current.fields[slot - 1] as BoundedField).child;
+    if (child === null || wireType !== 2) continue;
+    shapeStack[depth] = current;
+    endStack[depth] = stop;
     depth += 1;
     if (depth >= messageDepthMax) return `messages are nested more than ${messageDepthMax} deep`;
-    current = field.child;
-    stop = at + size;
-    enter(depth, current, stop);
+    resetCounts(depth, child);
+    current = child;
+    stop = fieldEnd;
+    at = content;
   }
-}
-
-/** The position after a number of this wire type, or -1: cut off, or no such wire type. */
-function skipScalar(wireType: number, bytes: Uint8Array, at: number, stop: number): number {
-  if (wireType === 0) return skipVarint(bytes, at, stop);
-  const after = wireType === 5 ? at + 4 : wireType === 1 ? at + 8 : stop + 1;
-  return after <= stop ? after : -1;
 }

@@ -1,7 +1,11 @@
 /**
- * What the wire accepts at the most. The limits of keys and buckets are in `base/full-key.ts`; those of how often a
- * field may repeat end up in the tables of `shapes.ts`. A limit here is part of the protocol: a peer may send that much.
+ * What the wire accepts at the most. The limits of keys and buckets are in `base/full-key.ts`, those of records and
+ * contexts in `version/`; all that bound how often a field may repeat end up in the tables of `shapes.ts`. A limit here
+ * is part of the protocol: a peer may send that much.
  */
+
+/** A context's bytes. */
+export { contextBytesMax } from "../version/context.ts";
 
 /** A frame's length field, which does not count itself. */
 export const lengthBytes = 4;
@@ -10,14 +14,10 @@ export const frameHeaderBytes = 10;
 
 /** A value's bytes. */
 export const valueBytesMax: number = 1024 * 1024;
-/** A context's bytes: version vectors of a few hundred entries fit. */
-export const contextBytesMax: number = 16 * 1024;
 /** A whole frame, its length field included, unless configured otherwise. */
 export const frameBytesMax: number = 4 * 1024 * 1024;
 /** The largest `frameBytesMax` that may be configured. */
 export const frameBytesMaxHard: number = 64 * 1024 * 1024;
-/** The smallest `frameBytesMax` that may be configured: one value with its key, context and versions. */
-export const frameBytesMaxLeast: number = valueBytesMax + 64 * 1024;
 
 /** Keys of one MULTI_GET. */
 export const keysPerMultiGetMax = 256;
@@ -27,13 +27,6 @@ export const acksMax = 64;
 export const membersMax = 16_384;
 /** Bucket policies a ring message may list. */
 export const bucketPoliciesMax = 4_096;
-
-/** Entries of a version vector, and dots of a sibling, in a record. Growth alarms ring far below. */
-export const versionEntriesMax = 4_096;
-/** Siblings of a record. The limit for puts is far lower; a merge of replicas is never refused, so this is only a fence. */
-export const siblingsPerRecordMax = 4_096;
-/** Superseded writes that a record may remember. Records keep 4; a fence as well. */
-export const supersededPerRecordMax = 64;
 
 /** Counters, latencies and settings in a STATUS reply, each. */
 export const statusRowsMax = 1_024;

@@ -24,6 +24,7 @@ export interface Link {
   readonly label: string;
 }
 
+/** What happens on a link, told to whoever uses it. */
 export interface LinkEvents {
   /** The stream is up (for a dialled link; an accepted one is up already and gets no such event). */
   onOpen(now: Instant): void;
@@ -38,6 +39,7 @@ export interface LinkEvents {
 /** Accepts a link, or refuses it by returning undefined (the transport then destroys it). */
 export type Acceptor = (now: Instant, link: Link) => LinkEvents | undefined;
 
+/** Where links to other nodes come from. */
 export interface Transport {
   /** Dials `address` ("host:port"). Never throws: a bad or unreachable address ends in `onClosed`. */
   connect(address: string, events: LinkEvents): Link;

@@ -4,16 +4,9 @@
  * holds these tables against schema/*.proto: no message, repeated field or nested message can be missing.
  */
 import { assert } from "../base/assert.ts";
-import {
-  acksMax,
-  bucketPoliciesMax,
-  keysPerMultiGetMax,
-  membersMax,
-  siblingsPerRecordMax,
-  statusRowsMax,
-  supersededPerRecordMax,
-  versionEntriesMax,
-} from "./limits.ts";
+import { recentMax } from "../version/recent.ts";
+import { siblingsMax, versionEntriesMax } from "../version/record-decoder.ts";
+import { acksMax, bucketPoliciesMax, keysPerMultiGetMax, membersMax, statusRowsMax } from "./limits.ts";
 
 /** Field numbers end here: the shape tables are arrays of this length. */
 export const fieldNumbersMax = 32;
@@ -96,8 +89,8 @@ const configEntry = plain("ConfigEntry");
 export const shapes = {
   Record: new MessageShape("Record", [
     words(1, dotWordsMax),
-    messages(2, siblingsPerRecordMax, sibling),
-    messages(3, supersededPerRecordMax, superseded),
+    messages(2, siblingsMax, sibling),
+    messages(3, recentMax, superseded),
   ]),
   Sibling: sibling,
   Superseded: superseded,

@@ -267,6 +267,7 @@ export interface StatusReply {
   latencies: LatencySummary[];
   config: ConfigEntry[];
   durability: string;
+  phase: string;
 }
 
 export interface StatusRequest {

@@ -1291,6 +1291,7 @@ export const ringtail = $root.ringtail = (() => {
             this.latencies = [];
             this.config = [];
             this.durability = "";
+            this.phase = "";
         };
 
         StatusReply.prototype.clusterId = $noBytes;
@@ -1307,6 +1308,7 @@ export const ringtail = $root.ringtail = (() => {
         StatusReply.prototype.latencies = $util.emptyArray;
         StatusReply.prototype.config = $util.emptyArray;
         StatusReply.prototype.durability = "";
+        StatusReply.prototype.phase = "";
 
         StatusReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1347,6 +1349,8 @@ export const ringtail = $root.ringtail = (() => {
                     $root.ringtail.ConfigEntry.encode(message.config[i], writer.uint32(106).fork(), _depth + 1).ldelim();
             if (message.durability != null && message.durability !== "")
                 writer.uint32(114).string(message.durability);
+            if (message.phase != null && message.phase !== "")
+                writer.uint32(122).string(message.phase);
             return writer;
         };
 
@@ -1466,6 +1470,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 2)
                             break;
                         message.durability = reader.stringVerify();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        message.phase = reader.stringVerify();
                         continue;
                     }
                 }

@@ -1,0 +1,173 @@
+/** `ringtail get`, `put` and `delete`: data by hand, with contexts, siblings and receipts in sight. */
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { durabilityOf } from "../base/durability.ts";
+import type { CallOptions, Receipt } from "../client/client.ts";
+import { Context } from "../client/context.ts";
+import { RingtailClient } from "../io/client.ts";
+import { badArgument, type JsonOption, print, printJson, valueText, wholeNumber } from "./output.ts";
+import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
+
+const exitNotFound = 1;
+
+interface DataFlags extends JsonOption {
+  readonly seedNode?: readonly string[];
+  readonly timeoutMs?: string;
+  readonly context?: string;
+  readonly durability?: string;
+  readonly strict?: boolean;
+  readonly file?: string;
+  readonly raw?: boolean;
+  readonly n?: string;
+  readonly r?: string;
+  readonly w?: string;
+  readonly pr?: string;
+  readonly pw?: string;
+  readonly dw?: string;
+  readonly hostConfirms?: string;
+}
+
+function addCommon(command: Command): Command {
+  return addSeedNodes(command)
+    .option("--n <count>", "ask only so many of the key's owners")
+    .option("--host-confirms <count>", "how many distinct hosts must answer")
+    .option("--strict", "count owners only")
+    .option("--timeout-ms <ms>", "the deadline of the whole command (default: 1000)")
+    .option("--json", "print JSON");
+}
+
+function addWriting(command: Command): Command {
+  return addCommon(command)
+    .option("--context <text>", "what a get or put returned: exactly what was read is replaced")
+    .option("--w <count>", "how many replicas must acknowledge")
+    .option("--pw <count>", "how many owners must acknowledge")
+    .option("--dw <count>", "how many acknowledgements must come after a sync")
+    .option("--durability <mode>", "memory, buffered, one-durable or durable");
+}
+
+/** Adds the commands. */
+export function addData(program: Command): void {
+  addCommon(program.command("get").description("every sibling of a key, and the context for the next put"))
+    .argument("<bucket>")
+    .argument("<key>")
+    .option("--r <count>", "how many replicas must answer")
+    .option("--pr <count>", "how many owners must answer")
+    .option("--raw", "write the bytes of the only value, and nothing else")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ringtail get carts alice\n  ringtail get carts alice --json\n  ringtail get files logo --raw > logo.png\n\nEnds with 1 when there is no such key.",
+    )
+    .action(get);
+  addWriting(
+    program.command("put").description("store a value; without --context it becomes a sibling of what is there"),
+  )
+    .argument("<bucket>")
+    .argument("<key>")
+    .argument("[value]", 'the value; "-", or none with a pipe: standard input')
+    .option("--file <path>", "take the value from a file")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ringtail put carts alice '[\"book\"]'\n  ringtail put carts alice '[]' --context AQB...\n  ringtail put files logo --file logo.png\n  echo hello | ringtail put notes one -",
+    )
+    .action(put);
+  addWriting(program.command("delete").description("delete what --context covers; without one, what is there now"))
+    .argument("<bucket>")
+    .argument("<key>")
+    .addHelpText("after", "\nExamples:\n  ringtail delete carts alice\n  ringtail delete carts alice --context AQB...")
+    .action(remove);
+}
+
+function optionsOf(flags: DataFlags): CallOptions {
+  const options: Record<string, unknown> = {};
+  for (const name of ["n", "r", "w", "pr", "pw", "dw", "hostConfirms"] as const) {
+    const text = flags[name];
+    const flag = name === "hostConfirms" ? "--host-confirms" : `--${name}`;
+    if (text !== undefined) options[name] = wholeNumber(flag, text, 1, 7);
+  }
+  if (flags.timeoutMs !== undefined) options.timeoutMs = wholeNumber("--timeout-ms", flags.timeoutMs, 1, 600_000);
+  if (flags.strict === true) options.strict = true;
+  if (flags.durability !== undefined) {
+    durabilityOf(flags.durability);
+    options.durability = flags.durability;
+  }
+  return options as CallOptions;
+}
+
+async function withClient<T>(flags: DataFlags, work: (client: RingtailClient) => Promise<T>): Promise<T> {
+  const client = await RingtailClient.connect({ seedNodes: seedNodesOf(flags) });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+function contextOf(flags: DataFlags): { readonly context?: Context } {
+  return flags.context === undefined ? {} : { context: Context.parse(flags.context) };
+}
+
+function receiptText(receipt: Receipt): string {
+  const acks = receipt.acks.map(({ node, role, durable }) => `${node} (${role}${durable ? ", durable" : ""})`);
+  return `${acks.join(", ")} in ${receipt.elapsedMs.toFixed(1)} ms`;
+}
+
+async function get(bucket: string, key: string, flags: DataFlags): Promise<void> {
+  const found = await withClient(flags, (client) => client.bucket(bucket).get(key, optionsOf(flags)));
+  const values = found.versions.filter(({ tombstone }) => !tombstone);
+  if (values.length === 0) process.exitCode = exitNotFound;
+  const context = String(found.context);
+  if (flags.json === true) {
+    const siblings = found.versions.map(({ value, tombstone, dots, requestId }) => ({
+      ...valueText(value),
+      tombstone,
+      dots,
+      requestId,
+    }));
+    printJson({ bucket, key, found: values.length > 0, siblings, context, receipt: found.receipt });
+    return;
+  }
+  if (flags.raw === true) {
+    if (values.length > 1) throw badArgument(`--raw needs one value, but the key has ${values.length} siblings`);
+    if (values[0] !== undefined) process.stdout.write(values[0].value);
+    return;
+  }
+  if (found.versions.length === 0) print(`no such key: ${bucket} ${key}`);
+  for (const [i, { value, tombstone }] of found.versions.entries()) {
+    const label = found.versions.length === 1 ? "value  " : `sibling ${i + 1} of ${found.versions.length}`;
+    const text = valueText(value);
+    print(
+      tombstone ? `${label}  (deleted)` : `${label}  ${text.value}${text.encoding === "base64" ? "  (base64)" : ""}`,
+    );
+  }
+  print(`context  ${context}`, `answered by  ${receiptText(found.receipt)}`);
+}
+
+function readValue(given: string | undefined, flags: DataFlags): Uint8Array {
+  if (flags.file !== undefined) {
+    if (given !== undefined) throw badArgument("both a value and --file were given; allowed: one of them");
+    try {
+      return readFileSync(flags.file);
+    } catch (error) {
+      throw badArgument(`cannot read ${flags.file}: ${(error as NodeJS.ErrnoException).code}`);
+    }
+  }
+  if (given !== undefined && given !== "-") return Buffer.from(given, "utf8");
+  if (given === undefined && process.stdin.isTTY)
+    throw badArgument("no value; allowed: VALUE, --file PATH, or standard input");
+  return readFileSync(0);
+}
+
+async function put(bucket: string, key: string, given: string | undefined, flags: DataFlags): Promise<void> {
+  const value = readValue(given, flags);
+  const options = { ...optionsOf(flags), ...contextOf(flags) };
+  const { context, receipt } = await withClient(flags, (client) => client.bucket(bucket).put(key, value, options));
+  if (flags.json === true) printJson({ bucket, key, context: String(context), receipt });
+  else print(`stored ${value.length} bytes`, `context  ${context}`, `acknowledged by  ${receiptText(receipt)}`);
+}
+
+async function remove(bucket: string, key: string, flags: DataFlags): Promise<void> {
+  const options = { ...optionsOf(flags), ...contextOf(flags) };
+  const { context, receipt } = await withClient(flags, (client) => client.bucket(bucket).delete(key, options));
+  if (flags.json === true) printJson({ bucket, key, context: String(context), receipt });
+  else print("deleted", `context  ${context}`, `acknowledged by  ${receiptText(receipt)}`);
+}

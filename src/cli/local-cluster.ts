@@ -1,0 +1,240 @@
+/** The processes behind `ringtail up`: starting, watching, restarting and stopping them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { durabilityOf } from "../base/durability.ts";
+import { RingtailError } from "../base/errors.ts";
+import { ask } from "../io/ask.ts";
+import { makeSecret } from "../io/secret.ts";
+import { StatusReply, StatusRequest } from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
+import { badArgument } from "./output.ts";
+
+/** What a cluster is made with; kept in DIR/cluster.json. */
+interface Plan {
+  readonly nodes: number;
+  readonly basePort: number;
+  readonly durability: string;
+}
+
+/** What `up` was asked for; undefined: as it was made, or the default. */
+export interface LocalClusterOptions {
+  readonly directory: string;
+  readonly nodes: number | undefined;
+  readonly basePort: number | undefined;
+  readonly durability: string | undefined;
+  readonly restart: boolean;
+  readonly say: (line: string) => void;
+}
+
+const restartMs = 1_000;
+const readyMs = 60_000;
+const pollMs = 50;
+const killMs = 15_000;
+
+interface Member {
+  readonly name: string;
+  readonly address: string;
+  readonly arguments: readonly string[];
+  readonly log: string;
+  process: ChildProcess | undefined;
+  /** Settles when the process has ended. */
+  ended: Promise<void>;
+}
+
+/** A local cluster of real processes. */
+export class LocalCluster {
+  readonly #options: LocalClusterOptions;
+  readonly #directory: string;
+  readonly #members: Member[] = [];
+  #started = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: LocalClusterOptions) {
+    this.#options = options;
+    this.#directory = resolve(options.directory);
+  }
+
+  /** Resolves when every node serves and reaches the others; rejects with `RingtailError` if that fails. */
+  async start(): Promise<void> {
+    const began = Date.now();
+    const plan = this.#plan();
+    const { say } = this.#options;
+    say(`starting ${plan.nodes} node${plan.nodes === 1 ? "" : "s"}, data under ${this.#directory}`);
+    makeSecret(join(this.#directory, "cluster.secret"));
+    for (let index = 0; index < plan.nodes; index += 1) this.#members.push(this.#newMember(plan, index));
+    for (const member of this.#members) this.#spawn(member);
+    try {
+      await Promise.all(this.#members.map((member) => this.#untilReady(member)));
+    } catch (error) {
+      if (this.#stopped !== undefined) return;
+      await this.stop();
+      throw error;
+    }
+    this.#started = true;
+    for (const { name, address, process: child, log } of this.#members) {
+      say(`${name}  ${address}  pid ${child?.pid ?? "?"}  log ${log}`);
+    }
+    const n = Math.min(3, plan.nodes);
+    const seconds = ((Date.now() - began) / 1000).toFixed(1);
+    say(
+      `ready after ${seconds} s: N=${n} R=${majority(n)} W=${majority(n)}, ${plan.durability}. Ctrl-C stops the cluster.`,
+    );
+  }
+
+  #plan(): Plan {
+    const { nodes, basePort, durability } = this.#options;
+    if (durability !== undefined) durabilityOf(durability);
+    mkdirSync(this.#directory, { recursive: true });
+    const file = join(this.#directory, "cluster.json");
+    if (existsSync(file)) return checkedPlan(file, this.#options);
+    const plan: Plan = { nodes: nodes ?? 3, basePort: basePort ?? 7401, durability: durability ?? "one-durable" };
+    if (plan.basePort + plan.nodes > 65_536)
+      throw badArgument(`--base-port is ${plan.basePort}; ${plan.nodes} ports from there end beyond 65535`);
+    writeFileSync(`${file}.new`, `${JSON.stringify({ format: 1, ...plan }, null, 2)}\n`);
+    renameSync(`${file}.new`, file);
+    return plan;
+  }
+
+  #newMember(plan: Plan, index: number): Member {
+    const name = `n${index + 1}`;
+    const address = `127.0.0.1:${plan.basePort + index}`;
+    const n = Math.min(3, plan.nodes);
+    const settings: [string, string][] = [
+      ["--name", name],
+      ["--host", `host-${index + 1}`],
+      ["--listen", address],
+      ["--directory", join(this.#directory, name)],
+      ["--secret-file", join(this.#directory, "cluster.secret")],
+      ["--durability", plan.durability],
+      ["--n", String(n)],
+      ["--r", String(majority(n))],
+      ["--w", String(majority(n))],
+    ];
+    const place =
+      index === 0 ? ["--bootstrap", "--expect", String(plan.nodes)] : ["--seed-node", `127.0.0.1:${plan.basePort}`];
+    const log = join(this.#directory, `${name}.log`);
+    return {
+      name,
+      address,
+      arguments: [...settings.flat(), ...place],
+      log,
+      process: undefined,
+      ended: Promise.resolve(),
+    };
+  }
+
+  #spawn(member: Member): void {
+    const log = openSync(member.log, "a");
+    const program = fileURLToPath(new URL("./main.js", import.meta.url));
+    const child = spawn(process.execPath, [program, "serve", ...member.arguments], {
+      stdio: ["ignore", log, log, "ipc"],
+      // A group of its own: Ctrl-C comes to `up` alone, which then stops the nodes.
+      detached: true,
+    });
+    closeSync(log);
+    member.process = child;
+    member.ended = new Promise((settle) => {
+      child.once("exit", (code, signal) => {
+        settle();
+        this.#onExit(member, code, signal);
+      });
+    });
+  }
+
+  #onExit(member: Member, code: number | null, signal: NodeJS.Signals | null): void {
+    member.process = undefined;
+    if (this.#stopped !== undefined || !this.#started) return;
+    const how = signal === null ? `ended with status ${code}` : `was killed by ${signal}`;
+    const { restart, say } = this.#options;
+    say(`${member.name} ${how}${restart ? "; starting it again in 1 s" : "; it stays down"}`);
+    if (!restart) return;
+    setTimeout(() => {
+      if (this.#stopped !== undefined) return;
+      this.#spawn(member);
+      void this.#untilReady(member).then(
+        () => say(`${member.name} is back`),
+        (error: Error) => say(`${member.name} did not come back: ${error.message}`),
+      );
+    }, restartMs);
+  }
+
+  async #untilReady(member: Member): Promise<void> {
+    const deadline = Date.now() + readyMs;
+    while (this.#stopped === undefined) {
+      if (member.process === undefined)
+        throw new RingtailError("STORAGE_FAILED", `${member.name} ended: ${lastLine(member.log)}`);
+      if (await this.#serves(member)) return;
+      if (Date.now() > deadline)
+        throw new RingtailError(
+          "DEADLINE_EXCEEDED",
+          `${member.name} was not ready after ${readyMs / 1000} s; see ${member.log}`,
+        );
+      await sleep(pollMs);
+    }
+    throw new RingtailError("NODE_STOPPING", "stopped before it was ready");
+  }
+
+  /** Whether the node serves and reaches every other node that runs. */
+  async #serves(member: Member): Promise<boolean> {
+    try {
+      const status = await askStatus(member.address);
+      if (status.pid !== member.process?.pid) {
+        throw badArgument(`${member.address} is in use by another program: choose another --base-port, or stop it`);
+      }
+      const running = this.#members.filter((other) => other.process !== undefined).length;
+      return status.phase === "serving" && status.peers.filter((peer) => peer.state === "ok").length >= running - 1;
+    } catch (error) {
+      if (error instanceof RingtailError && error.code === "INVALID_ARGUMENT") throw error;
+      return false;
+    }
+  }
+
+  /** Stops every node cleanly. Calling it again returns the same promise. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#started) this.#options.say("stopping ...");
+    const ends = this.#members.map((member) => {
+      const child = member.process;
+      if (child === undefined) return member.ended;
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), killMs);
+      return member.ended.then(() => clearTimeout(timer));
+    });
+    await Promise.all(ends);
+    if (this.#started) this.#options.say("stopped");
+  }
+}
+
+function askStatus(address: string): Promise<StatusReply> {
+  const message = { withConfig: false };
+  return ask({ address, type: FrameType.STATUS, codec: StatusRequest, message, reply: StatusReply, timeoutMs: 1_000 });
+}
+
+function majority(n: number): number {
+  return Math.floor(n / 2) + 1;
+}
+
+function checkedPlan(file: string, asked: LocalClusterOptions): Plan {
+  const plan = JSON.parse(readFileSync(file, "utf8")) as Plan & { readonly format: number };
+  if (plan.format !== 1) throw badArgument(`${file} has format ${plan.format}; this version reads format 1`);
+  for (const key of ["nodes", "basePort", "durability"] as const) {
+    if (asked[key] !== undefined && asked[key] !== plan[key]) {
+      throw badArgument(
+        `the cluster in ${asked.directory} was made with ${key} ${plan[key]}, not ${asked[key]}: leave it out, or choose another --dir`,
+      );
+    }
+  }
+  return plan;
+}
+
+function lastLine(file: string): string {
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  return (lines.at(-1) ?? "").replace(/^ringtail: /, "");
+}

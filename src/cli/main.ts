@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/** The program `ringtail`: its commands, and how each of them ends. */
+import { Command, CommanderError } from "commander";
+import { softwareName } from "../base/version.ts";
+import { addBench } from "./bench.ts";
+import { addData } from "./data.ts";
+import { addInspect } from "./inspect.ts";
+import { badArgument, reportError } from "./output.ts";
+import { addServe } from "./serve.ts";
+import { addSim } from "./sim.ts";
+import { addUp } from "./up.ts";
+
+const examples = `
+Examples:
+  ringtail up                              a local cluster of three nodes
+  ringtail put carts alice '{"items":[]}'  store a value
+  ringtail get carts alice                 every sibling, and the context
+  ringtail status                          who is there
+  ringtail bench --workload a              load, with a percentile report
+
+Ends with 0 on success, 1 when a key is not there, 2 and above for errors (README.md has the table).`;
+
+function newProgram(): Command {
+  const program = new Command("ringtail");
+  program
+    .description("Ringtail: an always-writable, replicated key-value store")
+    .version(softwareName.split("/")[1] as string);
+  program.addHelpText("after", examples);
+  for (const add of [addUp, addServe, addData, addInspect, addBench, addSim]) add(program);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().showSuggestionAfterError(true);
+    command.configureOutput({ outputError: () => {} });
+  }
+  return program;
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await newProgram().parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    const reported =
+      error instanceof CommanderError
+        ? badArgument(error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " "))
+        : error;
+    process.exitCode = reportError(reported, argv.includes("--json"));
+  }
+}
+
+await main(process.argv);

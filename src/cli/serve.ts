@@ -1,0 +1,45 @@
+/** `ringtail serve`: one node in this process, as in production. SIGINT and SIGTERM stop it cleanly. */
+import type { Command } from "commander";
+import { pinoLog } from "../io/pino-log.ts";
+import { startNode } from "../io/run-node.ts";
+import { readSecret } from "../io/secret.ts";
+import { loadConfiguration, settingOptions } from "./configuration.ts";
+import { print } from "./output.ts";
+
+const examples = `
+Examples:
+  ringtail serve --config /etc/ringtail/node.json
+  ringtail serve --name a --directory /var/lib/ringtail --bootstrap
+  RINGTAIL_LISTEN=127.0.0.1:7402 ringtail serve --name b --directory ./b --seed-node 127.0.0.1:7401`;
+
+/** Adds the command. */
+export function addServe(program: Command): void {
+  const command = program.command("serve").description("run one node; every setting is also a variable, RINGTAIL_...");
+  command.option("--config <file>", "a JSON file of settings; see `ringtail config`");
+  for (const option of settingOptions()) command.addOption(option);
+  command.addHelpText("after", examples).action(serve);
+}
+
+async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const { config } = loadConfiguration(flags.config as string | undefined, flags);
+  const log = pinoLog(config.name, config.logLevel, 2);
+  if (config.insecure) log.warn("insecure: nothing is encrypted and nobody is authenticated");
+  const secret = readSecret(config.secretFile);
+  const node = await startNode({ config, directory: config.directory, log, secret });
+  print(`${config.name} listens on ${node.address}, data in ${config.directory}`);
+  let stopping = false;
+  const stop = (why: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info("stopping", { why });
+    void node.stop().then(() => process.exit(0));
+  };
+  process.on("SIGINT", () => stop("SIGINT"));
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  // Under `ringtail up`: do not outlive it.
+  if (process.send !== undefined) process.on("disconnect", () => stop("the supervisor is gone"));
+  node.ready.then(
+    () => print(`${config.name} is ready`),
+    () => {},
+  );
+}
