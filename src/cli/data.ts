@@ -1,10 +1,12 @@
 /** `ringtail get`, `put` and `delete`: data by hand, with contexts, siblings and receipts in sight. */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { hexOf } from "../base/bytes.ts";
 import { durabilityOf } from "../base/durability.ts";
-import type { CallOptions, Receipt } from "../client/client.ts";
 import { Context } from "../client/context.ts";
-import { RingtailClient } from "../io/client.ts";
+import type { WriteOptions } from "../client/options.ts";
+import type { GetResult, Receipt } from "../client/results.ts";
+import { RingtailClient } from "../io/ringtail-client.ts";
 import { badArgument, type JsonOption, print, printJson, valueText, wholeNumber } from "./output.ts";
 import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 
@@ -77,7 +79,7 @@ export function addData(program: Command): void {
     .action(remove);
 }
 
-function optionsOf(flags: DataFlags): CallOptions {
+function optionsOf(flags: DataFlags): WriteOptions {
   const options: Record<string, unknown> = {};
   for (const name of ["n", "r", "w", "pr", "pw", "dw", "hostConfirms"] as const) {
     const text = flags[name];
@@ -90,7 +92,7 @@ function optionsOf(flags: DataFlags): CallOptions {
     durabilityOf(flags.durability);
     options.durability = flags.durability;
   }
-  return options as CallOptions;
+  return options as WriteOptions;
 }
 
 async function withClient<T>(flags: DataFlags, work: (client: RingtailClient) => Promise<T>): Promise<T> {
@@ -111,29 +113,40 @@ function receiptText(receipt: Receipt): string {
   return `${acks.join(", ")} in ${receipt.elapsedMs.toFixed(1)} ms`;
 }
 
+/** Every sibling and tombstone, in the record's order. */
+function versionsOf(
+  found: GetResult<Uint8Array>,
+): { value: Uint8Array; tombstone: boolean; dots: string[]; requestId: string }[] {
+  let next = 0;
+  return found.versions.map(({ tombstone, dots, requestId }) => {
+    const value = tombstone ? new Uint8Array(0) : (found.siblings[next] as Uint8Array);
+    if (!tombstone) next += 1;
+    const actorOf = (high: number, low: number): string =>
+      [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
+    const texts = dots.map(({ actorHigh, actorLow, counter }) => `${actorOf(actorHigh, actorLow)}:${counter}`);
+    return { value, tombstone, dots: texts, requestId: hexOf(requestId) };
+  });
+}
+
 async function get(bucket: string, key: string, flags: DataFlags): Promise<void> {
   const found = await withClient(flags, (client) => client.bucket(bucket).get(key, optionsOf(flags)));
-  const values = found.versions.filter(({ tombstone }) => !tombstone);
-  if (values.length === 0) process.exitCode = exitNotFound;
+  const versions = versionsOf(found);
+  if (found.siblings.length === 0) process.exitCode = exitNotFound;
   const context = String(found.context);
   if (flags.json === true) {
-    const siblings = found.versions.map(({ value, tombstone, dots, requestId }) => ({
-      ...valueText(value),
-      tombstone,
-      dots,
-      requestId,
-    }));
-    printJson({ bucket, key, found: values.length > 0, siblings, context, receipt: found.receipt });
+    const siblings = versions.map(({ value, ...rest }) => ({ ...valueText(value), ...rest }));
+    printJson({ bucket, key, found: found.siblings.length > 0, siblings, context, receipt: found.receipt });
     return;
   }
   if (flags.raw === true) {
-    if (values.length > 1) throw badArgument(`--raw needs one value, but the key has ${values.length} siblings`);
-    if (values[0] !== undefined) process.stdout.write(values[0].value);
+    if (found.siblings.length > 1)
+      throw badArgument(`--raw needs one value, but the key has ${found.siblings.length} siblings`);
+    if (found.siblings[0] !== undefined) process.stdout.write(found.siblings[0]);
     return;
   }
-  if (found.versions.length === 0) print(`no such key: ${bucket} ${key}`);
-  for (const [i, { value, tombstone }] of found.versions.entries()) {
-    const label = found.versions.length === 1 ? "value  " : `sibling ${i + 1} of ${found.versions.length}`;
+  if (versions.length === 0) print(`no such key: ${bucket} ${key}`);
+  for (const [i, { value, tombstone }] of versions.entries()) {
+    const label = versions.length === 1 ? "value" : `sibling ${i + 1} of ${versions.length}`;
     const text = valueText(value);
     print(
       tombstone ? `${label}  (deleted)` : `${label}  ${text.value}${text.encoding === "base64" ? "  (base64)" : ""}`,

@@ -5,15 +5,13 @@
  */
 import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
-import type { RingtailError } from "../base/errors.ts";
+import type { ErrorCode, RingtailError } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { instant } from "../base/time.ts";
 import { GetReply, type MessageCodec, MultiGetReply, PutReply } from "../wire/codec.ts";
-import type { Connection } from "./connection.ts";
 import { fastestOf } from "./context.ts";
-import type { KnownNode } from "./known-node.ts";
 
 /** What is asked. The values index tables; they are not on the wire. */
 export const RequestKind = { get: 0, put: 1, delete: 2, multiGet: 3 } as const;
@@ -93,8 +91,8 @@ export class Request<R extends AnyReply> {
   state: RequestState = RequestState.ended;
   /** Attempts so far. */
   attempts = 0;
-  /** Whether an attempt ended without an answer after it had been sent: a put may have happened. */
-  uncertain = false;
+  /** How the last attempt ended after which a put may have happened although it was not acknowledged; null: none. */
+  uncertain: ErrorCode | null = null;
   /** The number of the node that the last attempt failed at; 0: none. */
   failedAt = 0;
   started: Instant = instant(0);
@@ -103,8 +101,10 @@ export class Request<R extends AnyReply> {
   sentAt: Instant = instant(0);
   /** While delayed: when the next attempt begins. */
   dueAt: Instant = instant(0);
-  node: KnownNode | undefined = undefined;
-  connection: Connection | undefined = undefined;
+  /** The number of the node it waits at or was sent to; 0: none. */
+  node = 0;
+  /** While sent: the connection's id; 0: none. */
+  connection = 0;
   previousWaiting: Request<AnyReply> | undefined = undefined;
   nextWaiting: Request<AnyReply> | undefined = undefined;
 
@@ -121,7 +121,7 @@ export class Request<R extends AnyReply> {
     this.options = fields.options;
     this.codec = codec;
     this.events = events;
-    this.prefer = fastestOf(fields.context);
+    this.prefer = fields.prefer === 0 ? fastestOf(fields.context) : fields.prefer;
   }
 
   /** How many of a connection's places it takes: nodes count each key of a multi-get. */
@@ -143,6 +143,7 @@ interface RequestFields {
   context: Uint8Array;
   requestId: Uint8Array;
   options: RequestOptions;
+  prefer: number;
 }
 
 // Filled in for each new request, which reads it at once: arguments by name without an object per request.
@@ -155,6 +156,7 @@ const fields: RequestFields = {
   context: noBytes,
   requestId: noBytes,
   options: defaultOptions,
+  prefer: 0,
 };
 
 function fill(kind: RequestKind, bucket: Uint8Array, key: Uint8Array, options: RequestOptions): RequestFields {
@@ -166,6 +168,7 @@ function fill(kind: RequestKind, bucket: Uint8Array, key: Uint8Array, options: R
   fields.context = noBytes;
   fields.requestId = noBytes;
   fields.options = options;
+  fields.prefer = 0;
   return fields;
 }
 
@@ -196,14 +199,16 @@ export function putRequest(
   return new Request(fields, PutReply, events);
 }
 
-/** A get of 1..256 keys of one bucket from one node. */
+/** A get of 1..256 keys of one bucket from the node of number `prefer`, an owner of all of them. */
 export function multiGetRequest(
   bucket: Uint8Array,
   keys: readonly Uint8Array[],
+  prefer: number,
   options: RequestOptions,
   events: RequestEvents<MultiGetReply>,
 ): Request<MultiGetReply> {
   fill(RequestKind.multiGet, bucket, keys[0] as Uint8Array, options);
   fields.keys = keys;
+  fields.prefer = prefer;
   return new Request(fields, MultiGetReply, events);
 }

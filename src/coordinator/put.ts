@@ -180,7 +180,6 @@ export class PutCoordinator<O> {
   /** A slot has nothing outstanding any more. */
   #answered(op: PutOp<O>, bit: number): void {
     op.awaiting &= ~bit;
-    op.resent &= ~bit;
     if ((op.designated & bit) !== 0 && (op.durable & bit) === 0) {
       op.designated &= ~bit;
       op.unsynced |= bit;

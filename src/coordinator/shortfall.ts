@@ -81,7 +81,7 @@ function explain(op: Op<unknown>, requirements: readonly Requirement[], okSlots:
   const unmet = impossible ?? requirements.find((each) => each.ok < each.required);
   if (unmet === undefined) return "";
   const { name, required, of, ok, who, did } = unmet;
-  if (of < required) return `${name} is ${required}, but the key has only ${of} ${who}`;
+  if (of < required) return `${name} is ${required}; ${who} that can be asked: ${of}`;
   const notes: string[] = [];
   const silent = op.awaiting & ~okSlots;
   const unasked = allSlots(op.targets) & ~(okSlots | op.failed | silent);

@@ -39,7 +39,8 @@ export function designateAnother(put: Syncing): number {
   if (countSlots(put.designated | put.durable) >= put.syncs) return -1;
   const candidates = allSlots(put.targets) & ~(put.failed | put.unsynced | put.designated | put.durable);
   const others = candidates & ~(1 << put.localSlot);
-  const preferred = others & put.acked || others || candidates;
+  const alive = others & put.acked;
+  const preferred = alive || others || candidates;
   for (let i = 0; i < put.targets; i += 1) {
     const slot = (put.partition + i) % put.targets;
     if ((preferred & (1 << slot)) === 0) continue;

@@ -11,7 +11,7 @@ import { type Status, statusOk, wireOf } from "../base/errors.ts";
 import { Fifo } from "../base/fifo.ts";
 import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import type { Instant } from "../base/time.ts";
+import { after, type Instant } from "../base/time.ts";
 import { GetCoordinator, type GetEffects, type GetOp } from "../coordinator/get.ts";
 import { PutCoordinator, type PutEffects, PutOp } from "../coordinator/put.ts";
 import type { Replica } from "../replica/replica.ts";
@@ -78,12 +78,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   }
 
   putLocal(_now: Instant, op: PutOp<Request>, durability: Durability): void {
-    const local = new ReplicaOp<ReplicaOrigin>(ReplicaKind.put, op, op.fullKey);
-    local.hashHigh = op.hashHigh;
-    local.hashLow = op.hashLow;
-    local.partition = op.partition;
-    local.n = op.quorum.bucketN;
-    local.deadline = op.deadline;
+    const local = this.#newLocal(ReplicaKind.put, op, op.deadline);
     local.durability = durability;
     local.context = op.context;
     local.requestId = op.requestId;
@@ -91,10 +86,14 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     local.tombstone = op.tombstone;
     local.second = op.second;
     local.siblingsMax = this.#shared.config.siblingsMax;
-    this.#localOps.push(local);
   }
 
   writeReplica(now: Instant, op: PutOp<Request>, slot: number, durability: Durability): void {
+    if (slot === op.localSlot) {
+      // Nobody else can sync the record: the coordinator, which has written it, writes it again and syncs.
+      this.#writeLocally(op, op.sealed as Uint8Array, op.deadline, durability);
+      return;
+    }
     const message = this.#writeMessage(op.fullKey, op.sealed as Uint8Array, durability);
     message.purpose = WritePurpose.put;
     message.timeoutUs = Math.max(1, op.replicaDeadline - now);
@@ -105,13 +104,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   readReplica(now: Instant, op: GetOp<GetOrigin>, slot: number): void {
     if (slot === op.localSlot) {
-      const local = new ReplicaOp<ReplicaOrigin>(ReplicaKind.read, op, op.fullKey);
-      local.hashHigh = op.hashHigh;
-      local.hashLow = op.hashLow;
-      local.partition = op.partition;
-      local.n = op.quorum.bucketN;
-      local.deadline = op.deadline;
-      this.#localOps.push(local);
+      this.#newLocal(ReplicaKind.read, op, op.deadline);
       return;
     }
     const message = this.#read;
@@ -126,24 +119,38 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   repairReplica(_now: Instant, op: GetOp<GetOrigin>, slot: number): void {
     const merged = op.merged as Uint8Array;
+    const timeoutUs = this.#shared.config.requestTimeoutMs * 1000;
     if (slot === op.localSlot) {
-      const local = new ReplicaOp<ReplicaOrigin>(ReplicaKind.write, op, op.fullKey);
-      local.hashHigh = op.hashHigh;
-      local.hashLow = op.hashLow;
-      local.partition = op.partition;
-      local.n = op.quorum.bucketN;
-      local.deadline = (op.deadline + this.#shared.config.requestTimeoutMs * 1000) as Instant;
-      local.durability = Durability.buffered;
-      local.sealed = merged;
-      this.#localOps.push(local);
+      this.#writeLocally(op, merged, after(op.deadline, timeoutUs), Durability.buffered);
       return;
     }
     const message = this.#writeMessage(op.fullKey, merged, Durability.buffered);
     message.purpose = WritePurpose.readRepair;
-    message.timeoutUs = this.#shared.config.requestTimeoutMs * 1000;
-    this.#peers
-      .of(op.targetNumbers[slot] as number)
-      ?.send(FrameType.REPAIR, op.id * 8 + slot, ReplicaWriteRequest, message);
+    message.timeoutUs = timeoutUs;
+    const peer = this.#peers.of(op.targetNumbers[slot] as number);
+    peer?.send(FrameType.REPAIR, op.id * 8 + slot, ReplicaWriteRequest, message);
+  }
+
+  #newLocal(kind: ReplicaKind, op: PutOp<Request> | GetOp<GetOrigin>, deadline: Instant): ReplicaOp<ReplicaOrigin> {
+    const local = new ReplicaOp<ReplicaOrigin>(kind, op, op.fullKey);
+    local.hashHigh = op.hashHigh;
+    local.hashLow = op.hashLow;
+    local.partition = op.partition;
+    local.n = op.quorum.bucketN;
+    local.deadline = deadline;
+    this.#localOps.push(local);
+    return local;
+  }
+
+  #writeLocally(
+    op: PutOp<Request> | GetOp<GetOrigin>,
+    sealed: Uint8Array,
+    deadline: Instant,
+    durability: Durability,
+  ): void {
+    const local = this.#newLocal(ReplicaKind.write, op, deadline);
+    local.durability = durability;
+    local.sealed = sealed;
   }
 
   #writeMessage(fullKey: Uint8Array, sealed: Uint8Array, durability: Durability): ReplicaWriteRequest {

@@ -183,6 +183,7 @@ export class Peer implements LinkEvents, FrameSink {
     this.#link = undefined;
     this.#reader?.stop();
     this.#reader = undefined;
+    this.#writer?.close();
     this.#writer = undefined;
     this.#due = after(now, this.#retryUs);
     this.#retryUs = Math.min(this.#retryUs * 2, retryMaxUs);

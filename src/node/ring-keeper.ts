@@ -131,6 +131,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
     this.#link = undefined;
     this.#reader?.stop();
     this.#reader = undefined;
+    this.#writer?.close();
     this.#writer = undefined;
     if (this.#shared.ringOrNone === undefined) this.#due = after(now, reportEveryUs);
     this.#events.settle(now);

@@ -93,6 +93,7 @@ export class Session implements LinkEvents, FrameSink {
   onClosed(now: Instant): void {
     if (this.closed) return;
     this.closed = true;
+    this.#writer.close();
     this.#events.onSessionClosed(now, this);
     this.#events.settle(now);
   }
@@ -134,7 +135,9 @@ export class Session implements LinkEvents, FrameSink {
   /** Answers the request `frameId` of type `type` with success. A session whose client does not read is dropped. */
   answer<T>(type: number, frameId: number, codec: Encoder<T>, message: T): void {
     if (this.closed || this.#closing) return;
-    if (!this.#writer.send(type | REPLY_BIT, statusOk, frameId, codec, message)) this.#dropUnread();
+    if (this.#writer.send(type | REPLY_BIT, statusOk, frameId, codec, message)) return;
+    if (this.#writer.queuedBytes > frameBytesMax) this.#dropUnread();
+    else this.fail(type, frameId, wireOf("TOO_MANY_SIBLINGS"), "the key's siblings together are larger than a frame");
   }
 
   /** Answers with an error; an empty message stands for the code's own meaning. */

@@ -40,10 +40,19 @@ export interface ActorOptions {
   readonly partitions: number;
   /** Drawn for this boot, and durable together with `leaseTop`. */
   readonly incarnation: Incarnation;
-  /** The highest counter this node may mint; raised by `leaseStep` at every boot. */
+  /** The highest counter this node may mint: `leaseOfBoot`, on stable storage by now. */
   readonly leaseTop: number;
   /** Counters per lease: 10,000. Higher: fewer file writes; lower: counters grow more slowly over many boots. */
   readonly leaseStep: number;
+}
+
+/**
+ * The lease of a new boot, from that of the boot before (0: none): the next `leaseStep` counters. Where they end it starts
+ * over, as overflowing counters do: from there on only the new incarnation keeps dots apart.
+ */
+export function leaseOfBoot(lastLeaseTop: number, leaseStep: number): number {
+  const leaseTop = lastLeaseTop + leaseStep;
+  return leaseTop <= counterMax ? leaseTop : leaseStep;
 }
 
 /** The actor and the counter of each partition at this node. */

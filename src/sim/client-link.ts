@@ -11,6 +11,7 @@ import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents, Transport } from "../wire/link.ts";
+import { LinkEnd } from "./connection.ts";
 
 /** Who is told of answers. */
 export interface AnswerSink {
@@ -24,6 +25,7 @@ export interface AnswerSink {
 
 interface Waiting {
   readonly sink: AnswerSink;
+  readonly type: number;
   sent: boolean;
   send: ((writer: FrameWriter) => void) | undefined;
 }
@@ -48,13 +50,11 @@ export class ClientLink implements LinkEvents, FrameSink {
     this.#transport = transport;
   }
 
-  /** Requests that are not answered yet. */
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
-  get connected(): boolean {
-    return this.#link !== undefined;
+  /** Requests that a node owes an answer to: sent, not answered, over a connection of which both ends are up. */
+  get owed(): string[] {
+    if (!(this.#link instanceof LinkEnd && this.#link.whole)) return [];
+    const sent = [...this.#waiting].filter(([, waiting]) => waiting.sent);
+    return sent.map(([frameId, waiting]) => `${this.address} frame ${frameId} type ${waiting.type}`);
   }
 
   /** Asks something; exactly one of the sink's `onAnswer` and `onLost` follows, unless the answer never comes. */
@@ -64,7 +64,7 @@ export class ClientLink implements LinkEvents, FrameSink {
     const send = (writer: FrameWriter): void => {
       writer.send(type, 0, frameId, codec, message);
     };
-    const waiting: Waiting = { sink, sent: false, send };
+    const waiting: Waiting = { sink, type, sent: false, send };
     this.#waiting.set(frameId, waiting);
     this.#dial();
     if (this.ready) this.#send(waiting);

@@ -6,7 +6,7 @@
  * An outcome is `fail` only if every attempt was refused in a way that promises "nothing happened"; one lost or
  * late answer makes it `unknown`.
  */
-import { hexOf, noBytes, utf8 } from "../base/bytes.ts";
+import { noBytes, utf8 } from "../base/bytes.ts";
 import { codeOf, type ErrorCode, type Status, statusOk } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
@@ -33,7 +33,7 @@ import { FrameType } from "../wire/frame-types.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
 import { type AnswerSink, ClientLink } from "./client-link.ts";
-import { type History, type Operation, operationText, type Shown, valueBytes, valueNumber } from "./history.ts";
+import { type History, idName, type Operation, operationText, type Shown, valueBytes, valueNumber } from "./history.ts";
 import { deriveKey } from "./keys.ts";
 import type { Network } from "./network.ts";
 import type { Place } from "./place.ts";
@@ -60,6 +60,9 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "WRONG_OWNER",
   "EXPIRED",
 ]);
+
+/** Per mille of attempts that got no answer in time after which the client hangs up. */
+const hangUpPerMille = 300;
 
 /** Told of each acknowledgement of a write, at the instant the node hands it to its link. */
 export interface AckWatch {
@@ -169,11 +172,9 @@ export class SimClient implements Place {
     return this.#calls.size;
   }
 
-  /** Requests of this life that no node has answered although their connection is up. */
-  get unanswered(): number {
-    let count = 0;
-    for (const link of this.#links) if (link.connected) count += link.waiting;
-    return count;
+  /** Requests that no node has answered although their connection is up; for people. */
+  get owed(): string[] {
+    return this.#links.flatMap((link) => link.owed);
   }
 
   enter(now: Instant, life: number, entry: Action): void {
@@ -231,7 +232,7 @@ export class SimClient implements Place {
       client: this.number,
       kind: wish.kind,
       key: wish.key,
-      requestId: hexOf(requestId),
+      requestId: idName(requestId),
       value: wish.kind === "put" ? wish.value : 0,
       context: wish.context.version,
       begin: now,
@@ -298,6 +299,7 @@ export class SimClient implements Place {
       if (attempt.over) return;
       attempt.over = true;
       call.maybe = true;
+      if (this.#options.rng.chance(hangUpPerMille)) link.destroy();
       this.retry(at, call);
     });
   }
@@ -424,7 +426,7 @@ export class SimClient implements Place {
 /** The siblings of a record's body, as the history keeps them. */
 export function shownOf(record: Uint8Array): Shown[] {
   return decodeRecordBody(record).siblings.map((sibling) => ({
-    requestId: hexOf(sibling.requestId),
+    requestId: idName(sibling.requestId),
     dots: sibling.dots.map((dot) => ({ ...dot })),
     tombstone: sibling.tombstone,
     value: sibling.tombstone ? 0 : valueNumber(sibling.value),

@@ -4,11 +4,12 @@
  * history are where the checkers find them.
  */
 import { durabilityName } from "../base/durability.ts";
+import { Hash64, hashKey } from "../base/hash.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import { configOf, type NodeConfig } from "../node/config.ts";
 import { Node } from "../node/node.ts";
-import { type AckWatch, SimClient, tapAcks } from "./client.ts";
-import { SimDisk } from "./disk.ts";
+import { type AckWatch, fullKeyOfName, SimClient, tapAcks } from "./client.ts";
+import { SimDrive } from "./drive.ts";
 import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import type { RunPlan } from "./plan.ts";
@@ -47,8 +48,9 @@ export class Cluster {
   readonly world: World;
   readonly history: History = new History();
   readonly ledger: Ledger;
-  readonly disks: SimDisk[] = [];
+  readonly drives: SimDrive[] = [];
   readonly clients: SimClient[] = [];
+  readonly #hash = new Hash64();
 
   /** Builds the seats; nothing runs yet. */
   constructor(plan: RunPlan, recording: boolean) {
@@ -61,10 +63,16 @@ export class Cluster {
 
   #addNode(position: number): void {
     const config = nodeConfig(this.plan, position);
-    const disk = new SimDisk(this.world.rng.fork(`disk/${position}`));
+    const drive = new SimDrive(this.world.rng.fork(`disk/${position}`));
     const program: Program = (env) => new Node(env, config);
-    this.disks.push(disk);
-    this.world.addNode(addressOf(position), new WatchedDrive(disk, position, this.ledger), program);
+    this.drives.push(drive);
+    this.world.addNode(addressOf(position), new WatchedDrive(drive, position, this.ledger), program);
+  }
+
+  /** The partition of a key, from its hash alone. */
+  partitionOf(key: string): number {
+    hashKey(fullKeyOfName(key), this.#hash);
+    return Math.floor(this.#hash.high / (0x1_0000_0000 / this.plan.partitions));
   }
 
   /** The node in the process on that seat, if one is running. */
@@ -97,6 +105,9 @@ export class Cluster {
   /** Runs until every node is ready, or for too long; whether they are. */
   awaitReady(): boolean {
     const until = instant(this.world.now + readyWithinUs);
-    return this.world.runUntil(until, () => this.world.deaths.length > 0 || this.world.nodes.every((node) => node.ready));
+    return this.world.runUntil(
+      until,
+      () => this.world.deaths.length > 0 || this.world.nodes.every((node) => node.ready),
+    );
   }
 }

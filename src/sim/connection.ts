@@ -97,6 +97,13 @@ export class LinkEnd implements Link {
     this.#tellPeer("connection reset by peer");
   }
 
+  /** Whether both ends are up and their processes alive: what is asked here can be answered. */
+  get whole(): boolean {
+    const peer = this.peer;
+    if (this.state !== "open" || peer?.state !== "open") return false;
+    return this.life === this.place.life && peer.life === peer.place.life;
+  }
+
   /** Bytes in the writer's memory that the transport still has to take. */
   get heldBytes(): number {
     return this.#held?.length ?? 0;
@@ -105,7 +112,7 @@ export class LinkEnd implements Link {
   #send(bytes: Uint8Array): void {
     const to = this.peer?.place.position ?? this.place.position;
     const due = instant(this.#network.scheduler.now + this.#network.delay(this.place.position, to));
-    const at = due > this.#lastAt ? due : this.#lastAt;
+    const at = instant(Math.max(due, this.#lastAt));
     this.#lastAt = at;
     this.#queue.push({ bytes, at });
     this.#queuedBytes += bytes.length;

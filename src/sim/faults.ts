@@ -8,7 +8,7 @@ import { Durability } from "../base/durability.ts";
 import type { Rng } from "../base/rng.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import type { SimClient } from "./client.ts";
-import type { SimDisk } from "./disk.ts";
+import type { SimDrive } from "./drive.ts";
 import type { FaultClass, RunPlan } from "./plan.ts";
 import type { SimNode } from "./process.ts";
 import { TraceType } from "./trace.ts";
@@ -33,7 +33,8 @@ export function mortalNodes(plan: RunPlan, rng: Rng): number[] {
 /** Whether a fault of this class can take acknowledged copies from a node of this plan's mode. */
 export function losesCopies(kind: FaultClass, durability: Durability): boolean {
   if (kind === "power") return durability !== Durability.durable;
-  return kind === "crash" && durability === Durability.memory;
+  const kills = kind === "crash" || kind === "read-errors" || kind === "write-errors";
+  return kills && durability === Durability.memory;
 }
 
 /** Draws the schedule of a run. Times count from the beginning of the chaos phase. */
@@ -55,7 +56,11 @@ function drawFault(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault |
   const at = rng.below(plan.chaosUs);
   const short = rng.chance(500);
   const lasts = short ? rng.between(1_000, 100_000) : rng.between(100_000, 3_000_000);
-  const node = losesCopies(kind, plan.durability) ? (mortals.length === 0 ? -1 : rng.pick(mortals)) : rng.below(plan.nodes);
+  const node = losesCopies(kind, plan.durability)
+    ? mortals.length === 0
+      ? -1
+      : rng.pick(mortals)
+    : rng.below(plan.nodes);
   if (node < 0) return undefined;
   const places = plan.nodes + plan.clients;
   const pairs = kind === "split" || kind === "slow-link" ? drawPairs(plan.nodes, places, rng) : [];
@@ -84,14 +89,16 @@ function drawPairs(nodes: number, places: number, rng: Rng): Pair[] {
     case 4:
       return all.filter(() => rng.chance(300));
     default:
-      return all.filter(([from, to]) => from < nodes && to < nodes && (from + 1) % nodes !== to && (to + 1) % nodes !== from);
+      return all.filter(
+        ([from, to]) => from < nodes && to < nodes && (from + 1) % nodes !== to && (to + 1) % nodes !== from,
+      );
   }
 }
 
 export interface FaultsOptions {
   readonly world: World;
   /** By node. */
-  readonly disks: readonly SimDisk[];
+  readonly drives: readonly SimDrive[];
   readonly clients: readonly SimClient[];
   /** A client's process died and started anew. */
   readonly onClientCrash: (client: SimClient) => void;
@@ -100,18 +107,25 @@ export interface FaultsOptions {
 /** Lets a schedule happen to a world. */
 export class Faults {
   readonly #world: World;
-  readonly #disks: readonly SimDisk[];
+  readonly #drives: readonly SimDrive[];
   readonly #clients: readonly SimClient[];
   readonly #onClientCrash: (client: SimClient) => void;
   /** Faults that were applied, by class. */
-  readonly counts = new Map<FaultClass, number>();
+  readonly counts: Map<FaultClass, number> = new Map();
   #healed = false;
 
   constructor(options: FaultsOptions) {
     this.#world = options.world;
-    this.#disks = options.disks;
+    this.#drives = options.drives;
     this.#clients = options.clients;
     this.#onClientCrash = options.onClientCrash;
+  }
+
+  /** A node ends itself when its disk fails, as it should; it is started again. */
+  excuses(node: SimNode, reason: string): boolean {
+    if (!reason.includes("simulated")) return false;
+    this.#later(100_000, (at) => this.#boot(at, node));
+    return true;
   }
 
   /** Puts the faults on the scheduler, counted from `start`. */
@@ -129,7 +143,7 @@ export class Faults {
     trace.note(now, fault.node, TraceType.fault, fault.lasts);
     if (trace.recording) trace.say(now, "fault", faultText(fault));
     const node = this.#world.nodes[fault.node] as SimNode;
-    const disk = (this.#disks[fault.node] as SimDisk).faults;
+    const drive = this.#drives[fault.node] as SimDrive;
     switch (fault.kind) {
       case "crash":
         this.#crash(now, node, fault.lasts);
@@ -146,16 +160,14 @@ export class Faults {
         this.#later(fault.lasts, (at) => node.resume(at));
         return;
       case "slow-disk":
-        disk.slowness = fault.factor;
-        this.#later(fault.lasts, () => {
-          disk.slowness = 1;
-        });
+        drive.slow(fault.factor);
+        this.#later(fault.lasts, () => drive.slow(0));
         return;
       case "read-errors":
-        disk.readErrors = Math.min(500, fault.factor);
-        this.#later(fault.lasts, () => {
-          disk.readErrors = 0;
-        });
+        this.#failDisk(drive, fault, true);
+        return;
+      case "write-errors":
+        this.#failDisk(drive, fault, false);
         return;
       case "clock":
         node.wallOffsetMs = (fault.lasts % 7_200_000) - 3_600_000;
@@ -166,6 +178,14 @@ export class Faults {
       default:
         this.#hitNetwork(fault);
     }
+  }
+
+  #failDisk(drive: SimDrive, fault: Fault, reads: boolean): void {
+    const { faults } = drive.disk;
+    const perMille = Math.min(500, fault.factor);
+    if (reads) faults.readErrors = perMille;
+    else faults.writeErrors = faults.syncErrors = perMille;
+    this.#later(fault.lasts, () => healDisk(drive));
   }
 
   #hitNetwork(fault: Fault): void {
@@ -223,19 +243,30 @@ export class Faults {
     });
   }
 
+  /** Starts what is down: a node that was still stopping when all was healed. */
+  bootDead(now: Instant): void {
+    for (const node of this.#world.nodes) this.#boot(now, node);
+  }
+
   /** Ends every fault: paths open, disks fast, processes running. */
   heal(now: Instant): void {
     this.#healed = true;
     this.#world.network.heal();
-    for (const disk of this.#disks) {
-      disk.faults.slowness = 1;
-      disk.faults.readErrors = 0;
+    for (const drive of this.#drives) {
+      drive.slow(0);
+      healDisk(drive);
     }
     for (const node of this.#world.nodes) {
       node.resume(now);
       this.#boot(now, node);
     }
   }
+}
+
+function healDisk(drive: SimDrive): void {
+  drive.disk.faults.readErrors = 0;
+  drive.disk.faults.writeErrors = 0;
+  drive.disk.faults.syncErrors = 0;
 }
 
 /** One line for people. */

@@ -9,7 +9,7 @@
 import type { Status } from "../base/errors.ts";
 import { type Instant, instant, never } from "../base/time.ts";
 import type { Dot } from "../version/version-vector.ts";
-import { VersionVector } from "../version/version-vector.ts";
+import { mergeVersions, VersionVector } from "../version/version-vector.ts";
 
 export type OperationKind = "put" | "delete" | "get";
 /** `open`: not ended yet. */
@@ -103,6 +103,22 @@ export class History {
   of(key: string): Operation[] {
     return this.operations.filter((operation) => operation.key === key);
   }
+}
+
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** A request id as the history names it: 32 hexadecimal digits. (`hexOf`, but fast: ledgers name ids all the time.) */
+export function idName(requestId: Uint8Array): string {
+  let name = "";
+  for (let i = 0; i < requestId.length; i += 1) name += hexPairs[requestId[i] as number];
+  return name;
+}
+
+/** What the contexts of all writes cover that may have happened. */
+export function coveredByContexts(writes: Iterable<Operation>): VersionVector {
+  let covered = VersionVector.empty;
+  for (const write of writes) if (write.outcome !== "fail") covered = mergeVersions(covered, write.context);
+  return covered;
 }
 
 /** One line for people. */

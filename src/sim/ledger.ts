@@ -4,12 +4,13 @@
  * dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment later; what a fault took
  * away since is the final audit's business.
  */
-import { hexOf, utf8Text } from "../base/bytes.ts";
+import { utf8Text } from "../base/bytes.ts";
 import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import { openRecord } from "../version/record.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
 import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
+import { idName } from "./history.ts";
 import type { DiskWatch, WrittenRecord } from "./watched-engine.ts";
 
 /** Told of every record that reaches a disk, decoded. */
@@ -65,7 +66,7 @@ export class Ledger implements DiskWatch {
   /** Takes note of the dots in a record, wherever it was seen. */
   learn(set: SiblingSet): void {
     for (const sibling of set.siblings) {
-      const id = hexOf(sibling.requestId);
+      const id = idName(sibling.requestId);
       const known = this.#dots.get(id);
       if (known === undefined) this.#dots.set(id, [...sibling.dots]);
       else for (const dot of sibling.dots) if (!known.some((one) => sameDot(one, dot))) known.push(dot);

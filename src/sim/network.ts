@@ -41,6 +41,8 @@ export const quietNetwork: NetworkOptions = {
 /** Sees bytes at the instant the sender hands them over: how the checkers judge an acknowledgement. */
 export type Tap = (now: Instant, from: LinkEnd, bytes: Uint8Array) => void;
 
+/** What slowness adds at the most. */
+const slowestUs: DurationUs = 500_000;
 const dialTries = 3;
 const dialRetryUs = 1_000_000;
 
@@ -119,8 +121,8 @@ export class Network {
   delay(from: number, to: number): DurationUs {
     const jitter = this.options.delayJitterUs;
     const spread = jitter === 0 ? 0 : this.rng.below(1 + this.rng.below(jitter + 1));
-    const factor = 1 + (this.#slow[from]?.[to] ?? 0);
-    return (this.options.delayMinUs + spread) * factor;
+    const plain = this.options.delayMinUs + spread;
+    return plain + Math.min(plain * (this.#slow[from]?.[to] ?? 0), slowestUs);
   }
 
   #open(from: number, to: number): boolean {
@@ -146,7 +148,7 @@ export class Network {
     if (row[to] === 0) this.wake();
   }
 
-  /** Messages in this direction take 1 + `factor` times as long. 0: normal. */
+  /** Messages in this direction take 1 + `factor` times as long, but never half a second more. 0: normal. */
   slow(from: number, to: number, factor: number): void {
     (this.#slow[from] as Uint16Array)[to] = factor;
   }

@@ -9,7 +9,7 @@
  */
 import type { Instant } from "../base/time.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
-import { dotText, type Operation, operationText, type Shown, versionText } from "./history.ts";
+import { coveredByContexts, dotText, type Operation, operationText, type Shown, versionText } from "./history.ts";
 import { dotName, sameDot } from "./ledger.ts";
 import type { Report } from "./violation.ts";
 
@@ -26,6 +26,8 @@ class Case {
   readonly writes = new Map<string, Operation>();
   readonly reads: Operation[] = [];
   readonly finals: Operation[] = [];
+  /** Everything that some write's context covers: nothing else may disappear. */
+  readonly covered: VersionVector;
   readonly report: Report;
   readonly #dots = new Map<string, Dot[]>();
 
@@ -36,6 +38,7 @@ class Case {
       if (one.isWrite) this.writes.set(one.requestId, one);
       else if (one.outcome === "ok") this.reads.push(one);
     }
+    this.covered = coveredByContexts(this.writes.values());
     this.finals.push(...this.reads.filter((one) => one.final));
     for (const read of this.reads) for (const shown of read.siblings) this.#learn(shown.requestId, shown.dots);
     if (options.dotsOf === undefined) return;
@@ -79,32 +82,30 @@ export function judge(operations: readonly Operation[], options: OracleOptions, 
       report({ at: one.begin, invariant: "operation-never-ended", key: one.key, text: operationText(one) });
     }
   }
-  judgeDots(operations, report);
   for (const [key, list] of byKey) {
     const it = new Case(key, list, options, report);
+    judgeDots(it);
     for (const read of it.reads) {
       for (const shown of read.siblings) judgeShown(it, read, shown);
       judgeSiblings(it, read);
     }
     if (options.recency) judgeRecency(it);
-    for (const read of it.finals) judgeFinal(it, read);
-    judgeAgreement(it);
+    for (const read of distinctFinals(it)) judgeFinal(it, read);
   }
 }
 
-/** One dot stands for one write, everywhere and for ever (G5). */
-function judgeDots(operations: readonly Operation[], report: Report): void {
+/** One dot stands for one write, in every answer (G5). */
+function judgeDots(it: Case): void {
   const owner = new Map<string, string>();
-  for (const read of operations) {
+  for (const read of it.reads) {
     for (const shown of read.siblings) {
       for (const dot of shown.dots) {
         const name = dotName(dot);
-        const mine = `${read.key}/${shown.requestId}`;
         const other = owner.get(name);
-        owner.set(name, mine);
-        if (other === undefined || other === mine) continue;
-        const text = `dot ${dotText(dot)} stands for ${other} and for ${mine}`;
-        report({ at: read.end, invariant: "one-dot-two-writes", key: read.key, text });
+        if (other === undefined) owner.set(name, shown.requestId);
+        else if (other !== shown.requestId) {
+          it.blame("one-dot-two-writes", read.end, `${dotText(dot)} stands for ${other} and for ${shown.requestId}`);
+        }
       }
     }
   }
@@ -115,8 +116,10 @@ function judgeShown(it: Case, read: Operation, shown: Shown): void {
   const write = it.writes.get(shown.requestId);
   const where = `in ${operationText(read)}`;
   if (write === undefined) it.blame("phantom-value", read.end, `nobody wrote ${shown.requestId}, shown ${where}`);
-  else if (write.begin > read.end) it.blame("phantom-value", read.end, `${write.value} was shown before it was written ${where}`);
-  else if (write.outcome === "fail") it.blame("refused-write-seen", read.end, `${operationText(write)}, yet shown ${where}`);
+  else if (write.begin > read.end)
+    it.blame("phantom-value", read.end, `${write.value} was shown before it was written ${where}`);
+  else if (write.outcome === "fail")
+    it.blame("refused-write-seen", read.end, `${operationText(write)}, yet shown ${where}`);
   else if (shown.tombstone !== (write.kind === "delete") || (!shown.tombstone && shown.value !== write.value)) {
     it.blame("phantom-value", read.end, `${operationText(write)} was shown as ${shown.value} ${where}`);
   }
@@ -129,14 +132,19 @@ function judgeSiblings(it: Case, read: Operation): void {
     const mine = siblings[i] as Shown;
     if (mine.dots.length === 0) it.blame("sibling-without-dot", read.end, operationText(read));
     for (const dot of mine.dots) {
-      if (!read.version.covers(dot)) it.blame("context-does-not-cover", read.end, `${dotText(dot)} in ${operationText(read)}`);
+      if (!read.version.covers(dot))
+        it.blame("context-does-not-cover", read.end, `${dotText(dot)} in ${operationText(read)}`);
     }
     const write = it.writes.get(mine.requestId);
     for (let j = 0; j < siblings.length; j += 1) {
       const other = siblings[j] as Shown;
       if (i < j && other.requestId === mine.requestId) it.blame("twins-not-collapsed", read.end, operationText(read));
       if (i !== j && write?.context.coversAny(other.dots) === true) {
-        it.blame("covered-sibling-kept", read.end, `${write.requestId} covers ${other.requestId} in ${operationText(read)}`);
+        it.blame(
+          "covered-sibling-kept",
+          read.end,
+          `${write.requestId} covers ${other.requestId} in ${operationText(read)}`,
+        );
       }
     }
   }
@@ -166,36 +174,38 @@ function judgeFinal(it: Case, read: Operation): void {
     if (write.outcome !== "ok" || write.end >= read.begin) continue;
     for (const shown of read.siblings) {
       if (!write.context.coversAny(shown.dots)) continue;
-      it.blame("resurrected", read.end, `${shown.requestId}, covered by ${operationText(write)}, is in ${operationText(read)}`);
+      it.blame(
+        "resurrected",
+        read.end,
+        `${shown.requestId}, covered by ${operationText(write)}, is in ${operationText(read)}`,
+      );
     }
     if (present.has(write.requestId)) continue;
     const dots = it.candidates(write);
     if (!read.version.coversAny(dots)) {
       it.blame("acked-write-lost", read.end, `${operationText(write)} is not in ${operationText(read)}`);
-    } else if (!replaced(it, write, dots)) {
-      it.blame("acked-write-discarded", read.end, `no write covers ${operationText(write)}, yet ${operationText(read)}`);
+    } else if (!it.covered.coversAny(dots)) {
+      it.blame(
+        "acked-write-discarded",
+        read.end,
+        `no write covers ${operationText(write)}, yet ${operationText(read)}`,
+      );
     }
   }
 }
 
-function replaced(it: Case, write: Operation, dots: readonly Dot[]): boolean {
-  for (const other of it.writes.values()) {
-    if (other !== write && other.outcome !== "fail" && other.context.coversAny(dots)) return true;
-  }
-  return false;
-}
-
-/** Final gets agree, whoever coordinated them (G8). */
-function judgeAgreement(it: Case): void {
-  const first = it.finals[0];
-  if (first === undefined) return;
-  const text = (read: Operation): string => {
-    const ids = read.siblings.map((shown) => shown.requestId).sort();
-    return `${versionText(read.version)} ${ids.join(",")}`;
-  };
+/** Final gets agree, whoever coordinated them (G8); returns one of each kind, so that equal ones are judged once. */
+function distinctFinals(it: Case): readonly Operation[] {
+  const kinds = new Map<string, Operation>();
   for (const read of it.finals) {
-    if (text(read) !== text(first)) {
-      it.blame("final-reads-differ", read.end, `${operationText(read)} but ${operationText(first)}`);
-    }
+    const ids = read.siblings.map((shown) => shown.requestId).sort();
+    const kind = `${versionText(read.version)} ${ids.join(",")}`;
+    if (!kinds.has(kind)) kinds.set(kind, read);
   }
+  const distinct = [...kinds.values()];
+  const [first, second] = distinct;
+  if (first !== undefined && second !== undefined) {
+    it.blame("final-reads-differ", second.end, `${operationText(second)} but ${operationText(first)}`);
+  }
+  return distinct;
 }

@@ -18,6 +18,7 @@ export type FaultClass =
   | "reset"
   | "slow-disk"
   | "read-errors"
+  | "write-errors"
   | "clock"
   | "client-crash";
 
@@ -31,6 +32,7 @@ export const faultClasses: readonly FaultClass[] = [
   "reset",
   "slow-disk",
   "read-errors",
+  "write-errors",
   "clock",
   "client-crash",
 ];
@@ -99,6 +101,10 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const operations = subset(rng, operationClasses, 700);
   if (operations.length === 0) operations.push("read-modify-write");
   if (!operations.some((one) => one !== "get" && one !== "multi-get")) operations.push("blind-put");
+  const clients = rng.between(1, 4);
+  const loops = rng.between(1, 2);
+  const chaosUs = rng.between(2_000_000, 8_000_000);
+  const target = rng.pick([50, 150, 300]);
   return {
     seed,
     nodes: count,
@@ -109,16 +115,16 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
     durability: rng.pick([Durability.memory, Durability.buffered, Durability.oneDurable, Durability.durable]),
     network: drawNetwork(rng),
     turnUs: rng.pick([0, 20, 200]),
-    clients: rng.between(1, 4),
-    keys: rng.pick([1, 2, 4, 8, 16]),
-    loops: rng.between(1, 2),
-    thinkUs: rng.pick([2_000, 20_000, 60_000]),
+    clients,
+    keys: rng.pick([1, 2, 4, 8]),
+    loops,
+    thinkUs: Math.ceil((chaosUs * clients * loops) / target),
     valuePadding: rng.pick([0, 0, 100, 3_000]),
     operations,
     deadlineUs: rng.pick([300_000, 1_000_000, 2_500_000]),
     attemptUs: rng.pick([100_000, 400_000, 1_000_000]),
     warmUpUs: 300_000,
-    chaosUs: rng.between(2_000_000, 8_000_000),
+    chaosUs,
     faults: subset(rng, faultClasses, 500),
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),
   };

@@ -7,7 +7,9 @@ import { AssertionError } from "../base/assert.ts";
 const functions = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "fetch"] as const;
 
 function refuse(name: string): never {
-  throw new AssertionError(`${name} was used while the simulator steps: a core took time, chance or order from outside`);
+  throw new AssertionError(
+    `${name} was used while the simulator steps: a core took time, chance or order from outside`,
+  );
 }
 
 function poisonedClass(name: string): unknown {

@@ -81,6 +81,8 @@ export class SimNode implements Place {
   paused = false;
   /** Added to the wall clock, milliseconds. The monotonic clock is never wrong. */
   wallOffsetMs = 0;
+  /** When the last life ended; 0 while there was none. */
+  endedAt: Instant = instant(0);
   /** The stop that was asked for is complete. */
   stopped = false;
   readonly #network: Network;
@@ -199,6 +201,7 @@ export class SimNode implements Place {
 
   #over(now: Instant, reason: string, power: boolean): void {
     this.alive = false;
+    this.endedAt = now;
     this.paused = false;
     this.#held = [];
     this.#process = undefined;
@@ -284,7 +287,11 @@ export class SimNode implements Place {
     const trace = this.#network.trace;
     if (!trace.recording) return silentLog;
     const say = (level: string) => (message: string, fields?: LogFields) =>
-      trace.say(this.#network.scheduler.now, this.name, `${level}: ${message}${fields === undefined ? "" : ` ${text(fields)}`}`);
+      trace.say(
+        this.#network.scheduler.now,
+        this.name,
+        `${level}: ${message}${fields === undefined ? "" : ` ${text(fields)}`}`,
+      );
     return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
   }
 }

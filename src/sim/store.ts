@@ -62,9 +62,9 @@ export class SimEngine implements Engine {
     this.#events = events;
   }
 
-  /** The process is gone, or the engine is closed: no answer comes any more. */
+  /** The process is gone: no answer comes any more. */
   get #dead(): boolean {
-    return this.#closed || this.#disk.life !== this.#life;
+    return this.#disk.life !== this.#life;
   }
 
   #answer(delay: DurationUs, answer: (now: Instant, events: EngineEvents) => void): void {
@@ -197,7 +197,7 @@ export class SimEngine implements Engine {
   #closeWhenIdle(): void {
     if (this.#inFlight > 0) return;
     this.#later(1, (now) => {
-      if (this.#dead) return;
+      if (this.#dead || this.#closed) return;
       this.#closed = true;
       this.#events?.onClosed(now);
     });

@@ -37,7 +37,10 @@ export class World implements Watcher {
   readonly trace: Trace;
   readonly network: Network;
   readonly nodes: SimNode[] = [];
+  /** Processes that ended of themselves without an excuse: each is a violation. */
   readonly deaths: Death[] = [];
+  /** Whether a fault that is on explains this death. */
+  excuse: ((node: SimNode, reason: string) => boolean) | undefined;
   readonly #turnUs: DurationUs;
 
   constructor(options: WorldOptions) {
@@ -72,6 +75,7 @@ export class World implements Watcher {
   }
 
   onDeath(at: Instant, node: SimNode, reason: string): void {
+    if (this.excuse?.(node, reason) === true) return;
     this.deaths.push({ at, node, reason });
   }
 

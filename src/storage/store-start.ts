@@ -161,7 +161,10 @@ export class StoreStart {
     for (let i = 0; i < page.keys.length; i += 1) {
       const value = page.values[i] as Uint8Array;
       const number = value.length === 8 ? u64High(value) * 0x1_0000_0000 + u64Low(value) : 0;
-      if (number === 0 || number % batchSlots !== slotOfKey(page.keys[i] as Uint8Array)) this.#misplaced = true;
+      if (!Number.isSafeInteger(number) || number % batchSlots !== slotOfKey(page.keys[i] as Uint8Array)) {
+        this.#misplaced = true;
+        continue;
+      }
       this.#numbers += 1;
       this.#lowest = Math.min(this.#lowest, number);
       this.#newest = Math.max(this.#newest, number);

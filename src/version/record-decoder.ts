@@ -1,8 +1,8 @@
 /**
  * Reads the body of a record: the `Record` message of schema/common.proto, by hand, into views of the input. The bytes
  * come from disks and peers, so whatever they are the answer is a set or a `RecordError`, in time and memory bounded by
- * their length. Fields of later versions are skipped; groups, wrong wire types and anything that breaks an invariant of
- * SiblingSet (order, an uncovered dot, a missing id) are refused, so that no set with broken invariants exists.
+ * their length. Fields of later versions are skipped; groups, wrong wire types, and what no SiblingSet can be (writes out
+ * of order, a dot that the version does not cover, a missing id) are refused.
  */
 import { noBytes } from "../base/bytes.ts";
 import { readWord } from "../base/words.ts";

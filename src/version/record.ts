@@ -9,15 +9,13 @@ import { takeBytes } from "../base/pool.ts";
 import { readWord, writeWord } from "../base/words.ts";
 import { countSiblings, decodeRecord, decodeVersion, RecordError, siblingsMax } from "./record-decoder.ts";
 import { recordBodyBytes, writeRecordBody } from "./record-encoder.ts";
+import { recordFormat, recordHeaderBytes } from "./record-layout.ts";
+import { newerRecord } from "./sealed-merge.ts";
 import type { SiblingSet } from "./sibling-set.ts";
 import type { VersionVector } from "./version-vector.ts";
 
 export { RecordError } from "./record-decoder.ts";
-
-/** The header in front of a body. */
-export const recordHeaderBytes = 8;
-
-const format = 1;
+export { recordHeaderBytes } from "./record-layout.ts";
 
 /** The set as a sealed record in pooled memory (base/pool.ts): copy what is kept for long. */
 export function sealRecord(set: SiblingSet): Uint8Array {
@@ -25,7 +23,7 @@ export function sealRecord(set: SiblingSet): Uint8Array {
   const sealed = takeBytes(recordHeaderBytes + recordBodyBytes(set));
   const end = writeRecordBody(set, sealed, recordHeaderBytes);
   assert(end === sealed.length, "a record is as long as measured");
-  writeWord(sealed, 0, format);
+  writeWord(sealed, 0, recordFormat);
   writeWord(sealed, 4, crc32c(sealed, recordHeaderBytes, end));
   return sealed;
 }
@@ -40,8 +38,8 @@ export function checkRecord(sealed: Uint8Array): string | null {
 
 function checkHeader(sealed: Uint8Array): string | null {
   if (sealed.length < recordHeaderBytes) return `a record of ${sealed.length} bytes is shorter than its header`;
-  if (sealed[0] !== format) return `record format ${sealed[0]} is unknown here (known: ${format})`;
-  return readWord(sealed, 0) === format ? null : "the record's header is damaged";
+  if (sealed[0] !== recordFormat) return `record format ${sealed[0]} is unknown here (known: ${recordFormat})`;
+  return readWord(sealed, 0) === recordFormat ? null : "the record's header is damaged";
 }
 
 /**
@@ -108,11 +106,13 @@ function versionEnd(sealed: Uint8Array): number {
 
 /**
  * The merge of two sealed records. Returns `stored` or `incoming` itself where that is the merge, which spares encoding
- * and checksum: copies of one write, and a write on top of what is stored, are nearly all that a replica sees. Else
- * new pooled bytes. Throws `RecordError` if either is no record.
+ * and checksum: copies of one write, and a write on top of what is stored, are nearly all that a replica sees, and are
+ * recognised on the bytes. Else new pooled bytes. Throws `RecordError` if either is no record.
  */
 export function mergeSealed(stored: Uint8Array, incoming: Uint8Array): Uint8Array {
   if (equalSealed(stored, incoming)) return stored;
+  const newer = newerRecord(stored, incoming);
+  if (newer !== null) return newer;
   const mine = openRecord(stored);
   const theirs = openRecord(incoming);
   const merged = mine.merge(theirs);

@@ -97,6 +97,24 @@ export class SiblingSet {
   }
 
   /**
+   * What the writer of `dot`, who put with `context`, may say it has read: the context of a put's reply, so that the next
+   * put can follow without a get. All that is here, if its write is alone; else its context and its own write. A vector
+   * covers a prefix, though: where that would take in a sibling of the same actor that the writer has not seen, it is
+   * the old context alone, and the next put leaves the last value as a sibling rather than destroy another's unread.
+   */
+  contextAfter(context: VersionVector, dot: Dot): VersionVector {
+    const own = context.with(dot);
+    let others = 0;
+    for (let i = 0; i < this.siblings.length; i += 1) {
+      const { dots } = this.siblings[i] as Sibling;
+      if (holdsDot(dots, dot)) continue;
+      if (own.coversAny(dots)) return context;
+      others += 1;
+    }
+    return others === 0 ? this.version : own;
+  }
+
+  /**
    * The join of two replicas' records: commutative, associative and idempotent, but for the residue of twins whose
    * brother has been forgotten (an extra sibling, never a loss). Returns `this` or `other` itself where it is the result.
    */

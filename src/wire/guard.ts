@@ -16,7 +16,7 @@ const endStack = new Int32Array(messageDepthMax);
 /** How often the bounded fields of the message at each depth have occurred. */
 const counts = new Uint32Array(messageDepthMax * (boundedFieldsMax + 1));
 
-/** The second result of `readVarint32` and `endOfField`, which so need no object: where what comes next begins. */
+/** The second result of `readVarint32`, which so needs no object: where what comes behind the varint begins. */
 let next = 0;
 
 /** What `endOfField` found wrong, by its negative result. */
@@ -51,27 +51,25 @@ function skipVarint(bytes: Uint8Array, start: number, end: number): number {
   return -1;
 }
 
-/** The end of the field whose tag ends at `at`, with `next` at the begin of its content; or a negative `faults` index. */
+/** Where the field ends whose tag ends at `at`; or a negative index into `faults`. */
 function endOfField(wireType: number, bytes: Uint8Array, at: number, stop: number): number {
-  let end = at;
-  next = at;
   switch (wireType) {
     case 0:
       return skipVarint(bytes, at, stop);
     case 1:
-      end = at + 8;
-      return end > stop ? -1 : end;
+      return at + 8 > stop ? -1 : at + 8;
     case 2: {
-      const size = readVarint32(bytes, at, stop);
-      if (next < 0) return -2;
-      return size < 0 || size > stop - next ? -3 : next + size;
+      const isShort = at < stop && (bytes[at] as number) < 128;
+      const size = isShort ? (bytes[at] as number) : readVarint32(bytes, at, stop);
+      const content = isShort ? at + 1 : next;
+      if (content < 0) return -2;
+      return size < 0 || size > stop - content ? -3 : content + size;
     }
     case 3:
     case 4:
       return -4;
     case 5:
-      end = at + 4;
-      return end > stop ? -1 : end;
+      return at + 4 > stop ? -1 : at + 4;
     default:
       return -5;
   }
@@ -115,20 +113,31 @@ export function findFault(shape: MessageShape, bytes: Uint8Array, start: number,
     }
     fieldsLeft -= 1;
     if (fieldsLeft < 0) return "too many fields";
-    const tag = readVarint32(bytes, at, stop);
-    if (next < 0) return "a field's tag is cut off or too long";
+    // Nearly every tag and most sizes have one byte: taken here without a call.
+    let tag = bytes[at] as number;
+    at += 1;
+    if (tag > 127) {
+      tag = readVarint32(bytes, at - 1, stop);
+      if (next < 0) return "a field's tag is cut off or too long";
+      at = next;
+    }
     const number = tag >>> 3;
     if (number === 0) return "a field has the number 0";
     const wireType = tag & 7;
-    const fieldEnd = endOfField(wireType, bytes, next, stop);
+    const fieldEnd = endOfField(wireType, bytes, at, stop);
     if (fieldEnd < 0) return faults[-fieldEnd] as string;
     const slot = number < fieldNumbersMax ? (current.slots[number] as number) : 0;
-    at = fieldEnd;
-    if (slot === 0) continue;
+    if (slot === 0) {
+      at = fieldEnd;
+      continue;
+    }
+    if (wireType === 2) readVarint32(bytes, at, stop);
+    else next = at;
     const content = next;
     const fault = countField(current, depth, slot, wireType, fieldEnd - content);
     if (fault !== null) return fault;
     const child = (current.fields[slot - 1] as BoundedField).child;
+    at = fieldEnd;
     if (child === null || wireType !== 2) continue;
     shapeStack[depth] = current;
     endStack[depth] = stop;

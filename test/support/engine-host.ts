@@ -12,7 +12,6 @@ import { Scheduler } from "../../src/sim/scheduler.ts";
 import type { Engine } from "../../src/storage/engine.ts";
 
 export interface EngineHost {
-  readonly name: string;
   now(): Instant;
   /** Opens the engine on what the last one left; that one is closed or gone. */
   open(): Promise<Engine>;
@@ -20,12 +19,13 @@ export interface EngineHost {
   soon(run: (now: Instant) => void): void;
   /** Lets things happen until `condition` holds; calls `tick` often meanwhile. Rejects when it takes too long. */
   until(condition: () => boolean, tick?: (now: Instant) => void): Promise<void>;
+  /** Ends the engine that was opened last, as a process does that gives up. */
+  closeLast(): Promise<void>;
   dispose(): Promise<void>;
 }
 
 /** The simulated disk. */
 export class SimHost implements EngineHost {
-  readonly name = "sim";
   readonly drive: SimDrive;
   readonly #scheduler: Scheduler;
 
@@ -56,12 +56,15 @@ export class SimHost implements EngineHost {
     throw new Error("the simulated engine never got there");
   }
 
+  async closeLast(): Promise<void> {
+    this.drive.kill();
+  }
+
   async dispose(): Promise<void> {}
 }
 
 /** RocksDB in a directory of its own. */
 export class RocksHost implements EngineHost {
-  readonly name = "rocks";
   readonly directory: string = mkdtempSync(join(tmpdir(), "ringtail-rocks-"));
   #engine: RocksEngine | undefined;
 
@@ -89,6 +92,11 @@ export class RocksHost implements EngineHost {
       tick?.(systemClock.now());
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  async closeLast(): Promise<void> {
+    this.#engine?.close();
+    await this.until(() => this.#engine?.closed === true);
   }
 
   async dispose(): Promise<void> {

@@ -75,7 +75,7 @@ describe("the answer", () => {
   test("a quorum that the targets cannot give is refused before anybody is asked", () => {
     const story = new GetStory({ targets: 1 }).begin();
     expect(story.recorder.readRequests).toBe(0);
-    expect(story.op.message).toBe("r is 2, but the key has only 1 replicas");
+    expect(story.op.message).toBe("r is 2; replicas that can be asked: 1");
     expect(story.gone).toBe(true);
   });
 

@@ -74,7 +74,7 @@ describe("the answer", () => {
 
   test("a quorum that the targets cannot give is refused before anything is done", () => {
     const story = new PutStory({ targets: 1 }).begin();
-    expect(effects(story)).toEqual(["reply QUORUM_NOT_MET: w is 2, but the key has only 1 replicas", "forget"]);
+    expect(effects(story)).toEqual(["reply QUORUM_NOT_MET: w is 2; replicas that can be asked: 1", "forget"]);
   });
 
   test("acks by nobody, twice, before the preparation or after the end change nothing", () => {
@@ -99,7 +99,7 @@ describe("more than w", () => {
   test("pw waits for owners", () => {
     const setting = { asked: { pw: 2 }, fallbacks: 0b110 };
     const story = new PutStory(setting).begin();
-    expect(story.op.message).toBe("pw is 2, but the key has only 1 owners");
+    expect(story.op.message).toBe("pw is 2; owners that can be asked: 1");
     const other = new PutStory({ asked: { pw: 2 }, fallbacks: 0b100 }).begin().prepared().ack(10, 0).ack(20, 2);
     expect(other.replied).toBe(false);
     expect(other.ack(30, 1).status).toBe(statusOk);
@@ -117,7 +117,7 @@ describe("more than w", () => {
     expect(story.ack(10, 0).ack(20, 1).replied).toBe(false);
     expect(story.ack(30, 2).status).toBe(statusOk);
     const refused = new PutStory({ asked: { w: 1, hostConfirms: 3 }, hostOf: 0o100 }).begin();
-    expect(refused.op.message).toBe("hostConfirms is 3, but the key has only 2 hosts");
+    expect(refused.op.message).toBe("hostConfirms is 3; hosts that can be asked: 2");
   });
 
   test("dw waits for synced acks, and designates as many slots", () => {
@@ -330,6 +330,14 @@ describe("time and room", () => {
     core.onTargetLost(instant(30), 109, wireOf("CONNECTION_LOST"), "reset");
     expect(core.inFlight).toBe(3);
   });
+});
+
+test("a lost peer fails both writes of a slot that was sent the record twice", () => {
+  const story = new PutStory({ durability: Durability.oneDurable }).begin().prepared().ack(10, 0).fail(20, 1);
+  expect(effects(story).at(-1)).toBe("writeReplica 2 one-durable");
+  story.lost(30, 2);
+  expect(codeOf(story.status)).toBe("QUORUM_NOT_MET");
+  expect(story.gone).toBe(true);
 });
 
 describe("an effect that calls its core back", () => {

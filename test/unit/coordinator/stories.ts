@@ -63,7 +63,7 @@ class Ledger {
   readonly forgotten = new Set<Op<string>>();
 
   protected effect(op: Op<string>, text: string): void {
-    expect(this.forgotten.has(op), "an effect after forget").toBe(false);
+    if (this.forgotten.has(op)) expect.fail("an effect after forget");
     this.lines.push(`              ${text}`);
   }
 
@@ -72,14 +72,14 @@ class Ledger {
   }
 
   protected answer(op: Op<string>, detail: string): void {
-    expect(this.replied.has(op), "a second reply").toBe(false);
+    if (this.replied.has(op)) expect.fail("a second reply");
     this.replied.add(op);
     const text = op.status === statusOk ? `ok; ${detail}` : `${codeOf(op.status)}: ${op.message}`;
     this.effect(op, `reply ${text}`);
   }
 
   protected leave(op: Op<string>): void {
-    expect(this.replied.has(op), "forget before the reply").toBe(true);
+    if (!this.replied.has(op)) expect.fail("forget before the reply");
     this.effect(op, "forget");
     this.forgotten.add(op);
   }

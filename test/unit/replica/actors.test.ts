@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AssertionError } from "../../../src/base/assert.ts";
 import { nodeNumber } from "../../../src/base/ids.ts";
 import { instant } from "../../../src/base/time.ts";
-import { type ActorEffects, Actors, type Incarnation } from "../../../src/replica/actors.ts";
+import { type ActorEffects, Actors, type Incarnation, leaseOfBoot } from "../../../src/replica/actors.ts";
 
 const now = instant(1);
 
@@ -99,6 +99,13 @@ describe("actors", () => {
     expect(actors.exhausted(6)).toBe(false);
     expect(actors.mint(now, 6)).toBe(1);
     expect(actors.actorLow(6)).toBe(0xb000_0001);
+  });
+
+  it("gives each boot a lease above the last one's, until the counters end", () => {
+    expect(leaseOfBoot(0, 100)).toBe(100);
+    expect(leaseOfBoot(250, 100)).toBe(350);
+    expect(leaseOfBoot(0xffff_ff9b, 100)).toBe(0xffff_ffff);
+    expect(leaseOfBoot(0xffff_ff9c, 100)).toBe(100);
   });
 
   it("never grows its lease past the last counter", () => {

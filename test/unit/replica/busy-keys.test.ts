@@ -36,40 +36,52 @@ describe("busy keys", () => {
     expect(() => keys.wait(1, 2, new Named(1))).toThrow(AssertionError);
   });
 
+  it("grows with the keys that are held, and keeps their waiters", () => {
+    const keys = new BusyKeys<Named>();
+    for (let i = 0; i < 1000; i += 1) {
+      expect(keys.take(i >>> 3, i * 64)).toBe(true);
+      keys.wait(i >>> 3, i * 64, new Named(i));
+    }
+    for (let i = 0; i < 1000; i += 1) expect(keys.pass(i >>> 3, i * 64)?.name).toBe(i);
+    for (let i = 0; i < 1000; i += 1) expect(keys.pass(i >>> 3, i * 64)).toBeNull();
+    expect(keys.busy).toBe(0);
+  });
+
   it("agrees with a map of arrays, through collisions, growth and removal", () => {
-    const key = fc.record({ high: fc.integer({ min: 0, max: 3 }), low: fc.integer({ min: 0, max: 200 }) });
-    const step = fc.record({ key, pass: fc.boolean() });
+    // Low words that differ by multiples of 64 probe from the same slot of the first table.
+    const low = fc.tuple(fc.nat(20), fc.nat(5)).map(([times, rest]) => times * 64 + rest);
+    const step = fc.record({ high: fc.nat(2), low, pass: fc.boolean(), pick: fc.nat(1000) });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 600 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 100, maxLength: 400, size: "max" }), (steps) => {
         const keys = new BusyKeys<Named>();
-        const naive = new Map<string, number[]>();
+        const naive = new Map<string, { high: number; low: number; waiting: number[] }>();
         let name = 0;
-        for (const { key, pass } of steps) {
-          // Low words that differ by multiples of the table's size probe from the same slot.
-          const low = (key.low % 40) * 64 + Math.floor(key.low / 40);
-          const text = `${key.high}/${low}`;
-          const queue = naive.get(text);
-          if (pass) {
-            if (queue === undefined) continue;
-            const next = queue.shift();
+        for (const { high, low, pass, pick } of steps) {
+          if (pass && naive.size > 0) {
+            const [text, held] = [...naive][pick % naive.size] as [
+              string,
+              { high: number; low: number; waiting: number[] },
+            ];
+            const next = held.waiting.shift();
             if (next === undefined) naive.delete(text);
-            expect(keys.pass(key.high, low)?.name).toBe(next);
+            expect(keys.pass(held.high, held.low)?.name).toBe(next);
           } else {
-            expect(keys.take(key.high, low)).toBe(queue === undefined);
-            if (queue === undefined) naive.set(text, []);
+            const held = naive.get(`${high}/${low}`);
+            expect(keys.take(high, low)).toBe(held === undefined);
+            if (held === undefined) naive.set(`${high}/${low}`, { high, low, waiting: [] });
             else {
               name += 1;
-              queue.push(name);
-              keys.wait(key.high, low, new Named(name));
+              held.waiting.push(name);
+              keys.wait(high, low, new Named(name));
             }
           }
           expect(keys.busy).toBe(naive.size);
         }
         let waiting = 0;
-        for (const queue of naive.values()) waiting += queue.length;
+        for (const held of naive.values()) waiting += held.waiting.length;
         expect(keys.waiting).toBe(waiting);
       }),
-      { numRuns: 200 },
+      { numRuns: 30 },
     );
   });
 });

@@ -147,6 +147,7 @@ describe("replica stories", () => {
     story.say("    a put whose time ends while its record is read mints nothing either");
     story.answer();
     story.merge("k", recordNamed("B1"), { deadline: story.now });
+    story.read("k", { deadline: story.now });
     expectGolden("replica-expired", story.text("An op whose deadline has passed when its turn comes does no work."));
   });
 

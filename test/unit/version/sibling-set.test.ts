@@ -13,6 +13,8 @@ import { hash64Hex, readVectors } from "../../support/vectors.ts";
 import type { Step } from "../../support/version-world.ts";
 import { idOf, liveIds, VersionWorld } from "../../support/version-world.ts";
 
+const operand = fc.nat({ max: 255 });
+
 function dot(node: number, counter: number): Dot {
   return { actorHigh: (node << 16) >>> 0, actorLow: node, counter };
 }
@@ -80,6 +82,40 @@ describe("put", () => {
       "new to the context",
     );
     expect(() => set.put(write("a", dot(1, 6)))).toThrow("put once");
+  });
+});
+
+describe("the context after a put", () => {
+  it("covers the record if the write is alone, and never a sibling that the context did not cover", () => {
+    const operands = fc.array(fc.tuple(operand, operand, operand, operand), { maxLength: 25, size: "max" });
+    let own = 0;
+    fc.assert(
+      fc.property(operands, operand, (list, which) => {
+        const world = new VersionWorld(3, true);
+        world.run(list);
+        const { pair } = world.replicas[which % 3] as { pair: { set: SiblingSet } };
+        const { version } = (world.states[which % world.states.length] as { set: SiblingSet }).set;
+        const at = dot(9, 1);
+        const after = pair.set.put(write("new", at, { context: version }));
+        const context = after.contextAfter(version, at);
+        expect(context.coversAll(version)).toBe(true);
+        for (const { dots } of after.siblings) {
+          if (!dots.some((one) => one.actorHigh === at.actorHigh)) expect(context.coversAny(dots)).toBe(false);
+        }
+        if (context.covers(at)) own += 1;
+        if (after.siblings.length === 1) expect(context).toBe(after.version);
+      }),
+      { numRuns: 200 },
+    );
+    expect(own).toBe(200);
+  });
+
+  it("leaves the writer's own dot out where it would take in an unseen sibling of the same actor", () => {
+    const first = SiblingSet.empty.put(write("a", dot(1, 1)));
+    const second = first.put(write("b", dot(1, 2)));
+    expect(second.contextAfter(VersionVector.empty, dot(1, 2))).toBe(VersionVector.empty);
+    const seen = second.put(write("c", dot(1, 3), { context: second.version }));
+    expect(seen.contextAfter(second.version, dot(1, 3))).toBe(seen.version);
   });
 });
 
@@ -157,7 +193,6 @@ describe("merge", () => {
   });
 });
 
-const operand = fc.nat({ max: 255 });
 const steps = fc.array(fc.tuple(fc.nat({ max: 8 }), operand, operand, operand), { maxLength: 30, size: "max" });
 
 /** Three sets that replicas of one key went through. */

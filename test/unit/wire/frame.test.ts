@@ -183,11 +183,11 @@ describe("fixed vectors", () => {
     expect(plain(vector.message, decoded)).toEqual(plain(vector.message, fields));
   });
 
-  it("names every frame type, as request and as reply where there is one", () => {
+  it("has every frame type, as request and as reply", () => {
     const types = new Set(vectors.map((vector) => vector.type));
     for (const type of Object.values(FrameType)) {
       expect(types).toContain(type);
-      if (type !== FrameType.GOAWAY) expect(types).toContain(type | REPLY_BIT);
+      expect(types).toContain(type | REPLY_BIT);
     }
   });
 });

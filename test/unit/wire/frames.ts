@@ -1,5 +1,4 @@
 /** What the frame tests share: a sink and a link that write down what they are told, and frames made by hand. */
-import { hexOf } from "../../../src/base/bytes.ts";
 import type { Instant } from "../../../src/base/time.ts";
 import type { FrameSink } from "../../../src/wire/frame.ts";
 import type { Link } from "../../../src/wire/link.ts";
@@ -26,7 +25,7 @@ export function frameBytes(frame: FrameData): Uint8Array {
 
 /** One line of text per frame, to compare. */
 export function lineOf(frame: FrameData): string {
-  return `${frame.type}/${frame.status}/${frame.frameId}:${hexOf(frame.body)}`;
+  return `${frame.type}/${frame.status}/${frame.frameId}:${Buffer.from(frame.body).toString("hex")}`;
 }
 
 /** All of them behind one another. */

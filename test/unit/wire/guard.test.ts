@@ -105,11 +105,11 @@ describe("bounds", () => {
 
   it("refuse 1 MiB of empty sub-messages by count, long before the end", () => {
     const flood = new Uint8Array(1024 * 1024).map((_, i) => (i % 2 === 0 ? 0x32 : 0));
-    const started = process.hrtime.bigint();
-    expect(() => decode(RingState, flood, 0, flood.length)).toThrow(
-      "field 6 of RingState occurs more than 16384 times",
-    );
-    expect(Number(process.hrtime.bigint() - started) / 1e6).toBeLessThan(50);
+    const reason = "field 6 of RingState occurs more than 16384 times";
+    expect(() => decode(RingState, flood, 0, flood.length)).toThrow(reason);
+    // What lies behind the bound is not looked at: it could not even be walked.
+    expect(() => decode(RingState, flood.fill(0xff, 2 * 16_385), 0, flood.length)).toThrow(reason);
+    flood.fill(0);
     for (const name of schema.keys()) {
       for (const field of shapeOf(name).fields) {
         const body = flood.map((byte, i) => (i % 2 === 0 ? field.number * 8 + 2 : byte));
@@ -134,12 +134,12 @@ describe("form", () => {
     ["field number 0", [0x02, 0x00], "a field has the number 0"],
     ["a start of a group", [0x0b, 0x0c], "groups are not allowed"],
     ["an end of a group", [0x0c], "groups are not allowed"],
-    ["wire type 6", [0x0e, 0x00], "a number is cut off or malformed"],
-    ["wire type 7", [0x0f, 0x00], "a number is cut off or malformed"],
-    ["a number of eleven bytes", [0x28, ...new Array(10).fill(0x80), 0], "a number is cut off or malformed"],
-    ["a number without its end", [0x28, 0x80, 0x80], "a number is cut off or malformed"],
-    ["three bytes of four", [0x1d, 0, 0, 0], "a number is cut off or malformed"],
-    ["seven bytes of eight", [0x19, 0, 0, 0, 0, 0, 0, 0], "a number is cut off or malformed"],
+    ["wire type 6", [0x0e, 0x00], "a field has an unknown wire type"],
+    ["wire type 7", [0x0f, 0x00], "a field has an unknown wire type"],
+    ["a number of eleven bytes", [0x28, ...new Array(10).fill(0x80), 0], "a number is cut off or too long"],
+    ["a number without its end", [0x28, 0x80, 0x80], "a number is cut off or too long"],
+    ["three bytes of four", [0x1d, 0, 0, 0], "a number is cut off or too long"],
+    ["seven bytes of eight", [0x19, 0, 0, 0, 0, 0, 0, 0], "a number is cut off or too long"],
     ["no size", [byteStringField], "a field's size is cut off or too long"],
     [
       "a size of six bytes",
@@ -168,7 +168,7 @@ describe("form", () => {
 
   it("sizes inside a nested message end with that message, not with the frame", () => {
     expect(fault(shapes.FetchRingReply, [0x0a, 2, 0x0a, 1, 7, 7, 7])).toBe("a field's size runs past its message");
-    expect(fault(shapes.FetchRingReply, [0x0a, 2, 0x15, 0, 0, 0, 0])).toBe("a number is cut off or malformed");
+    expect(fault(shapes.FetchRingReply, [0x0a, 2, 0x15, 0, 0, 0, 0])).toBe("a number is cut off or too long");
   });
 
   it("refuses what is nested deeper than the limit, without recursion", () => {

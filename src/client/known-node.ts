@@ -1,0 +1,100 @@
+/**
+ * KnownNode: what the client knows of one node: its connections, how loaded and how fast it is, whether it is away, and
+ * the requests that wait for it. Facts only; who is chosen is the router's decision.
+ *
+ * The latency estimate is an exponential average in whole numbers. It decays with time: one updated only by traffic
+ * would keep a node that was slow once from ever being asked again (mechanisms.md 3.14).
+ */
+import type { DurationUs, Instant } from "../base/time.ts";
+import { after, instant } from "../base/time.ts";
+import type { Connection } from "./connection.ts";
+import { WaitingList } from "./waiting-list.ts";
+
+/** Fractional bits of the average, and how much a sample counts: 1/8. */
+const averageShift = 3;
+/** Without a sample for this long, the estimate halves. */
+const halfLifeUs: DurationUs = 1_000_000;
+const averageMax = 0x3fff_ffff;
+const backoffFirstUs: DurationUs = 250_000;
+const backoffMaxUs: DurationUs = 5_000_000;
+
+export class KnownNode {
+  readonly number: number;
+  address: string;
+  name: string;
+  /** Those that are not closed. */
+  readonly connections: Connection[] = [];
+  readonly waiting: WaitingList = new WaitingList();
+  /** Places taken by requests sent to this node and not answered. */
+  inFlight = 0;
+  /** Not chosen before this instant while another node can be: it said that it is overloaded or stopping. */
+  avoidUntil: Instant = instant(0);
+  /** Whether the last dial failed or the connection broke, and no other is up since. */
+  isDown = false;
+  /** While down: when the next dial may begin. */
+  probeAt: Instant = instant(0);
+  /** Why it is down, for people. */
+  reason = "";
+  #backoffUs = backoffFirstUs;
+  #average = 0;
+  #sampledAt: Instant = instant(0);
+
+  constructor(number: number, name: string, address: string) {
+    this.number = number;
+    this.name = name;
+    this.address = address;
+  }
+
+  /** Whether requests can be sent to it now. */
+  get isUp(): boolean {
+    for (const connection of this.connections) if (connection.state === "ready") return true;
+    return false;
+  }
+
+  /** The ready connection with the fewest places taken that has room for `weight`. */
+  freeConnection(weight: number): Connection | undefined {
+    let best: Connection | undefined;
+    for (const connection of this.connections) {
+      if (!connection.hasRoom(weight)) continue;
+      if (best === undefined || connection.inFlight < best.inFlight) best = connection;
+    }
+    return best;
+  }
+
+  /** How long a further request would take, as far as known, in microseconds: requests ahead of it times latency. */
+  load(now: Instant): number {
+    const halvings = Math.min(30, Math.floor((now - this.#sampledAt) / halfLifeUs));
+    return ((this.#average >>> averageShift) >>> halvings) * (this.inFlight + this.waiting.size + 1);
+  }
+
+  /** An attempt took this long, or that long without an answer. */
+  sample(now: Instant, took: DurationUs): void {
+    const sample = Math.min(took, averageMax >>> averageShift);
+    this.#average =
+      this.#average === 0 ? sample << averageShift : this.#average + sample - (this.#average >> averageShift);
+    this.#sampledAt = now;
+  }
+
+  /** A connection is up. */
+  recover(): void {
+    this.isDown = false;
+    this.reason = "";
+  }
+
+  /** A connection has lasted: the next back-off starts small again. */
+  trust(): void {
+    this.#backoffUs = backoffFirstUs;
+  }
+
+  /** The dial failed, or the connection broke at once, or the node is stopping: each next dial waits twice as long. */
+  backOff(now: Instant, reason: string): void {
+    this.isDown = true;
+    this.reason = reason;
+    this.probeAt = after(now, this.#backoffUs);
+    this.#backoffUs = Math.min(2 * this.#backoffUs, backoffMaxUs);
+  }
+
+  avoid(until: Instant): void {
+    if (until > this.avoidUntil) this.avoidUntil = until;
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * What an application may ask for, and the checks before anything is sent: every refusal says what was wrong and what is
+ * allowed. Quorum numbers are checked against the ring's policy of the bucket; the node checks again.
+ */
+
+import { utf8 } from "../base/bytes.ts";
+import { type DurabilityName, durabilityOf } from "../base/durability.ts";
+import { RingtailError } from "../base/errors.ts";
+import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
+import type { BucketPolicy } from "../ring/ring.ts";
+import { valueBytesMax } from "../wire/limits.ts";
+import type { Codec } from "./codecs.ts";
+import type { Context } from "./context.ts";
+import { defaultOptions, type RequestOptions } from "./request.ts";
+
+/** Overrides for a bucket or for one call; what is left out is as the bucket's policy says. */
+export interface RequestSettings {
+  /** Replicas asked: 1 to the bucket's n. */
+  readonly n?: number | undefined;
+  /** Answers that a get needs: 1 to n. */
+  readonly r?: number | undefined;
+  /** Acknowledgements that a put needs: 1 to n. */
+  readonly w?: number | undefined;
+  /** Of the answers to a get, how many must be owners'. */
+  readonly pr?: number | undefined;
+  /** Of the acknowledgements of a put, how many must be owners'. */
+  readonly pw?: number | undefined;
+  /** Of the acknowledgements of a put, how many must come after a sync to disk. */
+  readonly dw?: number | undefined;
+  /** How many distinct hosts must be among those that answered. */
+  readonly hostConfirms?: number | undefined;
+  /** Only owners count, no fallbacks. */
+  readonly strict?: boolean | undefined;
+  /** What a replica has done before it acknowledges a put. */
+  readonly durability?: DurabilityName | undefined;
+  /** Until the call fails with `DEADLINE_EXCEEDED`; 1 to 600,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Overrides for one call. */
+export interface CallOptions extends RequestSettings {
+  /** Aborting it rejects the call with the signal's reason. A write that was sent may still happen. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** For put and delete. */
+export interface WriteOptions extends CallOptions {
+  /** From a get or an earlier put of the same key: exactly what it has read is replaced. Left out: nothing is. */
+  readonly context?: Context | undefined;
+  /** 16 bytes that name this write: repeated calls with the same ones are one write. Drawn at random if left out. */
+  readonly requestId?: Uint8Array | undefined;
+}
+
+/** For `Client.bucket`. */
+export interface BucketOptions<T> extends RequestSettings {
+  readonly codec?: Codec<T> | undefined;
+}
+
+/** For `RingtailClient.connect`. */
+export interface ClientOptions {
+  /** Addresses of some nodes, "host:port"; asked in this order. */
+  readonly seedNodes: readonly string[];
+  /** 32 hexadecimal digits; left out: the cluster of the first seed node that answers. */
+  readonly clusterId?: string | undefined;
+  /** The deadline of calls that name none. Default: 1,000. */
+  readonly timeoutMs?: number | undefined;
+  /** How long `connect` may take. Default: 5,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** 1 to 8. Default 1: one pipelined connection is as fast as several until a core is busy. */
+  readonly connectionsPerNode?: number | undefined;
+  /** Calls at once, 1 to 65,536; more are refused with `OVERLOADED`. Default: 8,192. */
+  readonly inFlightMax?: number | undefined;
+}
+
+const timeoutMsMax = 600_000;
+
+/** Checks a whole number; `allowed` completes "allowed: ". */
+export function wholeNumber(
+  name: string,
+  value: number,
+  min: number,
+  max: number,
+  allowed = `${min} to ${max}`,
+): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RingtailError("INVALID_ARGUMENT", `${name} is ${String(value)}; allowed: ${allowed}`);
+}
+
+/** A timeout in microseconds. */
+export function timeoutUsOf(name: string, timeoutMs: number): number {
+  const fits = typeof timeoutMs === "number" && timeoutMs >= 1 && timeoutMs <= timeoutMsMax;
+  if (fits) return Math.round(timeoutMs * 1000);
+  throw new RingtailError("INVALID_ARGUMENT", `${name} is ${String(timeoutMs)}; allowed: 1 to ${timeoutMsMax}`);
+}
+
+function asksNothing(given: RequestSettings): boolean {
+  const { n, r, w, pr, pw, dw, hostConfirms, strict, durability, timeoutMs } = given;
+  if (n !== undefined || r !== undefined || w !== undefined || timeoutMs !== undefined) return false;
+  if (pr !== undefined || pw !== undefined || dw !== undefined || durability !== undefined) return false;
+  return hostConfirms === undefined && strict === undefined;
+}
+
+/** Base and overrides as one; the base itself where nothing is overridden. Throws `INVALID_ARGUMENT`. */
+export function resolveOptions(
+  base: RequestOptions,
+  given: RequestSettings | undefined,
+  policy: BucketPolicy,
+): RequestOptions {
+  if (given === undefined || asksNothing(given)) return base;
+  const n =
+    given.n === undefined ? base.n : wholeNumber("n", given.n, 1, policy.n, `1 to ${policy.n} (the bucket's n)`);
+  const most = n === 0 ? policy.n : n;
+  const count = (name: "r" | "w" | "pr" | "pw" | "dw" | "hostConfirms", min: number): number => {
+    const value = given[name];
+    return value === undefined ? base[name] : wholeNumber(name, value, min, most, `${min} to ${most} (n)`);
+  };
+  if (given.strict !== undefined && typeof given.strict !== "boolean") {
+    throw new RingtailError("INVALID_ARGUMENT", `strict is ${String(given.strict)}; allowed: true, false`);
+  }
+  return {
+    n,
+    r: count("r", 1),
+    w: count("w", 1),
+    pr: count("pr", 0),
+    pw: count("pw", 0),
+    dw: count("dw", 0),
+    hostConfirms: count("hostConfirms", 0),
+    strict: given.strict ?? base.strict,
+    durability: given.durability === undefined ? base.durability : durabilityOf(given.durability),
+    timeoutUs: given.timeoutMs === undefined ? base.timeoutUs : timeoutUsOf("timeoutMs", given.timeoutMs),
+  };
+}
+
+/** The client's own defaults. */
+export function optionsWithTimeout(timeoutUs: number): RequestOptions {
+  return { ...defaultOptions, timeoutUs };
+}
+
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** UTF-8 of a text; a lone surrogate would silently become another character, and two keys one. */
+function textBytes(what: string, value: string): Uint8Array {
+  if (loneSurrogate.test(value)) {
+    throw new RingtailError(
+      "INVALID_ARGUMENT",
+      `the ${what} holds half of a surrogate pair: it is no valid Unicode text`,
+    );
+  }
+  return utf8(value);
+}
+
+/** A bucket's name in bytes. */
+export function bucketBytes(name: string): Uint8Array {
+  if (typeof name !== "string") {
+    throw new RingtailError("INVALID_ARGUMENT", `a bucket's name is a string, not ${typeof name}`);
+  }
+  const bytes = textBytes("bucket's name", name);
+  if (bytes.length >= 1 && bytes.length <= bucketBytesMax) return bytes;
+  const text = `the bucket's name has ${bytes.length} bytes of UTF-8; allowed: 1 to ${bucketBytesMax}`;
+  throw new RingtailError("INVALID_ARGUMENT", text);
+}
+
+/** A key in bytes of its own. */
+export function keyBytes(key: string | Uint8Array): Uint8Array {
+  if (typeof key !== "string" && !(key instanceof Uint8Array)) {
+    throw new RingtailError("INVALID_ARGUMENT", `a key is a string or a Uint8Array, not ${typeof key}`);
+  }
+  const bytes = typeof key === "string" ? textBytes("key", key) : new Uint8Array(key);
+  if (bytes.length > keyBytesMax) {
+    const text = `the key has ${bytes.length} bytes; allowed: 1 to ${keyBytesMax}`;
+    throw new RingtailError("KEY_TOO_LARGE", text);
+  }
+  if (bytes.length > 0) return bytes;
+  throw new RingtailError("INVALID_ARGUMENT", `the key is empty; allowed: 1 to ${keyBytesMax} bytes`);
+}
+
+/** The bytes of a value, as its codec wrote them. */
+export function valueBytes<T>(codec: Codec<T>, value: T): Uint8Array {
+  const bytes: unknown = codec.encode(value);
+  if (!(bytes instanceof Uint8Array)) {
+    const text = `the value's bytes are ${bytes === null ? "null" : typeof bytes}; allowed: a Uint8Array (is the codec right?)`;
+    throw new RingtailError("INVALID_ARGUMENT", text);
+  }
+  if (bytes.length <= valueBytesMax) return bytes;
+  throw new RingtailError("VALUE_TOO_LARGE", `the value has ${bytes.length} bytes; allowed: at most ${valueBytesMax}`);
+}

@@ -1,0 +1,150 @@
+/** What calls resolve to, and how it is read from a reply. */
+import { RingtailError } from "../base/errors.ts";
+import type { NodeNumber } from "../base/ids.ts";
+import type { DurationUs } from "../base/time.ts";
+import type { Ring } from "../ring/ring.ts";
+import { decodeRecordBody, RecordError } from "../version/record.ts";
+import type { Dot } from "../version/version-vector.ts";
+import type { Codec } from "./codecs.ts";
+import { Context } from "./context.ts";
+
+/** One replica that answered in time. */
+export interface Ack {
+  /** The node's name. */
+  readonly node: string;
+  readonly role: "owner" | "fallback";
+  /** Whether it had synced the write to its disk before it answered. */
+  readonly durable: boolean;
+}
+
+/** Who did what, and where the time went. */
+export interface Receipt {
+  /** The name of the node that coordinated. */
+  readonly coordinator: string;
+  readonly acks: readonly Ack[];
+  /** From the call to its answer. */
+  readonly elapsedMs: number;
+  /** Parts of `elapsedMs`, in the last attempt: at the coordinator, and on the way there and back. The rest was waiting. */
+  readonly times: { readonly coordinatorMs: number; readonly wireMs: number };
+  /** Whether a get with these numbers may miss an acknowledged put (r + w <= n). */
+  readonly stalePossible: boolean;
+  /** The node that was asked, where it had to pass a write on to an owner. */
+  readonly forwardedBy?: string;
+  readonly attempts: number;
+  /** The ring's epoch at the coordinator. */
+  readonly epoch: number;
+}
+
+/** The causal identity of a value or tombstone; for checkers and tools. */
+export interface SiblingVersion {
+  readonly dots: readonly Dot[];
+  /** 16 bytes: the write's. */
+  readonly requestId: Uint8Array;
+  readonly tombstone: boolean;
+}
+
+/** The answer to a get. */
+export interface GetResult<T> {
+  /** All concurrent values; none: there is no such key. More than one: merge them and put the result with `context`. */
+  readonly siblings: T[];
+  /** For the put or delete that replaces what was read. */
+  readonly context: Context;
+  readonly receipt: Receipt;
+  /** How many concurrent deletes there are. */
+  readonly tombstones: number;
+  /** Of every sibling and tombstone; those that are no tombstones are in the order of `siblings`. */
+  readonly versions: readonly SiblingVersion[];
+}
+
+/** The answer to a put or delete. */
+export interface PutResult {
+  /** Covers what was written, so that the next put can follow without a get. */
+  readonly context: Context;
+  readonly receipt: Receipt;
+}
+
+/** The answer to an update. */
+export interface UpdateResult<T> extends PutResult {
+  /** What was written; undefined where the merge function returned that, and nothing was. */
+  readonly value: T | undefined;
+}
+
+/** Where the time of one request went. */
+export interface Timing {
+  readonly totalUs: DurationUs;
+  /** Of the attempt that was answered. */
+  readonly attemptUs: DurationUs;
+  readonly attempts: number;
+}
+
+/** What all replies say about how they came about. */
+interface ReceiptFields {
+  readonly epoch: number;
+  readonly coordinator: number;
+  readonly elapsedUs: number;
+  readonly forwardedBy?: number;
+  readonly stalePossible: boolean;
+  readonly acks: readonly number[];
+}
+
+const fallbackBit = 1 << 16;
+const durableBit = 1 << 17;
+
+function nameOf(ring: Ring, number: number): string {
+  const name = ring.member(number as NodeNumber)?.name ?? "";
+  return name === "" ? `node ${number}` : name;
+}
+
+/** The receipt in a reply. */
+export function receiptOf(ring: Ring, timing: Timing, reply: ReceiptFields): Receipt {
+  const receipt = {
+    coordinator: nameOf(ring, reply.coordinator),
+    acks: reply.acks.map((ack) => ackOf(ring, ack)),
+    elapsedMs: timing.totalUs / 1000,
+    times: {
+      coordinatorMs: reply.elapsedUs / 1000,
+      wireMs: Math.max(0, timing.attemptUs - reply.elapsedUs) / 1000,
+    },
+    stalePossible: reply.stalePossible,
+    attempts: timing.attempts,
+    epoch: reply.epoch,
+  };
+  const forwardedBy = reply.forwardedBy ?? 0;
+  return forwardedBy === 0 ? receipt : { ...receipt, forwardedBy: nameOf(ring, forwardedBy) };
+}
+
+function ackOf(ring: Ring, ack: number): Ack {
+  return {
+    node: nameOf(ring, ack & 0xffff),
+    role: (ack & fallbackBit) === 0 ? "owner" : "fallback",
+    durable: (ack & durableBit) !== 0,
+  };
+}
+
+/** A get's result from a record's bytes, which are borrowed. Throws what the codec throws, or `PROTOCOL_MISMATCH`. */
+export function getResultOf<T>(
+  codec: Codec<T>,
+  record: Uint8Array,
+  context: Uint8Array,
+  receipt: Receipt,
+): GetResult<T> {
+  const siblings: T[] = [];
+  const versions: SiblingVersion[] = [];
+  if (record.length > 0) {
+    for (const { dots, requestId, tombstone, value } of siblingsOf(record)) {
+      versions.push({ dots, requestId: new Uint8Array(requestId), tombstone });
+      if (!tombstone) siblings.push(codec.decode(value));
+    }
+  }
+  const tombstones = versions.length - siblings.length;
+  return { siblings, context: Context.of(context), receipt, tombstones, versions };
+}
+
+function siblingsOf(record: Uint8Array): ReturnType<typeof decodeRecordBody>["siblings"] {
+  try {
+    return decodeRecordBody(record).siblings;
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    throw new RingtailError("PROTOCOL_MISMATCH", `the node answered with a malformed record: ${error.message}`);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Describe: frames as lines of a readable trace, so that a failing run shows who told whom what about a key. Only a recording
+ * run pays for it: every stream is cut into frames a second time, as it leaves its sender.
+ */
+import { hexOf, utf8Text } from "../base/bytes.ts";
+import { codeOf, statusOk } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import { recordHeaderBytes } from "../version/record.ts";
+import {
+  DeleteRequest,
+  decode,
+  ErrorReply,
+  GetReply,
+  GetRequest,
+  type MessageCodec,
+  PutReply,
+  PutRequest,
+  ReplicaReadReply,
+  ReplicaReadRequest,
+  ReplicaWriteRequest,
+} from "../wire/codec.ts";
+import { FrameReader, type FrameSink } from "../wire/frame.ts";
+import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { frameBytesMax } from "../wire/limits.ts";
+import { shownOf } from "./client.ts";
+import type { LinkEnd } from "./connection.ts";
+import { dotText } from "./history.ts";
+import type { Network, Tap } from "./network.ts";
+import type { Trace } from "./trace.ts";
+
+const typeNames = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));
+
+/** What a frame says, and about which key. */
+interface Told {
+  readonly text: string;
+  readonly key: string | undefined;
+}
+
+function about(bytes: Uint8Array, text: string): Told {
+  return { key: utf8Text(bytes), text };
+}
+
+function recordText(body: Uint8Array): string {
+  const shown = body.length === 0 ? [] : shownOf(body);
+  const list = shown.map((one) => `${one.tombstone ? "tombstone" : one.value} ${one.dots.map(dotText).join("+")}`);
+  return `[${list.join(", ")}]`;
+}
+
+function request(type: number, bytes: Uint8Array, start: number, end: number): Told {
+  const of = <T>(codec: MessageCodec<T>): T => decode(codec, bytes, start, end);
+  switch (type) {
+    case FrameType.GET:
+      return about(of(GetRequest).key, "");
+    case FrameType.PUT:
+    case FrameType.FORWARD_PUT: {
+      const put = of(PutRequest);
+      return about(put.key, `id ${hexOf(put.requestId).slice(0, 8)} timeout ${put.timeoutUs}`);
+    }
+    case FrameType.DELETE:
+      return about(of(DeleteRequest).key, "");
+    case FrameType.REPLICA_READ:
+      return about(of(ReplicaReadRequest).key, "");
+    case FrameType.REPLICA_WRITE:
+    case FrameType.REPAIR: {
+      const write = of(ReplicaWriteRequest);
+      const record = recordText(write.record.subarray(recordHeaderBytes));
+      return about(write.key, `${record} durability ${write.durability} timeout ${write.timeoutUs}`);
+    }
+    default:
+      return { text: "", key: undefined };
+  }
+}
+
+function answer(type: number, status: number, bytes: Uint8Array, start: number, end: number): string {
+  if (status !== statusOk) {
+    const message = end > start ? decode(ErrorReply, bytes, start, end).message : "";
+    return `${codeOf(status)} ${message}`;
+  }
+  switch (type) {
+    case FrameType.GET: {
+      const reply = decode(GetReply, bytes, start, end);
+      return `${recordText(reply.record)} acks ${[...reply.acks].join(",")}`;
+    }
+    case FrameType.PUT:
+    case FrameType.DELETE:
+    case FrameType.FORWARD_PUT:
+      return `acks ${[...decode(PutReply, bytes, start, end).acks].map((ack) => ack & 0xffff).join(",")}`;
+    case FrameType.REPLICA_READ:
+      return recordText(decode(ReplicaReadReply, bytes, start, end).record.subarray(recordHeaderBytes));
+    default:
+      return "ok";
+  }
+}
+
+/** Cuts what one end sends into frames and writes each down. */
+class Teller implements FrameSink {
+  readonly reader: FrameReader;
+  /** Keys by frame id, of requests that this end sent: answers to them name none. */
+  readonly keys = new Map<number, string>();
+  readonly #end: LinkEnd;
+  readonly #trace: Trace;
+  readonly #other: () => Teller | undefined;
+
+  constructor(end: LinkEnd, trace: Trace, other: () => Teller | undefined) {
+    this.#end = end;
+    this.#trace = trace;
+    this.#other = other;
+    this.reader = new FrameReader(this, frameBytesMax);
+  }
+
+  onFrame(
+    now: Instant,
+    type: number,
+    status: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const base = type & ~REPLY_BIT;
+    const to = this.#end.peer?.place.name ?? this.#end.label;
+    const name = typeNames.get(base) ?? `type ${base}`;
+    if (base !== type) {
+      const key = this.#other()?.keys.get(frameId);
+      const said = answer(base, status, bytes, start, end);
+      this.#trace.say(now, this.#end.place.name, `-> ${to} ${name} ${frameId} answer: ${said}`, key);
+      return;
+    }
+    const told = request(type, bytes, start, end);
+    if (told.key !== undefined) this.keys.set(frameId, told.key);
+    this.#trace.say(now, this.#end.place.name, `-> ${to} ${name} ${frameId} ${told.key ?? ""} ${told.text}`, told.key);
+  }
+
+  onBadFrame(now: Instant, reason: string): void {
+    this.#trace.say(now, this.#end.place.name, `sends no frame: ${reason}`);
+  }
+}
+
+/** Adds a line for every frame that anybody sends, to a trace that records; keeps the tap that was there. */
+export function tellFrames(network: Network): void {
+  const tellers = new Map<LinkEnd, Teller>();
+  const before: Tap | undefined = network.tap;
+  network.tap = (now, from, bytes) => {
+    before?.(now, from, bytes);
+    let teller = tellers.get(from);
+    if (teller === undefined) {
+      teller = new Teller(from, network.trace, () => (from.peer === undefined ? undefined : tellers.get(from.peer)));
+      tellers.set(from, teller);
+    }
+    teller.reader.feed(now, bytes);
+  };
+}

@@ -1,0 +1,330 @@
+/**
+ * A store on a host, with a caller that keeps a replica's promises: one write of a key at a time, deltas from the record
+ * held before. Records are real ones; `values` is the plain map that the store must agree with.
+ */
+import { utf8, utf8Text } from "../../src/base/bytes.ts";
+import { fullKeyOf, keyOf } from "../../src/base/full-key.ts";
+import { Hash64, hashKey } from "../../src/base/hash.ts";
+import type { Instant } from "../../src/base/time.ts";
+import type { Engine } from "../../src/storage/engine.ts";
+import { leafOfHash, leavesPerTree, partitionBitsOf, partitionOfHash } from "../../src/storage/keys.ts";
+import type {
+  DeletedPage,
+  RecordPage,
+  StartReport,
+  StoredHint,
+  StoreEvents,
+  StoreOptions,
+  SyncMode,
+} from "../../src/storage/store.ts";
+import { Store, StoreWrite } from "../../src/storage/store.ts";
+import { openRecord, sealRecord } from "../../src/version/record.ts";
+import { causalHash, SiblingSet } from "../../src/version/sibling-set.ts";
+import type { EngineHost } from "./engine-host.ts";
+
+export const partitions = 16;
+export const partitionBits: number = partitionBitsOf(partitions);
+/** The tree class of every key in these tests. */
+export const treeN = 3;
+
+const bucket = utf8("b");
+
+export function fullKeyFor(name: string): Uint8Array {
+  return fullKeyOf(bucket, utf8(name));
+}
+
+export function hashOf(name: string): Hash64 {
+  const hash = new Hash64();
+  hashKey(fullKeyFor(name), hash);
+  return hash;
+}
+
+export function partitionFor(name: string): number {
+  return partitionOfHash(hashOf(name).high, partitionBits);
+}
+
+/** The one value of a sealed record, as text. */
+export function textOf(sealed: Uint8Array): string {
+  const { siblings } = openRecord(sealed);
+  if (siblings.length !== 1) throw new Error(`${siblings.length} siblings`);
+  return utf8Text(siblings[0]?.value as Uint8Array);
+}
+
+/** Merkle leaves made from records alone: partition * 4096 + leaf -> [high, low], zero leaves left out. */
+export function leavesOf(records: Iterable<readonly [string, SiblingSet]>): Map<number, [number, number]> {
+  const leaves = new Map<number, [number, number]>();
+  for (const [name, set] of records) {
+    const { high } = hashOf(name);
+    const sum = new Hash64();
+    causalHash(set, fullKeyFor(name), sum);
+    const id = partitionOfHash(high, partitionBits) * leavesPerTree + leafOfHash(high, partitionBits);
+    const before = leaves.get(id) ?? [0, 0];
+    leaves.set(id, [(before[0] ^ sum.high) >>> 0, (before[1] ^ sum.low) >>> 0]);
+  }
+  for (const [id, [high, low]] of leaves) if ((high | low) === 0) leaves.delete(id);
+  return leaves;
+}
+
+export class StoreRig implements StoreEvents {
+  readonly host: EngineHost;
+  engine: Engine | undefined;
+  store: Store;
+  report: StartReport | undefined;
+  failure: string | undefined;
+  closed = false;
+  /** What happened, by token: "written", "synced", in order. */
+  readonly log: string[] = [];
+  readonly reads: Map<number, { sealed: Uint8Array | null; error: string | null }> = new Map();
+  readonly pages: Map<number, { page: RecordPage | null; error: string | null }> = new Map();
+  readonly hints: Map<number, { hints: readonly StoredHint[]; error: string | null }> = new Map();
+  readonly deletions: Map<number, { page: DeletedPage | null; error: string | null }> = new Map();
+  /** The newest record given to the store, by key. */
+  readonly sets: Map<string, SiblingSet> = new Map();
+  /** Set to call back into the store from an answer. */
+  whenWritten: ((token: number) => void) | undefined;
+  readonly #seen: Set<string> = new Set();
+  #tokens = 0;
+  #counter = 0;
+  #inCall = false;
+
+  private constructor(host: EngineHost) {
+    this.host = host;
+    this.store = undefined as unknown as Store;
+  }
+
+  /** A store on whatever the host's disk holds, with the boot scan under way. */
+  static async begin(
+    host: EngineHost,
+    options: Partial<StoreOptions> = {},
+    wrap: (engine: Engine) => Engine = (engine) => engine,
+  ): Promise<StoreRig> {
+    const rig = new StoreRig(host);
+    rig.engine = wrap(await host.open());
+    rig.store = new Store({
+      engine: rig.engine,
+      events: rig,
+      partitions,
+      bufferBytes: 256 * 1024,
+      wantTurnEnd: () => host.soon((now) => rig.store.endTurn(now)),
+      ...options,
+    });
+    rig.store.start(host.now());
+    return rig;
+  }
+
+  /** As `begin`, and started. */
+  static async open(host: EngineHost, options: Partial<StoreOptions> = {}): Promise<StoreRig> {
+    const rig = await StoreRig.begin(host, options);
+    await rig.until(() => rig.report !== undefined || rig.failure !== undefined);
+    if (rig.failure !== undefined) throw new Error(rig.failure);
+    return rig;
+  }
+
+  until(condition: () => boolean): Promise<void> {
+    return this.host.until(condition, (now) => {
+      if (this.store.nextTick() <= now) this.store.tick(now);
+    });
+  }
+
+  /** A write of `value` in place of what the key held; `sets` is already brought up. */
+  makeWrite(name: string, value: string, sync: SyncMode = 0, memory = false): StoreWrite {
+    const before = this.sets.get(name) ?? SiblingSet.empty;
+    this.#counter += 1;
+    const requestId = new Uint8Array(16);
+    new DataView(requestId.buffer).setUint32(0, this.#counter);
+    const next = before.put({
+      context: before.version,
+      dot: { actorHigh: 0x10000, actorLow: 1, counter: this.#counter },
+      requestId,
+      value: utf8(value),
+      tombstone: false,
+      second: 1,
+      keepRecentFor: 0,
+    });
+    return this.writeOf(name, before, next, sync, memory);
+  }
+
+  writeOf(name: string, before: SiblingSet, next: SiblingSet, sync: SyncMode, memory: boolean): StoreWrite {
+    const hash = hashOf(name);
+    const write = new StoreWrite();
+    write.fullKey = fullKeyFor(name);
+    write.hashHigh = hash.high;
+    write.hashLow = hash.low;
+    write.n = treeN;
+    write.partition = partitionOfHash(hash.high, partitionBits);
+    write.sealed = sealRecord(next);
+    const old = new Hash64();
+    const now = new Hash64();
+    causalHash(before, write.fullKey, old);
+    causalHash(next, write.fullKey, now);
+    write.deltaHigh = old.high ^ now.high;
+    write.deltaLow = old.low ^ now.low;
+    write.sync = sync;
+    write.memory = memory;
+    this.#tokens += 1;
+    write.token = this.#tokens;
+    this.sets.set(name, next);
+    return write;
+  }
+
+  /** Gives the write to the store; an answer inside the call is an error. */
+  give(write: StoreWrite): number {
+    this.#inCall = true;
+    this.store.write(this.host.now(), write);
+    this.#inCall = false;
+    return write.token;
+  }
+
+  /** Queues a put and returns its token. */
+  put(name: string, value: string, sync: SyncMode = 0, memory = false): number {
+    return this.give(this.makeWrite(name, value, sync, memory));
+  }
+
+  /** Puts, and waits for the answer. */
+  async putNow(name: string, value: string, sync: SyncMode = 0, memory = false): Promise<number> {
+    const token = this.put(name, value, sync, memory);
+    await this.until(() => this.written(token));
+    return token;
+  }
+
+  written(token: number): boolean {
+    return this.#seen.has(`written ${token}`);
+  }
+
+  synced(token: number): boolean {
+    return this.#seen.has(`synced ${token}`);
+  }
+
+  /** The object buffer's value for the key, or undefined. */
+  lookup(name: string): string | undefined {
+    const hash = hashOf(name);
+    const sealed = this.store.lookup(fullKeyFor(name), hash.high, hash.low);
+    return sealed === undefined ? undefined : textOf(sealed);
+  }
+
+  /** Asks the engine, past the object buffer; returns the token. */
+  ask(name: string): number {
+    const hash = hashOf(name);
+    this.#tokens += 1;
+    this.store.read(this.host.now(), fullKeyFor(name), hash.high, hash.low, this.#tokens);
+    return this.#tokens;
+  }
+
+  async readEngine(name: string): Promise<string | null> {
+    const token = this.ask(name);
+    await this.until(() => this.reads.has(token));
+    const answer = this.reads.get(token);
+    if (answer?.error) throw new Error(answer.error);
+    return answer?.sealed ? textOf(answer.sealed) : null;
+  }
+
+  /** What a get would see: the object buffer, else the engine. */
+  async get(name: string): Promise<string | null> {
+    return this.lookup(name) ?? (await this.readEngine(name));
+  }
+
+  /** Flushes and closes. */
+  async close(): Promise<void> {
+    this.store.stop(this.host.now());
+    await this.until(() => this.closed || this.failure !== undefined);
+  }
+
+  /** The store's trees in the form of `leavesOf`. */
+  leaves(): Map<number, [number, number]> {
+    const leaves = new Map<number, [number, number]>();
+    this.store.leaves.forEach((n, partition, words) => {
+      if (n !== treeN) throw new Error(`a tree of class ${n}`);
+      for (let leaf = 0; leaf < leavesPerTree; leaf += 1) {
+        const high = words[2 * leaf] as number;
+        const low = words[2 * leaf + 1] as number;
+        if ((high | low) !== 0) leaves.set(partition * leavesPerTree + leaf, [high, low]);
+      }
+    });
+    return leaves;
+  }
+
+  /** All records of one partition by pages of `keysMax`, as name -> value. */
+  async scan(partition: number, keysMax: number): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    let cursor: Uint8Array | null = null;
+    do {
+      this.#tokens += 1;
+      const token = this.#tokens;
+      this.store.scanRecords(this.host.now(), { partition, cursor, keysMax, bytesMax: 1_000_000, token });
+      await this.until(() => this.pages.has(token));
+      const page: RecordPage | null = this.pages.get(token)?.page ?? null;
+      if (page === null) throw new Error(this.pages.get(token)?.error ?? "no page");
+      page.fullKeys.forEach((key, i) => {
+        found.set(utf8Text(keyOf(key)), textOf(page.records[i] as Uint8Array));
+      });
+      cursor = page.cursor;
+    } while (cursor !== null);
+    return found;
+  }
+
+  /** Deletes one page of a partition. */
+  async deletePage(
+    partition: number,
+    cursor: Uint8Array | null,
+    treeOf: (fullKey: Uint8Array) => number = () => treeN,
+  ): Promise<DeletedPage> {
+    this.#tokens += 1;
+    const token = this.#tokens;
+    this.store.deleteRange(this.host.now(), { partition, treeOf, cursor, token });
+    await this.until(() => this.deletions.has(token));
+    const answer = this.deletions.get(token);
+    if (answer === undefined || answer.page === null) throw new Error(answer?.error ?? "no answer");
+    return answer.page;
+  }
+
+  #event(text: string): void {
+    if (this.#inCall) throw new Error(`${text} inside a call`);
+    if (this.failure !== undefined || this.closed) throw new Error(`${text} after the end`);
+    this.log.push(text);
+    this.#seen.add(text);
+  }
+
+  onStoreStarted(_now: Instant, report: StartReport): void {
+    this.#event("started");
+    this.report = report;
+  }
+
+  onStoreRead(_now: Instant, token: number, sealed: Uint8Array | null, error: string | null): void {
+    this.#event(`read ${token}`);
+    this.reads.set(token, { sealed, error });
+  }
+
+  onStoreWritten(_now: Instant, token: number): void {
+    this.#event(`written ${token}`);
+    this.whenWritten?.(token);
+  }
+
+  onStoreSynced(_now: Instant, token: number): void {
+    this.#event(`synced ${token}`);
+  }
+
+  onStoreScanned(_now: Instant, token: number, page: RecordPage | null, error: string | null): void {
+    this.#event(`scanned ${token}`);
+    this.pages.set(token, { page, error });
+  }
+
+  onStoreHints(_now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
+    this.#event(`hints ${token}`);
+    this.hints.set(token, { hints, error });
+  }
+
+  onStoreDeleted(_now: Instant, token: number, page: DeletedPage | null, error: string | null): void {
+    this.#event(`deleted ${token}`);
+    this.deletions.set(token, { page, error });
+  }
+
+  onStoreFailed(_now: Instant, reason: string): void {
+    this.#event("failed");
+    this.failure = reason;
+  }
+
+  onStoreClosed(): void {
+    this.#event("closed");
+    this.closed = true;
+  }
+}

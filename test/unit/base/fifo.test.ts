@@ -1,0 +1,38 @@
+/** Fifo against a plain array. */
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Fifo } from "../../../src/base/fifo.ts";
+
+describe("Fifo", () => {
+  it("is first in, first out, through growth and wrap-around", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.boolean(), { maxLength: 300, size: "max" }),
+        fc.integer({ min: 1, max: 70 }),
+        (ops, limit) => {
+          const fifo = new Fifo<number>(limit);
+          const twin: number[] = [];
+          ops.forEach((push, i) => {
+            if (push && twin.length < limit) {
+              fifo.push(i);
+              twin.push(i);
+            } else if (!push) expect(fifo.shift()).toBe(twin.shift());
+            expect(fifo.size).toBe(twin.length);
+            expect(fifo.full).toBe(twin.length === limit);
+            expect(fifo.peek()).toBe(twin[0]);
+          });
+          while (twin.length > 0) expect(fifo.shift()).toBe(twin.shift());
+          expect(fifo.shift()).toBeUndefined();
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it("refuses to exceed its limit", () => {
+    const fifo = new Fifo<number>(1);
+    fifo.push(1);
+    expect(() => fifo.push(2)).toThrow("full");
+    expect(() => new Fifo(0)).toThrow("positive");
+  });
+});
