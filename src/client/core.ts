@@ -8,11 +8,9 @@
  */
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
-import { DeadlineQueue } from "../base/deadlines.ts";
 import { codeOf, type ErrorCode, RingtailError, type Status, statusOk } from "../base/errors.ts";
 import { type ClusterId, idBytes } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
-import { Slab } from "../base/slab.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -24,6 +22,7 @@ import type { ClientEnvironment } from "./environment.ts";
 import { failureOf, leavesDoubt } from "./failures.ts";
 import { frameTypeOf } from "./frames.ts";
 import type { KnownNode } from "./known-node.ts";
+import { Ledger } from "./ledger.ts";
 import { Pool, type PoolEvents } from "./pool.ts";
 import { type AnyReply, type Request, RequestState } from "./request.ts";
 import { RetryBudget, retryDelay } from "./retry.ts";
@@ -52,10 +51,6 @@ export interface CoreEvents {
   onClosed(now: Instant): void;
 }
 
-// A frame id is the slab id (29 bits) and, above it, the attempt: the answer to an attempt that was given up finds nothing.
-const idMask = 0x1fff_ffff;
-const attemptShift = 29;
-
 /** A node that said it is stopping is not asked again for this long, unless it is the only one. */
 const stoppingUs: DurationUs = 1_000_000;
 
@@ -65,9 +60,7 @@ export class ClientCore implements PoolEvents {
   readonly #pool: Pool;
   readonly #router: Router;
   readonly #budget = new RetryBudget();
-  readonly #requests: Slab<Request<AnyReply>>;
-  readonly #deadlines = new DeadlineQueue();
-  readonly #delayed: Request<AnyReply>[] = [];
+  readonly #ledger: Ledger;
   #bootstrap: Bootstrap | undefined = undefined;
   #keeper: RingKeeper | undefined = undefined;
   #alarmAt: Instant = never;
@@ -80,7 +73,7 @@ export class ClientCore implements PoolEvents {
     const { connectionsPerNode } = options;
     this.#pool = new Pool({ transport: env.transport, events: this, connectionsPerNode, clusterId });
     this.#router = new Router(env.rng, this.#pool);
-    this.#requests = new Slab(options.inFlightMax);
+    this.#ledger = new Ledger(options.inFlightMax);
     this.#bootstrap = new Bootstrap(env.now(), options.seedNodes, options.connectTimeoutUs, {
       dialSeed: (now, address) => this.#pool.dialSeed(now, address),
       onRing: (now, ring, connection) => this.#onFirstRing(now, ring, connection),
@@ -107,22 +100,19 @@ export class ClientCore implements PoolEvents {
 
   /** Requests that have not ended. */
   get inFlight(): number {
-    return this.#requests.size;
+    return this.#ledger.size;
   }
 
   /** Begins a request whose arguments were checked; its events follow. An error: refused, and no event follows. */
   begin(now: Instant, request: Request<AnyReply>): RingtailError | null {
-    assert(request.id === -1, "a request begins once");
     if (this.#phase !== "open") return new RingtailError("CLIENT_CLOSED");
-    if (this.#requests.full) {
-      const text = `${this.#requests.size} requests are in flight, which is this client's limit (inFlightMax)`;
+    if (this.#ledger.full) {
+      const text = `${this.#ledger.size} requests are in flight, which is this client's limit (inFlightMax)`;
       return new RingtailError("OVERLOADED", text);
     }
     this.#budget.count(now);
     this.#keeper?.use(now);
-    request.id = this.#requests.add(request);
-    request.started = now;
-    request.deadline = this.#deadlines.push(now, request.id, request.options.timeoutUs);
+    this.#ledger.add(now, request);
     this.#wantTick(request.deadline);
     this.#dispatch(now, request);
     return null;
@@ -142,7 +132,7 @@ export class ClientCore implements PoolEvents {
   cancel(now: Instant, request: Request<AnyReply>): void {
     if (request.state === RequestState.ended) return;
     const node = this.#withdraw(request);
-    this.#end(request);
+    this.#ledger.end(request);
     if (node !== undefined) this.#pump(now, node);
   }
 
@@ -163,9 +153,8 @@ export class ClientCore implements PoolEvents {
   }
 
   #send(now: Instant, node: KnownNode, connection: Connection, request: Request<AnyReply>): boolean {
-    const frameId = (request.id | (request.attempts << attemptShift)) >>> 0;
     const remaining = Math.max(1, request.deadline - now);
-    if (!connection.send(frameId, request, this.ring.epoch, remaining)) return false;
+    if (!connection.send(this.#ledger.frameIdOf(request), request, this.ring.epoch, remaining)) return false;
     request.state = RequestState.sent;
     request.node = node.number;
     request.connection = connection.id;
@@ -204,7 +193,7 @@ export class ClientCore implements PoolEvents {
         node?.waiting.remove(request);
         return undefined;
       case RequestState.delayed:
-        this.#delayed.splice(this.#delayed.indexOf(request), 1);
+        this.#ledger.undelay(request);
         return undefined;
       case RequestState.sent:
         if (node !== undefined) node.inFlight -= request.weight;
@@ -214,11 +203,6 @@ export class ClientCore implements PoolEvents {
       default:
         return undefined;
     }
-  }
-
-  #end(request: Request<AnyReply>): void {
-    request.state = RequestState.ended;
-    this.#requests.remove(request.id);
   }
 
   onReply(
@@ -237,8 +221,8 @@ export class ClientCore implements PoolEvents {
       this.#setAlarm();
       return;
     }
-    const request = this.#requests.get(frameId & idMask);
-    if (request === undefined || !isAnswerTo(request, connection, type, frameId)) mark("client.late-reply");
+    const request = this.#ledger.find(frameId, connection.id);
+    if (request === undefined || type !== (frameTypeOf(request.kind) | REPLY_BIT)) mark("client.late-reply");
     else if (status === statusOk) this.#onAnswer(now, connection, request, decode(request.codec, bytes, start, end));
     else this.#onRefusal(now, connection, request, status, decode(ErrorReply, bytes, start, end));
   }
@@ -246,7 +230,7 @@ export class ClientCore implements PoolEvents {
   #onAnswer(now: Instant, connection: Connection, request: Request<AnyReply>, reply: AnyReply): void {
     const node = this.#withdraw(request);
     node?.sample(now, now - request.sentAt);
-    this.#end(request);
+    this.#ledger.end(request);
     this.#keeper?.learn(now, reply.epoch, connection.number);
     request.events.onReply(now, request, reply);
     if (node !== undefined) this.#pump(now, node);
@@ -293,9 +277,7 @@ export class ClientCore implements PoolEvents {
       this.#dispatch(now, request);
       return;
     }
-    request.state = RequestState.delayed;
-    request.dueAt = after(now, delay);
-    this.#delayed.push(request);
+    this.#ledger.delay(request, after(now, delay));
     this.#wantTick(request.dueAt);
   }
 
@@ -307,7 +289,7 @@ export class ClientCore implements PoolEvents {
     where: string,
     retryAfterUs: DurationUs,
   ): void {
-    this.#end(request);
+    this.#ledger.end(request);
     request.events.onFailure(now, request, failureOf(request, code, message, where, retryAfterUs));
   }
 
@@ -340,11 +322,7 @@ export class ClientCore implements PoolEvents {
     this.#keeper?.onDown(now, connection);
     // Another node at a known address means that our ring is old.
     if (node?.isDown && connection.readyAt === never) this.#keeper?.doubt(now, 0);
-    const lost: Request<AnyReply>[] = [];
-    this.#requests.forEach((request) => {
-      if (request.connection === connection.id) lost.push(request);
-    });
-    for (const request of lost) this.#onLost(now, request, node, reason);
+    for (const request of this.#ledger.sentOn(connection.id)) this.#onLost(now, request, node, reason);
     if (node !== undefined && !node.isUp) this.#reroute(now, node);
     this.#setAlarm();
   }
@@ -387,24 +365,13 @@ export class ClientCore implements PoolEvents {
     this.#bootstrap?.tick(now);
     this.#keeper?.tick(now);
     this.#pool.tick(now);
-    this.#resume(now);
-    for (let id = this.#deadlines.expired(now); id >= 0; id = this.#deadlines.expired(now)) {
-      const request = this.#requests.get(id);
-      if (request !== undefined) this.#expire(now, request);
+    for (let due = this.#ledger.takeDue(now); due !== undefined; due = this.#ledger.takeDue(now)) {
+      this.#dispatch(now, due);
+    }
+    for (let late = this.#ledger.nextExpired(now); late !== undefined; late = this.#ledger.nextExpired(now)) {
+      this.#expire(now, late);
     }
     this.#setAlarm();
-  }
-
-  /** Begins the attempts whose delay is over. */
-  #resume(now: Instant): void {
-    for (let i = 0; i < this.#delayed.length; ) {
-      const request = this.#delayed[i] as Request<AnyReply>;
-      if (request.dueAt > now) i += 1;
-      else {
-        this.#delayed.splice(i, 1);
-        this.#dispatch(now, request);
-      }
-    }
   }
 
   #expire(now: Instant, request: Request<AnyReply>): void {
@@ -440,11 +407,7 @@ export class ClientCore implements PoolEvents {
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.#phase = "closing";
     this.#bootstrap = undefined;
-    const open: Request<AnyReply>[] = [];
-    this.#requests.forEach((request) => {
-      open.push(request);
-    });
-    for (const request of open) {
+    for (const request of this.#ledger.all()) {
       if (request.state === RequestState.sent) request.uncertain = "CONNECTION_LOST";
       this.#withdraw(request);
       this.#fail(now, request, "CLIENT_CLOSED", "the client was closed before the answer came", "", 0);
@@ -470,18 +433,11 @@ export class ClientCore implements PoolEvents {
   }
 
   #setAlarm(): void {
-    let at = Math.min(this.#deadlines.next(), this.#pool.nextTick());
+    let at = Math.min(this.#ledger.nextTick(), this.#pool.nextTick());
     if (this.#bootstrap !== undefined) at = Math.min(at, this.#bootstrap.nextTick());
     if (this.#keeper !== undefined) at = Math.min(at, this.#keeper.nextTick());
-    for (const request of this.#delayed) at = Math.min(at, request.dueAt);
     if (this.#phase !== "closed" && at !== never) this.#wantTick(instant(at));
   }
-}
-
-/** Whether a reply belongs to the attempt that is under way, and not to one that was given up. */
-function isAnswerTo(request: Request<AnyReply>, connection: Connection, type: number, frameId: number): boolean {
-  if (request.connection !== connection.id || ((request.attempts - 1) & 7) !== frameId >>> attemptShift) return false;
-  return type === (frameTypeOf(request.kind) | REPLY_BIT);
 }
 
 function labelOf(node: KnownNode): string {

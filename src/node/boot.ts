@@ -11,7 +11,7 @@ import { assert } from "../base/assert.ts";
 import { RingtailError } from "../base/errors.ts";
 import { idBytes } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
-import { type ActorEffects, Actors, type Incarnation } from "../replica/actors.ts";
+import { type ActorEffects, Actors, type Incarnation, leaseOfBoot } from "../replica/actors.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { StateFileEvents } from "../storage/state-files.ts";
 import { actorBytes, identityBytes, loadActor, loadRing, ringBytes } from "./node-files.ts";
@@ -100,7 +100,7 @@ export class Boot implements StateFileEvents, ActorEffects {
       env.log.warn("the last stop was not clean", { machineRestarted });
     }
     this.#incarnation = this.drawIncarnation();
-    this.#leaseTop = (last?.leaseTop ?? 0) + leaseStep;
+    this.#leaseTop = leaseOfBoot(last?.leaseTop ?? 0, leaseStep);
     this.#saveActor(Saved.actor, false);
   }
 

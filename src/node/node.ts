@@ -288,12 +288,15 @@ export class Node implements StoreEvents {
     this.#dirty.push(writer);
   }
 
-  /** The end of a turn: one write per link that has frames, one batch for what the store was given. */
+  /**
+   * The end of a turn: one batch for what the store was given, then one write per link that has frames. The store comes
+   * first because it acknowledges memory writes here, and their answers are to leave in the same turn.
+   */
   endTurn(now: Instant): void {
+    this.#store?.endTurn(now);
     const writers = this.#dirty;
     this.#dirty = [];
     for (const writer of writers) writer.flush();
-    this.#store?.endTurn(now);
     this.#settle(now);
   }
 

@@ -66,7 +66,7 @@ export class Cluster {
     const drive = new SimDrive(this.world.rng.fork(`disk/${position}`));
     const program: Program = (env) => new Node(env, config);
     this.drives.push(drive);
-    this.world.addNode(addressOf(position), new WatchedDrive(drive, position, this.ledger), program);
+    this.world.addNode(addressOf(position), new WatchedDrive(drive, position, this.ledger, () => this.world.now), program);
   }
 
   /** The partition of a key, from its hash alone. */

@@ -1,19 +1,16 @@
 /**
- * Ledger: the simulator's own account of who holds what, from the writes that reached the disks (the atlas of reliability.md
+ * Ledger: the simulator's own account of who holds what, from the writes that the engines are given and report (the atlas of reliability.md
  * section 1). Per key and node it keeps which versions ever reached the system and which were ever synced, and for each
  * dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment later; what a fault took
  * away since is the final audit's business.
  */
-import { utf8Text } from "../base/bytes.ts";
-import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
-import { openRecord } from "../version/record.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
 import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
 import { idName } from "./history.ts";
 import type { DiskWatch, WrittenRecord } from "./watched-engine.ts";
 
-/** Told of every record that reaches a disk, decoded. */
+/** Told of every record that a node hands to its engine. */
 export interface RecordWatch {
   onRecord(now: Instant, node: number, key: string, set: SiblingSet): void;
 }
@@ -48,19 +45,19 @@ export class Ledger implements DiskWatch {
     this.#watchers.push(watcher);
   }
 
-  onWritten(now: Instant, node: number, record: WrittenRecord): void {
-    const key = utf8Text(keyOf(record.fullKey));
-    const set = openRecord(record.sealed);
-    const account = this.#account(key);
-    account.written[node] = mergeVersions(account.written[node] as VersionVector, set.version);
-    this.learn(set);
-    for (const watcher of this.#watchers) watcher.onRecord(now, node, key, set);
+  onIssued(now: Instant, node: number, record: WrittenRecord): void {
+    this.learn(record.set);
+    for (const watcher of this.#watchers) watcher.onRecord(now, node, record.key, record.set);
+  }
+
+  onWritten(_now: Instant, node: number, record: WrittenRecord): void {
+    const { written } = this.#account(record.key);
+    written[node] = mergeVersions(written[node] as VersionVector, record.set.version);
   }
 
   onSynced(_now: Instant, node: number, record: WrittenRecord): void {
-    const account = this.#account(utf8Text(keyOf(record.fullKey)));
-    const set = openRecord(record.sealed);
-    account.synced[node] = mergeVersions(account.synced[node] as VersionVector, set.version);
+    const { synced } = this.#account(record.key);
+    synced[node] = mergeVersions(synced[node] as VersionVector, record.set.version);
   }
 
   /** Takes note of the dots in a record, wherever it was seen. */

@@ -3,6 +3,7 @@
  * a pure function of its options; its trace hash proves it. A run that shows a violation is run again with recording
  * on, for the readable trace: the second hash must equal the first.
  */
+import { Durability } from "../base/durability.ts";
 import { listenForMarks } from "../base/mark.ts";
 import { Rng } from "../base/rng.ts";
 import { type DurationUs, instant } from "../base/time.ts";
@@ -115,6 +116,7 @@ class Run {
   #watch(): void {
     const { ledger, world } = this.cluster;
     ledger.watch(new DotsUnique((key) => this.cluster.partitionOf(key), this.#report));
+    if (this.plan.durability === Durability.memory) return;
     const numberOf = (seat: number): number => this.cluster.nodeAt(seat)?.shared.number ?? 0;
     const lifeOf = (seat: number): number => world.nodes[seat]?.life ?? 0;
     ledger.watch(new CountersRise(numberOf, lifeOf, this.#report));

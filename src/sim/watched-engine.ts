@@ -3,23 +3,30 @@
  * and which are synced, at the instants at which the node is told: no acknowledgement can come earlier. The node sees
  * no difference.
  */
+import { utf8Text } from "../base/bytes.ts";
+import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
 import { fullKeyOfRecord, KeyKind } from "../storage/keys.ts";
 import type { StateFiles } from "../storage/state-files.ts";
+import { openRecord } from "../version/record.ts";
+import type { SiblingSet } from "../version/sibling-set.ts";
 import type { Drive, Later } from "./process.ts";
 
-/** One record of a batch. */
+/** One record of a batch, opened. */
 export interface WrittenRecord {
-  readonly fullKey: Uint8Array;
-  readonly sealed: Uint8Array;
+  /** The key's name. */
+  readonly key: string;
+  readonly set: SiblingSet;
 }
 
-/** Told what one node's disk holds. */
+/** Told what one node's disk is given and holds. */
 export interface DiskWatch {
-  /** A batch reached the operating system. */
+  /** The node hands a batch to its engine. */
+  onIssued(now: Instant, node: number, record: WrittenRecord): void;
+  /** The batch reached the operating system, and the node is about to be told. */
   onWritten(now: Instant, node: number, record: WrittenRecord): void;
-  /** It is on stable storage. */
+  /** It is on stable storage, and the node is about to be told. */
   onSynced(now: Instant, node: number, record: WrittenRecord): void;
 }
 
@@ -37,7 +44,8 @@ class WatchedBatch implements EngineBatch {
 
   put(key: Uint8Array, value: Uint8Array): void {
     this.inner.put(key, value);
-    if (key[0] === KeyKind.record) this.records.push({ fullKey: fullKeyOfRecord(key), sealed: value });
+    if (key[0] !== KeyKind.record) return;
+    this.records.push({ key: utf8Text(keyOf(fullKeyOfRecord(key))), set: openRecord(value.slice()) });
   }
 
   del(key: Uint8Array): void {
@@ -50,16 +58,18 @@ export class WatchedDrive implements Drive {
   readonly #drive: Drive;
   readonly #node: number;
   readonly #watch: DiskWatch;
+  readonly #now: () => Instant;
 
-  constructor(drive: Drive, node: number, watch: DiskWatch) {
+  constructor(drive: Drive, node: number, watch: DiskWatch, now: () => Instant) {
     this.#drive = drive;
     this.#node = node;
     this.#watch = watch;
+    this.#now = now;
   }
 
   boot(later: Later): { readonly engine: Engine; readonly stateFiles: StateFiles } {
     const { engine, stateFiles } = this.#drive.boot(later);
-    return { engine: new WatchedEngine(engine, this.#node, this.#watch), stateFiles };
+    return { engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now), stateFiles };
   }
 
   kill(): void {
@@ -75,16 +85,18 @@ export class WatchedEngine implements Engine, EngineEvents {
   readonly #inner: Engine;
   readonly #node: number;
   readonly #watch: DiskWatch;
+  readonly #now: () => Instant;
   #events: EngineEvents | undefined;
   readonly #writing = new Map<number, WrittenRecord[]>();
   /** Written, and not yet part of a sync. */
   #unsynced: WrittenRecord[] = [];
   readonly #syncing = new Map<number, WrittenRecord[]>();
 
-  constructor(inner: Engine, node: number, watch: DiskWatch) {
+  constructor(inner: Engine, node: number, watch: DiskWatch, now: () => Instant) {
     this.#inner = inner;
     this.#node = node;
     this.#watch = watch;
+    this.#now = now;
   }
 
   attach(events: EngineEvents): void {
@@ -102,6 +114,8 @@ export class WatchedEngine implements Engine, EngineEvents {
 
   write(batch: EngineBatch, token: number): void {
     const watched = batch as WatchedBatch;
+    const now = this.#now();
+    for (const record of watched.records) this.#watch.onIssued(now, this.#node, record);
     this.#writing.set(token, watched.records);
     this.#inner.write(watched.inner, token);
   }
@@ -129,10 +143,8 @@ export class WatchedEngine implements Engine, EngineEvents {
     this.#writing.delete(token);
     if (error === null) {
       for (const record of records) {
-        // The store may use its bytes again once it has been told.
-        const kept = { fullKey: record.fullKey.slice(), sealed: record.sealed.slice() };
-        this.#unsynced.push(kept);
-        this.#watch.onWritten(now, this.#node, kept);
+        this.#unsynced.push(record);
+        this.#watch.onWritten(now, this.#node, record);
       }
     }
     this.#events?.onWritten(now, token, error);

@@ -34,11 +34,13 @@ export function storeConformance(makeHost: () => EngineHost, runs: number): void
 
   async function withProbe(options = {}): Promise<EngineProbe> {
     await rig.close();
+    const { sets } = rig;
     let probe: EngineProbe | undefined;
     rig = await StoreRig.begin(host, options, (engine) => {
       probe = new EngineProbe(engine);
       return probe;
     });
+    for (const [name, set] of sets) rig.sets.set(name, set);
     await rig.until(() => rig.report !== undefined);
     return probe as EngineProbe;
   }
@@ -179,21 +181,20 @@ export function storeConformance(makeHost: () => EngineHost, runs: number): void
       expect(rig.written(tokens[99] as number)).toBe(false);
       expect(rig.store.counters.memoryWaits).toBeGreaterThan(40);
       expect(rig.lookup("k0")).toHaveLength(1000);
-      probe.release(host.now());
+      probe.releaseWrites(host.now());
       await rig.until(() => [...tokens, stuck].every((token) => rig.written(token)));
       expect(rig.store.overloaded).toBe(false);
       for (let i = 0; i < 100; i += 1) expect(await rig.get(`k${i}`)).toHaveLength(1000);
     });
 
     test("a buffer entry changes when its batch completes, not before", async () => {
-      await rig.close();
       const probe = await withProbe();
       await rig.putNow("k", "old");
       probe.holdWrites = true;
       const token = rig.put("k", "new");
       await rig.until(() => probe.heldBack === 1);
       expect(rig.lookup("k")).toBe("old");
-      probe.release(host.now());
+      probe.releaseWrites(host.now());
       expect(rig.written(token)).toBe(true);
       expect(rig.lookup("k")).toBe("new");
     });
@@ -212,12 +213,69 @@ export function storeConformance(makeHost: () => EngineHost, runs: number): void
       for (let i = 0; i < 500; i += 1) rig.put(`x${i}`, "x".repeat(1000));
       await rig.until(() => rig.store.queuedBytes === 0);
       expect(rig.lookup("b")).toBeUndefined();
-      probe.release(host.now());
+      probe.releaseGets(host.now());
       await rig.until(() => rig.reads.has(asked));
       expect(textOf(rig.reads.get(asked)?.sealed as Uint8Array)).toBe("1");
       expect(rig.lookup("b")).toBeUndefined();
       expect(rig.store.counters.fillsDropped).toBe(1);
       expect(await rig.get("b")).toBe("2");
+    });
+
+    test("nor when one that had begun before ended meanwhile", async () => {
+      await rig.putNow("b", "1");
+      const probe = await withProbe();
+      probe.holdWrites = true;
+      rig.put("stuck", "v");
+      await rig.until(() => probe.heldBack === 1);
+      const token = rig.put("b", "2");
+      probe.holdGets = true;
+      const asked = rig.ask("b");
+      await rig.until(() => probe.heldBack === 2);
+      probe.releaseWrites(host.now());
+      await rig.until(() => rig.written(token));
+      for (let i = 0; i < 500; i += 1) rig.put(`x${i}`, "x".repeat(1000));
+      await rig.until(() => rig.store.queuedBytes === 0);
+      expect(rig.lookup("b")).toBeUndefined();
+      probe.releaseGets(host.now());
+      expect(textOf(rig.reads.get(asked)?.sealed as Uint8Array)).toBe("1");
+      expect(rig.lookup("b")).toBeUndefined();
+    });
+
+    test("a leaf is written once per batch, however many of its records are", async () => {
+      const probe = await withProbe();
+      probe.holdWrites = true;
+      rig.put("stuck", "v");
+      await rig.until(() => probe.heldBack === 1);
+      const before = rig.store.counters.leavesWritten;
+      const tokens = Array.from({ length: 9 }, (_, i) => rig.put("k", `v${i}`));
+      probe.releaseWrites(host.now());
+      await rig.until(() => tokens.every((token) => rig.written(token)));
+      expect(rig.store.counters.leavesWritten - before).toBe(1);
+    });
+
+    test("a deletion passes over a key that is written meanwhile, and its leaf stays right", async () => {
+      const names = Array.from({ length: 200 }, (_, i) => `k${i}`).filter(
+        (name) => partitionFor(name) === partitionFor("k0"),
+      );
+      for (const name of names) await rig.putNow(name, "old");
+      const probe = await withProbe();
+      probe.holdWrites = true;
+      rig.put("stuck", "v");
+      await rig.until(() => probe.heldBack === 1);
+      const queued = rig.put("k0", "queued before");
+      const page = rig.deletePage(partitionFor("k0"), null);
+      const last = names.at(-1) as string;
+      rig.put(last, "queued after");
+      await rig.until(() => true);
+      probe.releaseWrites(host.now());
+      const { deleted, cursor } = await page;
+      await rig.until(() => rig.written(queued) && rig.store.queuedBytes === 0);
+      expect(deleted).toBe(names.length - 2);
+      expect(cursor).not.toBeNull();
+      expect([await rig.readEngine("k0"), await rig.readEngine(last)]).toEqual(["queued before", "queued after"]);
+      for (const name of names) if (name !== "k0" && name !== last) rig.sets.delete(name);
+      expect(rig.leaves()).toEqual(leavesOf(rig.sets));
+      expect((await rig.deletePage(partitionFor("k0"), cursor)).deleted).toBeGreaterThan(0);
     });
 
     test("a record that fails its checksum is an error, never absent, and does not stay", async () => {

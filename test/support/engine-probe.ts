@@ -14,10 +14,11 @@ export class EngineProbe implements Engine, EngineEvents {
   batches = 0;
   syncs = 0;
   gets = 0;
-  /** While true, answers to writes and syncs, or to gets, wait for `release`. */
+  /** While true, answers to writes and syncs, or to gets, wait for their release. */
   holdWrites = false;
   holdGets = false;
-  #held: ((now: Instant) => void)[] = [];
+  #heldWrites: ((now: Instant) => void)[] = [];
+  #heldGets: ((now: Instant) => void)[] = [];
 
   constructor(inner: Engine) {
     this.#inner = inner;
@@ -34,15 +35,17 @@ export class EngineProbe implements Engine, EngineEvents {
   }
 
   get heldBack(): number {
-    return this.#held.length;
+    return this.#heldWrites.length + this.#heldGets.length;
   }
 
-  release(now: Instant): void {
+  releaseWrites(now: Instant): void {
     this.holdWrites = false;
+    for (const answer of this.#heldWrites.splice(0)) answer(now);
+  }
+
+  releaseGets(now: Instant): void {
     this.holdGets = false;
-    const held = this.#held;
-    this.#held = [];
-    for (const answer of held) answer(now);
+    for (const answer of this.#heldGets.splice(0)) answer(now);
   }
 
   get(key: Uint8Array, token: number): void {
@@ -79,13 +82,13 @@ export class EngineProbe implements Engine, EngineEvents {
   }
 
   onGot(now: Instant, token: number, value: Uint8Array | null, error: string | null): void {
-    if (this.holdGets) this.#held.push((at) => this.onGot(at, token, value, error));
+    if (this.holdGets) this.#heldGets.push((at) => this.onGot(at, token, value, error));
     else this.#sink.onGot(now, token, value, error);
   }
 
   onWritten(now: Instant, token: number, error: string | null): void {
     if (this.holdWrites) {
-      this.#held.push((at) => this.onWritten(at, token, error));
+      this.#heldWrites.push((at) => this.onWritten(at, token, error));
       return;
     }
     this.batchesInFlight -= 1;
@@ -94,7 +97,7 @@ export class EngineProbe implements Engine, EngineEvents {
 
   onSynced(now: Instant, token: number, error: string | null): void {
     if (this.holdWrites) {
-      this.#held.push((at) => this.onSynced(at, token, error));
+      this.#heldWrites.push((at) => this.onSynced(at, token, error));
       return;
     }
     this.syncsInFlight -= 1;

@@ -1,7 +1,8 @@
 /**
- * counters-rise (I-4): within an actor the dots of a key only rise, as its own node writes them; and a process never mints under an
- * actor that an earlier process of that node has used: a new life is a new incarnation. Judged at every record that the
- * dot's own node writes; dots that come from elsewhere say nothing about the order of minting.
+ * counters-rise (I-4): within an actor the dots of a key only rise, and a process never mints under an actor that an
+ * earlier process of that node has used: a new life is a new incarnation. Judged when a node hands a record to its engine
+ * with a dot of its own that no engine was given before; such a dot has just been minted there. (Not in `memory` mode:
+ * there a dot may have been at peers, and come back, before any engine saw it.)
  */
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";

@@ -41,7 +41,7 @@ describe("DeadlineQueue", () => {
             expect(deadline - now).toBeLessThan(timeout + 1_000);
             waiting.push({ id, deadline });
           }
-          expect(queue.next()).toBe(waiting.reduce((min, { deadline }) => Math.min(min, deadline), never));
+          expect(queue.next()).toBe(Math.min(never, ...waiting.map(({ deadline }) => deadline)));
           if (pass % 2 === 0) return;
           const due = waiting.filter(({ deadline }) => deadline <= now).map((entry) => entry.id);
           expect(drain(queue, now).sort((a, b) => a - b)).toEqual(due);

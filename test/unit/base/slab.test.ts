@@ -28,7 +28,9 @@ describe("Slab", () => {
           for (const id of removed) expect(slab.get(id)).toBeUndefined();
         });
         const visited = new Map<number, string>();
-        slab.forEach((entry, id) => visited.set(id, entry));
+        slab.forEach((entry, id) => {
+          visited.set(id, entry);
+        });
         expect(visited).toEqual(new Map([...live].sort(([a], [b]) => (a & 0xffff) - (b & 0xffff))));
       }),
       { numRuns: 60 },

@@ -1,4 +1,5 @@
 /** Data directory, state files and lock on a real disk. */
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,6 +57,23 @@ test("a second opener of a store is told who is in the way, and the lock goes wi
   second.attach(again);
   second.close();
   await expect.poll(() => again.closed).toBe(true);
+});
+
+test("the lock of a killed process is gone with it", async () => {
+  const script = `const db = new (require("rocksdb"))(process.argv[1]); db.open({}, (e) => { console.log(e ?? "open"); });
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ["-e", script, directory], { stdio: ["ignore", "pipe", "inherit"] });
+  const said = await new Promise((resolve) => child.stdout.once("data", resolve));
+  expect(String(said)).toBe("open\n");
+  const options = { clock: systemClock, blockCacheBytes: 1024 * 1024 };
+  await expect(RocksEngine.open(directory, options)).rejects.toThrow(`another process uses ${directory}`);
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await ended;
+  const engine = await RocksEngine.open(directory, options);
+  engine.attach(new EngineRecorder());
+  engine.close();
+  await expect.poll(() => engine.closed).toBe(true);
 });
 
 test("a store that cannot be opened says where", async () => {

@@ -1,0 +1,110 @@
+/**
+ * Ledger: every request that has not ended, by frame id, by deadline, and by the instant of its next attempt. A frame id
+ * is the slab id (29 bits) and above it the attempt, so the answer to an attempt that was given up finds nothing.
+ */
+import { assert } from "../base/assert.ts";
+import { DeadlineQueue } from "../base/deadlines.ts";
+import { Slab } from "../base/slab.ts";
+import type { Instant } from "../base/time.ts";
+import { type AnyReply, type Request, RequestState } from "./request.ts";
+
+const idMask = 0x1fff_ffff;
+const attemptShift = 29;
+const attemptMask = 7;
+
+export class Ledger {
+  readonly #requests: Slab<Request<AnyReply>>;
+  readonly #deadlines = new DeadlineQueue();
+  readonly #delayed: Request<AnyReply>[] = [];
+
+  constructor(inFlightMax: number) {
+    this.#requests = new Slab(inFlightMax);
+  }
+
+  get size(): number {
+    return this.#requests.size;
+  }
+
+  get full(): boolean {
+    return this.#requests.full;
+  }
+
+  /** Takes in a request, which gets its id and its deadline. The ledger must not be full. */
+  add(now: Instant, request: Request<AnyReply>): void {
+    assert(request.id === -1, "a request begins once");
+    request.id = this.#requests.add(request);
+    request.started = now;
+    request.deadline = this.#deadlines.push(now, request.id, request.options.timeoutUs);
+  }
+
+  /** Forgets a request that is neither sent, waiting nor delayed any more. */
+  end(request: Request<AnyReply>): void {
+    request.state = RequestState.ended;
+    this.#requests.remove(request.id);
+  }
+
+  /** The frame id of the request's next attempt. */
+  frameIdOf(request: Request<AnyReply>): number {
+    return (request.id | ((request.attempts & attemptMask) << attemptShift)) >>> 0;
+  }
+
+  /** The request whose attempt under way has this frame id, if it was sent on this connection. */
+  find(frameId: number, connection: number): Request<AnyReply> | undefined {
+    const request = this.#requests.get(frameId & idMask);
+    if (request === undefined || request.connection !== connection) return undefined;
+    return ((request.attempts - 1) & attemptMask) === frameId >>> attemptShift ? request : undefined;
+  }
+
+  /** Those that were sent on a connection. Walks all: for the rare loss of one. */
+  sentOn(connection: number): readonly Request<AnyReply>[] {
+    const found: Request<AnyReply>[] = [];
+    this.#requests.forEach((request) => {
+      if (request.connection === connection) found.push(request);
+    });
+    return found;
+  }
+
+  all(): readonly Request<AnyReply>[] {
+    const found: Request<AnyReply>[] = [];
+    this.#requests.forEach((request) => {
+      found.push(request);
+    });
+    return found;
+  }
+
+  /** Keeps a request until its next attempt. The budget of retries bounds how many there are. */
+  delay(request: Request<AnyReply>, dueAt: Instant): void {
+    request.state = RequestState.delayed;
+    request.dueAt = dueAt;
+    this.#delayed.push(request);
+  }
+
+  /** Takes a delayed request out before its time. */
+  undelay(request: Request<AnyReply>): void {
+    const index = this.#delayed.indexOf(request);
+    assert(index >= 0, "a delayed request is in the list");
+    this.#delayed.splice(index, 1);
+  }
+
+  /** Takes out one request whose next attempt is due. Call until undefined. */
+  takeDue(now: Instant): Request<AnyReply> | undefined {
+    const request = this.#delayed.find((one) => one.dueAt <= now);
+    if (request !== undefined) this.undelay(request);
+    return request;
+  }
+
+  /** One request whose deadline has passed. Call until undefined, ending each. */
+  nextExpired(now: Instant): Request<AnyReply> | undefined {
+    for (let id = this.#deadlines.expired(now); id >= 0; id = this.#deadlines.expired(now)) {
+      const request = this.#requests.get(id);
+      if (request !== undefined) return request;
+    }
+    return undefined;
+  }
+
+  nextTick(): Instant {
+    let next = this.#deadlines.next();
+    for (const { dueAt } of this.#delayed) if (dueAt < next) next = dueAt;
+    return next;
+  }
+}

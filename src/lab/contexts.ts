@@ -1,0 +1,65 @@
+/**
+ * Contexts: the newest context known of each key, so that a put replaces what is there instead of piling up siblings.
+ * One arena of equal places instead of an object per key (performance.md 2.1). With more keys than places, keys share
+ * them and the newest wins: the table is bounded, and a put whose context was pushed out goes without one.
+ */
+import { noBytes } from "../base/bytes.ts";
+
+const firstPlaceBytes = 64;
+const arenaBytesMax = 128 * 1024 * 1024;
+const longest = 0xffff;
+
+export class Contexts {
+  readonly #keys: number;
+  readonly #bytesMax: number;
+  #placeBytes: number = firstPlaceBytes;
+  #places = 0;
+  #arena: Uint8Array = noBytes;
+  #lengths: Uint16Array = new Uint16Array(0);
+  /** Whose context lies in a place: the key's index. */
+  #owners: Uint32Array = new Uint32Array(0);
+
+  constructor(keys: number, bytesMax: number = arenaBytesMax) {
+    this.#keys = keys;
+    this.#bytesMax = bytesMax;
+    this.#layOut();
+  }
+
+  #layOut(): void {
+    this.#places = Math.max(1, Math.min(this.#keys, Math.floor(this.#bytesMax / this.#placeBytes)));
+    this.#arena = new Uint8Array(this.#places * this.#placeBytes);
+    this.#lengths = new Uint16Array(this.#places);
+    this.#owners = new Uint32Array(this.#places);
+  }
+
+  /** The context of that key, empty if none is known. The caller's own. */
+  get(key: number): Uint8Array {
+    const place = key % this.#places;
+    const length = this.#lengths[place] as number;
+    if (length === 0 || this.#owners[place] !== key) return noBytes;
+    return this.#arena.slice(place * this.#placeBytes, place * this.#placeBytes + length);
+  }
+
+  /** Keeps a copy of the context as the newest of that key; an empty one is forgotten. */
+  set(key: number, context: Uint8Array): void {
+    if (context.length > longest) return;
+    if (context.length > this.#placeBytes) this.#grow(context.length);
+    const place = key % this.#places;
+    this.#owners[place] = key;
+    this.#lengths[place] = context.length;
+    this.#arena.set(context, place * this.#placeBytes);
+  }
+
+  /** Vectors grow when nodes restart: all are laid out anew in larger places. */
+  #grow(bytes: number): void {
+    const { length } = this.#lengths;
+    const old = { places: length, bytes: this.#placeBytes, arena: this.#arena, lengths: this.#lengths, owners: this.#owners };
+    while (this.#placeBytes < bytes) this.#placeBytes *= 2;
+    this.#layOut();
+    for (let place = 0; place < old.places; place += 1) {
+      const size = old.lengths[place] as number;
+      const start = place * old.bytes;
+      if (size > 0) this.set(old.owners[place] as number, old.arena.subarray(start, start + size));
+    }
+  }
+}

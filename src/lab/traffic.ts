@@ -1,0 +1,121 @@
+/**
+ * Traffic: draws operations from a workload, sends them, and hears how they end. When an operation is sent is the loops'
+ * business (`open-loop.ts`, `closed-loop.ts`). No promise per operation, and its object is used again, so that the
+ * generator costs little beside what it measures.
+ */
+import type { RingtailError } from "../base/errors.ts";
+import type { Rng } from "../base/rng.ts";
+import { type Instant, instant } from "../base/time.ts";
+import { type AnyReply, getRequest, putRequest, type Request, type RequestOptions } from "../client/request.ts";
+import type { GetReply, PutReply } from "../wire/codec.ts";
+import type { Contexts } from "./contexts.ts";
+import type { KeyChoice } from "./key-choice.ts";
+import type { KeySpace } from "./key-space.ts";
+import type { Recorder } from "./recorder.ts";
+import { siblingCount } from "./sibling-count.ts";
+import type { Target } from "./target.ts";
+
+/** What traffic is made of. */
+export interface TrafficOptions {
+  readonly target: Target;
+  readonly recorder: Recorder;
+  readonly keySpace: KeySpace;
+  readonly contexts: Contexts;
+  readonly choice: KeyChoice;
+  /** Decides between get and put. */
+  readonly rng: Rng;
+  readonly readPercent: number;
+  readonly bucket: Uint8Array;
+  readonly requestOptions: RequestOptions;
+  /** One operation has ended. Called inside an event of a request: nothing may be sent before it returns. */
+  readonly onEnded: (now: Instant) => void;
+}
+
+export class Traffic {
+  readonly recorder: Recorder;
+  readonly contexts: Contexts;
+  readonly #options: TrafficOptions;
+  readonly #spare: Operation[] = [];
+  #values = 0;
+  inFlight = 0;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.recorder = options.recorder;
+    this.contexts = options.contexts;
+  }
+
+  /** Sends one operation that was due at `intended`. It is sent when this turn ends, or at `Target.flush`. */
+  send(now: Instant, intended: Instant): void {
+    const { choice, rng, readPercent } = this.#options;
+    const operation = this.#spare.pop() ?? new Operation(this);
+    operation.key = choice.next();
+    operation.isGet = rng.below(100) < readPercent;
+    operation.intended = intended;
+    operation.sent = now;
+    this.inFlight += 1;
+    const error = operation.isGet ? this.#get(now, operation) : this.#put(now, operation);
+    if (this.recorder.counts(intended)) this.recorder.sent(intended, now);
+    if (error !== null) this.failed(now, operation, error);
+  }
+
+  #get(now: Instant, operation: Operation): RingtailError | null {
+    const { target, bucket, keySpace, requestOptions } = this.#options;
+    return target.begin(now, getRequest(bucket, keySpace.key(operation.key), requestOptions, operation));
+  }
+
+  #put(now: Instant, operation: Operation): RingtailError | null {
+    const { target, bucket, keySpace, requestOptions } = this.#options;
+    const context = this.contexts.get(operation.key);
+    if (context.length === 0 && this.recorder.counts(operation.intended)) this.recorder.blindPuts += 1;
+    this.#values += 1;
+    const value = keySpace.value(this.#values);
+    const key = keySpace.key(operation.key);
+    const id = target.requestId();
+    return target.begin(now, putRequest(bucket, key, value, context, id, requestOptions, operation));
+  }
+
+  /** For Operation only. */
+  answered(now: Instant, operation: Operation): void {
+    const { isGet, intended, sent } = operation;
+    this.#end(operation);
+    this.recorder.answered(isGet, intended, sent, now);
+    this.#options.onEnded(now);
+  }
+
+  /** For Operation only. */
+  failed(now: Instant, operation: Operation, error: RingtailError): void {
+    this.#end(operation);
+    this.recorder.failed(operation.isGet, operation.intended, error.code);
+    this.#options.onEnded(now);
+  }
+
+  #end(operation: Operation): void {
+    this.inFlight -= 1;
+    this.#spare.push(operation);
+  }
+}
+
+/** One get or put in flight, and the receiver of its events. */
+class Operation {
+  isGet = false;
+  key = 0;
+  intended: Instant = instant(0);
+  sent: Instant = instant(0);
+  readonly #traffic: Traffic;
+
+  constructor(traffic: Traffic) {
+    this.#traffic = traffic;
+  }
+
+  onReply(now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
+    const { contexts, recorder } = this.#traffic;
+    contexts.set(this.key, reply.context);
+    if ("record" in reply && recorder.counts(this.intended)) recorder.sawSiblings(siblingCount(reply.record));
+    this.#traffic.answered(now, this);
+  }
+
+  onFailure(now: Instant, _request: Request<AnyReply>, error: RingtailError): void {
+    this.#traffic.failed(now, this, error);
+  }
+}
