@@ -1,6 +1,6 @@
 // Installs and builds when needed, and says so: what `npm start` and `npm test` do first. Does nothing, quickly, when
 // all is current: dependencies are compared by the lock file that npm left behind, the build by file times.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,19 +10,33 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 
 const major = Number(process.versions.node.split(".")[0]);
 
+/** Runs a step, saying what it does, how long it has been at it, and how long it took. */
 function run(what, command, args) {
   const started = Date.now();
+  const seconds = () => ((Date.now() - started) / 1000).toFixed(0);
   console.log(`${what} ...`);
-  const result = spawnSync(command, args, {
+  const child = spawn(command, args, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     shell: process.platform === "win32",
   });
-  if (result.status !== 0) {
-    console.error(`${what} failed: ${command} ${args.join(" ")} ended with status ${result.status}`);
-    process.exit(1);
-  }
-  console.log(`${what}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  const terminal = process.stdout.isTTY === true;
+  const tell = () => process.stdout.write(terminal ? `\r${what} ... ${seconds()} s` : `${what} ... ${seconds()} s\n`);
+  const timer = setInterval(tell, terminal ? 1_000 : 10_000);
+  return new Promise((resolve) => {
+    child.on("error", (error) => fail(what, error.message));
+    child.on("exit", (code) => {
+      clearInterval(timer);
+      if (code !== 0) fail(what, `${command} ${args.join(" ")} ended with status ${code}`);
+      console.log(`${terminal ? "\r" : ""}${what}: done in ${seconds()} s`);
+      resolve();
+    });
+  });
+}
+
+function fail(what, why) {
+  console.error(`${what} failed: ${why}`);
+  process.exit(1);
 }
 
 function newest(directory) {
@@ -47,14 +61,14 @@ function built() {
 }
 
 /** Makes sure that dependencies are installed and `dist` is current. Exits with status 1 if that cannot be done. */
-export function prepare() {
+export async function prepare() {
   if (major < 20) {
     console.error(`Ringtail needs Node 20 or newer; this is ${process.version}`);
     process.exit(1);
   }
   if (!installed()) {
-    run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
-    run("checking the storage engine", process.execPath, ["tools/check-engine.mjs"]);
+    await run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    await run("checking the storage engine", process.execPath, ["tools/check-engine.mjs"]);
   }
-  if (!built()) run("building", process.execPath, ["tools/build.mjs"]);
+  if (!built()) await run("building", process.execPath, ["tools/build.mjs"]);
 }

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { prepare, root } from "./prepare.mjs";
 
-prepare();
+await prepare();
 const child = spawn(
   process.execPath,
   [`${root}dist/cli/main.js`, "up", "--dir", `${root}data`, ...process.argv.slice(2)],

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { prepare, root } from "./prepare.mjs";
 
-prepare();
+await prepare();
 console.log("running the tests ...");
 const vitest = `${root}node_modules/vitest/vitest.mjs`;
 const args = [vitest, "run", "--config", `${root}tools/vitest.config.ts`, ...process.argv.slice(2)];

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { durabilityOf } from "../base/durability.ts";
-import { RingtailError } from "../base/errors.ts";
+import { type ErrorCode, errorTable, RingtailError } from "../base/errors.ts";
 import { ask } from "../io/ask.ts";
 import { makeSecret } from "../io/secret.ts";
 import { StatusReply, StatusRequest } from "../wire/codec.ts";
@@ -164,8 +164,7 @@ export class LocalCluster {
   async #untilReady(member: Member): Promise<void> {
     const deadline = Date.now() + readyMs;
     while (this.#stopped === undefined) {
-      if (member.process === undefined)
-        throw new RingtailError("STORAGE_FAILED", `${member.name} ended: ${lastLine(member.log)}`);
+      if (member.process === undefined) throw reasonOfEnd(member);
       if (await this.#serves(member)) return;
       if (Date.now() > deadline)
         throw new RingtailError(
@@ -182,7 +181,9 @@ export class LocalCluster {
     try {
       const status = await askStatus(member.address);
       if (status.pid !== member.process?.pid) {
-        throw badArgument(`${member.address} is in use by another program: choose another --base-port, or stop it`);
+        throw badArgument(
+          `${member.address} is in use: by another program, or this cluster is up already; stop that, or choose another --dir and --base-port`,
+        );
       }
       const running = this.#members.filter((other) => other.process !== undefined).length;
       return status.phase === "serving" && status.peers.filter((peer) => peer.state === "ok").length >= running - 1;
@@ -234,7 +235,9 @@ function checkedPlan(file: string, asked: LocalClusterOptions): Plan {
   return plan;
 }
 
-function lastLine(file: string): string {
-  const lines = readFileSync(file, "utf8").trim().split("\n");
-  return (lines.at(-1) ?? "").replace(/^ringtail: /, "");
+/** Why a node ended before it was ready: the error on the last line that it wrote. */
+function reasonOfEnd({ name, log }: Member): RingtailError {
+  const line = readFileSync(log, "utf8").trimEnd().split("\n").at(-1) ?? "";
+  const [, code = "", message = line] = /^ringtail: ([A-Z_]+): (.*)$/.exec(line) ?? [];
+  return new RingtailError(code in errorTable ? (code as ErrorCode) : "STORAGE_FAILED", `${name} ended: ${message}`);
 }

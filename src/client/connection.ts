@@ -124,7 +124,7 @@ export class Connection implements LinkEvents, FrameSink {
   release(weight: number): void {
     this.inFlight -= weight;
     assert(this.inFlight >= 0, "places are given back once");
-    if (this.state === "draining" && this.inFlight === 0) this.close("the node is stopping");
+    if (this.state === "draining" && this.inFlight === 0) this.close("its last answer has come");
   }
 
   /** For frames that are no requests of an application, such as FETCH_RING. */
@@ -158,9 +158,19 @@ export class Connection implements LinkEvents, FrameSink {
   close(reason: string): void {
     if (this.state === "closed") return;
     if (this.#reason === "") this.#reason = reason;
+    if (this.state === "dialling") {
+      this.#link.destroy();
+      return;
+    }
+    this.state = "draining";
     this.#writer.flush();
-    if (this.state === "dialling") this.#link.destroy();
-    else this.#link.close();
+    this.#link.close();
+  }
+
+  /** Takes no new requests, and closes when the last answer has come. */
+  drain(reason: string): void {
+    if (this.state === "ready" && this.inFlight > 0) this.state = "draining";
+    else this.close(reason);
   }
 
   #end(code: ErrorCode, reason: string): void {
@@ -260,8 +270,7 @@ export class Connection implements LinkEvents, FrameSink {
 
   #onGoAway(now: Instant): void {
     if (this.state !== "ready") return;
-    this.state = "draining";
+    this.drain(`${this.address} is stopping`);
     this.#events.onDraining(now, this);
-    if (this.inFlight === 0) this.close("the node is stopping");
   }
 }

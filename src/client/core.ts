@@ -123,9 +123,9 @@ export class ClientCore implements PoolEvents {
     return this.#budget.take(now);
   }
 
-  /** The number of the node that a request would go to now; 0: the ring has none. */
+  /** The number of the node that a request would go to now. */
   nodeFor(now: Instant, query: RouteQuery): number {
-    return this.#router.pick(now, this.ring, query)?.number ?? 0;
+    return this.#router.pick(now, this.ring, query).number;
   }
 
   /** Gives up a request: no event follows. A write that was sent may still happen. */
@@ -139,10 +139,6 @@ export class ClientCore implements PoolEvents {
   /** Picks a node and sends the request, or lets it wait there. */
   #dispatch(now: Instant, request: Request<AnyReply>): void {
     const node = this.#router.pick(now, this.ring, request);
-    if (node === undefined) {
-      this.#fail(now, request, "CONNECTION_LOST", "the ring has no members", "", 0);
-      return;
-    }
     const connection = node.waiting.size === 0 ? node.freeConnection(request.weight) : undefined;
     if (connection !== undefined && this.#send(now, node, connection, request)) return;
     request.state = RequestState.waiting;
@@ -342,13 +338,20 @@ export class ClientCore implements PoolEvents {
     this.#bootstrap = undefined;
     this.#keeper = new RingKeeper(now, ring, this.#env.rng, {
       anyReady: (preferred) => this.#pool.anyReady(preferred, (count) => this.#env.rng.below(count)),
-      useRing: (_now, newer) => this.#pool.useRing(newer),
+      useRing: (at, newer) => this.#onNewRing(at, newer),
       wantTick: (at) => this.#wantTick(at),
     });
     this.#pool.useRing(ring);
     this.#pool.adopt(connection);
     this.#phase = "open";
     this.#events.onOpen(now);
+  }
+
+  #onNewRing(now: Instant, ring: Ring): void {
+    mark("client.new-ring");
+    this.#pool.useRing(ring);
+    for (const node of this.#pool.nodes) if (!node.isUp) this.#reroute(now, node);
+    this.#pool.dropStrangers();
   }
 
   #onNoRing(now: Instant, error: RingtailError): void {

@@ -8,7 +8,7 @@ import type { ErrorCode, Status } from "../base/errors.ts";
 import { idBytes, type NodeNumber } from "../base/ids.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { instant, never } from "../base/time.ts";
-import type { Ring } from "../ring/ring.ts";
+import type { Member, Ring } from "../ring/ring.ts";
 import type { Hello } from "../wire/codec.ts";
 import type { Transport } from "../wire/link.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
@@ -72,27 +72,36 @@ export class Pool implements ConnectionEvents, NodeLookup {
     return this.#connections.size;
   }
 
-  /** Takes over a newer ring: nodes that left it are dropped, and addresses that changed are dialled anew. */
+  /** Takes over a newer ring: no new requests go to nodes that left it, or to addresses that changed. */
   useRing(ring: Ring): void {
     this.#ring = ring;
     this.#clusterId = idBytes(ring.clusterId);
     for (const [number, node] of this.#nodes) {
-      const member = ring.member(number as NodeNumber);
-      if (member === undefined || member.status === "left") {
-        for (const connection of node.connections) connection.close("the node has left the cluster");
-        if (node.connections.length === 0) this.#nodes.delete(number);
-      } else if (member.address !== node.address) {
-        node.address = member.address;
-        for (const connection of node.connections) connection.close("the node has moved to another address");
-      }
+      const member = this.#member(number);
+      if (member?.address === node.address) continue;
+      node.address = member?.address ?? node.address;
+      for (const connection of node.connections) connection.drain("the ring names the node no more, or elsewhere");
     }
+  }
+
+  /** Forgets nodes that are no members; those with requests under way when these have ended. */
+  dropStrangers(): void {
+    for (const [number, node] of this.#nodes) {
+      const isUnused = node.connections.length === 0 && node.waiting.size === 0;
+      if (isUnused && this.#member(number) === undefined) this.#nodes.delete(number);
+    }
+  }
+
+  #member(number: number): Member | undefined {
+    const member = this.#ring?.member(number as NodeNumber);
+    return member?.status === "left" ? undefined : member;
   }
 
   known(number: number): KnownNode | undefined {
     const node = this.#nodes.get(number);
     if (node !== undefined) return node;
-    const member = this.#ring?.member(number as NodeNumber);
-    if (member === undefined || member.status === "left") return undefined;
+    const member = this.#member(number);
+    if (member === undefined) return undefined;
     const created = new KnownNode(number, member.name, member.address);
     this.#nodes.set(number, created);
     return created;
@@ -201,8 +210,7 @@ export class Pool implements ConnectionEvents, NodeLookup {
     if (hasLasted) node.trust();
     if (!hasLasted && !node.isUp && !node.isDown) node.backOff(now, reason);
     else if (!hasLasted && node.isDown && node.probeAt <= now) node.backOff(now, reason);
-    if (this.#ring !== undefined && this.known(node.number) === node) return;
-    this.#nodes.delete(node.number);
+    this.dropStrangers();
   }
 
   wantFlush(connection: Connection): void {

@@ -4,6 +4,7 @@
  * that is away, stopping or overloaded, or where the last attempt failed, comes after every other; a fallback is asked
  * only when no owner can be, and any node at all before none, since every node answers every query.
  */
+import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -41,8 +42,8 @@ export class Router {
     this.#nodes = nodes;
   }
 
-  /** The node to ask, which may have no connection yet. Undefined only when the ring has no members left. */
-  pick(now: Instant, ring: Ring, query: RouteQuery): KnownNode | undefined {
+  /** The node to ask, which may have no connection yet. */
+  pick(now: Instant, ring: Ring, query: RouteQuery): KnownNode {
     const policyN = ring.policyOf(query.bucket).n;
     const list = ring.preferenceList(ring.partitionOf(query.hashHigh), policyN);
     const asked = query.options.n === 0 ? policyN : Math.min(query.options.n, policyN);
@@ -79,7 +80,7 @@ export class Router {
    * No owner is ready: one that was not dialled yet or is being dialled; else one that answers although it would rather
    * not; else the first fallback or other member that is up; else the owner that will be dialled again first.
    */
-  #fallback(now: Instant, ring: Ring, list: Uint16Array, owners: number, failedAt: number): KnownNode | undefined {
+  #fallback(now: Instant, ring: Ring, list: Uint16Array, owners: number, failedAt: number): KnownNode {
     let reluctant: KnownNode | undefined;
     let soonest: KnownNode | undefined;
     const offset = owners === 0 ? 0 : this.#rng.below(owners);
@@ -92,7 +93,9 @@ export class Router {
     }
     const other = this.#anyUp(now, ring, list, owners);
     if (reluctant !== undefined && (other === undefined || reluctant.number !== failedAt)) return reluctant;
-    return other ?? reluctant ?? soonest;
+    const chosen = other ?? reluctant ?? soonest;
+    assert(chosen !== undefined, "every partition has an owner");
+    return chosen;
   }
 
   /** A fallback that is up, in the list's order; else any member that is. */

@@ -16,6 +16,7 @@ import type { Clock } from "../base/time.ts";
 import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
 import { syncMarkerKey } from "../storage/keys.ts";
 
+/** How the engine is opened. */
 export interface RocksOptions {
   readonly clock: Clock;
   /** Bytes of uncompressed blocks kept in memory; default 256 MiB. More saves disk reads, less leaves memory to others. */

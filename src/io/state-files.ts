@@ -14,6 +14,7 @@ const suffix = ".state";
 const temporarySuffix = ".state.new";
 const fileMode = 0o600;
 
+/** The state files of one directory. */
 export class DiskStateFiles implements StateFiles {
   readonly #directory: string;
   readonly #clock: Clock;

@@ -53,7 +53,13 @@ export class Contexts {
   /** Vectors grow when nodes restart: all are laid out anew in larger places. */
   #grow(bytes: number): void {
     const { length } = this.#lengths;
-    const old = { places: length, bytes: this.#placeBytes, arena: this.#arena, lengths: this.#lengths, owners: this.#owners };
+    const old = {
+      places: length,
+      bytes: this.#placeBytes,
+      arena: this.#arena,
+      lengths: this.#lengths,
+      owners: this.#owners,
+    };
     while (this.#placeBytes < bytes) this.#placeBytes *= 2;
     this.#layOut();
     for (let place = 0; place < old.places; place += 1) {

@@ -68,9 +68,10 @@ export class Recorder {
     return intended >= this.from && intended < this.to;
   }
 
-  /** An operation that counts was sent. */
-  sent(intended: Instant, sent: Instant): void {
-    if (this.#isOpenLoop) record(this.lateness, sent - intended);
+  /** An operation that counts was sent. `held`: not before others had ended; its delay is no lateness of the generator. */
+  sent(intended: Instant, sent: Instant, held: boolean): void {
+    if (held) this.heldBack += 1;
+    else if (this.#isOpenLoop) record(this.lateness, sent - intended);
   }
 
   /** An operation was answered. */

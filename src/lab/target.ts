@@ -12,6 +12,8 @@ export interface Target {
   begin(now: Instant, request: Request<AnyReply>): RingtailError | null;
   /** Sends what was begun, without waiting for the turn to end. Not from inside an event of a request. */
   flush(now: Instant): void;
+  /** Asks for one call of `turn` when the events of this turn are through; only the latest `turn` counts. */
+  wantTurn(turn: (now: Instant) => void): void;
   /** 16 bytes that nobody has drawn before. */
   requestId(): Uint8Array;
 }

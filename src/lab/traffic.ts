@@ -45,8 +45,11 @@ export class Traffic {
     this.contexts = options.contexts;
   }
 
-  /** Sends one operation that was due at `intended`. It is sent when this turn ends, or at `Target.flush`. */
-  send(now: Instant, intended: Instant): void {
+  /**
+   * Sends one operation that was due at `intended`; it leaves when this turn ends, or at `Target.flush`. `held`: it is
+   * late because too many were in flight, and not by the generator's own slowness.
+   */
+  send(now: Instant, intended: Instant, held: boolean): void {
     const { choice, rng, readPercent } = this.#options;
     const operation = this.#spare.pop() ?? new Operation(this);
     operation.key = choice.next();
@@ -55,7 +58,7 @@ export class Traffic {
     operation.sent = now;
     this.inFlight += 1;
     const error = operation.isGet ? this.#get(now, operation) : this.#put(now, operation);
-    if (this.recorder.counts(intended)) this.recorder.sent(intended, now);
+    if (this.recorder.counts(intended)) this.recorder.sent(intended, now, held);
     if (error !== null) this.failed(now, operation, error);
   }
 

@@ -3,7 +3,7 @@
  * turn, and the order of stopping. What it does not do is think: that is in the cores.
  */
 import { noBytes } from "../base/bytes.ts";
-import { statusOk } from "../base/errors.ts";
+import { RingtailError, statusOk } from "../base/errors.ts";
 import { idBytes, nodeIdOf } from "../base/ids.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { softwareName } from "../base/version.ts";
@@ -42,6 +42,7 @@ import { StatusService } from "./status-service.ts";
 const stopPatienceUs = 5_000_000;
 const sweepEveryUs = 1_000_000;
 const waitersMax = 16_384;
+const reservedForNodes = 256;
 
 /** One node, on whatever world its environment is bound to. */
 export class Node implements StoreEvents {
@@ -98,7 +99,7 @@ export class Node implements StoreEvents {
     this.#gate = this.#newGate(clientService, common.describe);
     this.#sessionEvents = {
       ...common,
-      onHello: (now, session, hello) => this.#gate.judge(now, session, hello),
+      onHello: (now, session, hello) => this.#onHello(now, session, hello),
       onRequest: (now, session, type, frameId, bytes, start, end) =>
         this.#gate.pass(now, session, type, frameId, bytes, start, end),
       onSessionClosed: (_now, session) => this.#sessions.delete(session),
@@ -213,6 +214,16 @@ export class Node implements StoreEvents {
     const session = new Session(now, link, this.#shared, this.#sessionEvents);
     this.#sessions.add(session);
     return session;
+  }
+
+  /** Some connections are kept for nodes, so that many clients cannot lock peers out. */
+  #onHello(now: Instant, session: Session, hello: Hello): RingtailError | null {
+    const { connectionsMax } = this.#config;
+    const clientsMax = connectionsMax - Math.min(reservedForNodes, connectionsMax >>> 2);
+    if (hello.role === Role.client && this.#sessions.size > clientsMax) {
+      return new RingtailError("OVERLOADED", `too many connections: ${clientsMax} are for clients`);
+    }
+    return this.#gate.judge(now, session, hello);
   }
 
   #peerEvents(): Pick<PeerEvents, "onReply" | "onPeerLost"> {

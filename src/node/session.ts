@@ -45,8 +45,11 @@ export interface SessionEvents {
 }
 
 const mebibyte = 1024 * 1024;
+const unread = "its answers are not read";
 /** A new connection must say hello within this time. */
 const helloTimeoutUs = 5_000_000;
+/** A frame that has begun must be whole within this time: slow senders must not pile up half frames in memory. */
+const frameTimeoutUs = 30_000_000;
 
 export class Session implements LinkEvents, FrameSink {
   readonly label: string;
@@ -64,10 +67,13 @@ export class Session implements LinkEvents, FrameSink {
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
   #closing = false;
+  /** When the last whole frame came. */
+  #heardAt: Instant;
 
   constructor(now: Instant, link: Link, state: NodeState, events: SessionEvents) {
     this.label = link.label;
     this.idleAt = after(now, helloTimeoutUs);
+    this.#heardAt = now;
     this.#link = link;
     this.#state = state;
     this.#events = events;
@@ -108,6 +114,7 @@ export class Session implements LinkEvents, FrameSink {
     end: number,
   ): void {
     if (this.#closing) return;
+    this.#heardAt = now;
     this.idleAt = after(now, this.#state.config.idleTimeoutMs * 1000);
     try {
       if (type === FrameType.HELLO) this.#onHello(now, frameId, decode(Hello, bytes, start, end));
@@ -136,7 +143,7 @@ export class Session implements LinkEvents, FrameSink {
   answer<T>(type: number, frameId: number, codec: Encoder<T>, message: T): void {
     if (this.closed || this.#closing) return;
     if (this.#writer.send(type | REPLY_BIT, statusOk, frameId, codec, message)) return;
-    if (this.#writer.queuedBytes > frameBytesMax) this.#dropUnread();
+    if (this.#writer.queuedBytes > frameBytesMax) this.#drop(unread);
     else this.fail(type, frameId, wireOf("TOO_MANY_SIBLINGS"), "the key's siblings together are larger than a frame");
   }
 
@@ -144,7 +151,7 @@ export class Session implements LinkEvents, FrameSink {
   fail(type: number, frameId: number, status: Status, message: string, retryAfterUs = 0): void {
     if (this.closed || this.#closing) return;
     const reply = { message, epoch: this.#state.epoch, retryAfterUs };
-    if (!this.#writer.send(type | REPLY_BIT, status, frameId, ErrorReply, reply)) this.#dropUnread();
+    if (!this.#writer.send(type | REPLY_BIT, status, frameId, ErrorReply, reply)) this.#drop(unread);
   }
 
   /** Answers with an error that says what this side is, and ends the connection. */
@@ -172,13 +179,15 @@ export class Session implements LinkEvents, FrameSink {
     this.#link.close();
   }
 
-  /** Ends a connection that has said nothing for too long. Links of nodes have pings of their own. */
+  /** Ends a connection that has said nothing, or left a frame unfinished, for too long. Links of nodes have pings of their own. */
   closeIfIdle(now: Instant): void {
-    if (this.idleAt <= now && this.inFlight === 0 && this.role !== "node") this.close();
+    const stalled = this.#reader.pendingBytes > 0 && after(this.#heardAt, frameTimeoutUs) <= now;
+    if (stalled) this.#drop("a frame it began was never finished");
+    else if (this.idleAt <= now && this.inFlight === 0 && this.role !== "node") this.close();
   }
 
-  #dropUnread(): void {
-    this.#state.env.log.warn("connection dropped: its answers are not read", { from: this.label });
+  #drop(reason: string): void {
+    this.#state.env.log.warn("connection dropped", { from: this.label, reason });
     this.#closing = true;
     this.#reader.stop();
     this.#link.destroy();

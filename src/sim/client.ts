@@ -227,6 +227,7 @@ export class SimClient implements Place {
   /** Begins a put or delete; returns its entry in the history. */
   write(wish: WriteWish, ended: Ended): Operation {
     const now = this.#now;
+    const deadline = after(now, this.#options.deadlineUs);
     const requestId = this.#options.rng.fill(new Uint8Array(16));
     const operation = this.#options.history.begin({
       client: this.number,
@@ -236,6 +237,7 @@ export class SimClient implements Place {
       value: wish.kind === "put" ? wish.value : 0,
       context: wish.context.version,
       begin: now,
+      deadline,
       w: wish.w ?? 0,
       durability: wish.durability ?? 0,
     });
@@ -253,7 +255,7 @@ export class SimClient implements Place {
       if (wish.kind === "delete") link.request(FrameType.DELETE, DeleteRequest, { ...common, timeoutUs }, sink);
       else link.request(FrameType.PUT, PutRequest, { ...common, timeoutUs, value }, sink);
     };
-    this.#begin(new Call([operation], after(now, this.#options.deadlineUs), send, ended, -1));
+    this.#begin(new Call([operation], deadline, send, ended, -1));
     return operation;
   }
 
@@ -261,9 +263,10 @@ export class SimClient implements Place {
   read(wish: ReadWish, ended: Ended): void {
     const now = this.#now;
     const final = wish.final ?? false;
+    const deadline = after(now, this.#options.deadlineUs);
     const { history } = this.#options;
     const operations = wish.keys.map((key) =>
-      history.begin({ client: this.number, kind: "get", key, begin: now, final }),
+      history.begin({ client: this.number, kind: "get", key, begin: now, deadline, final }),
     );
     const keys = wish.keys.map(utf8);
     const common = { bucket: simBucket, epoch: this.ring?.epoch ?? 0, r: wish.r ?? 0 };
@@ -271,7 +274,7 @@ export class SimClient implements Place {
       if (keys.length > 1) link.request(FrameType.MULTI_GET, MultiGetRequest, { ...common, keys, timeoutUs }, sink);
       else link.request(FrameType.GET, GetRequest, { ...common, key: keys[0] as Uint8Array, timeoutUs }, sink);
     };
-    this.#begin(new Call(operations, after(now, this.#options.deadlineUs), send, ended, wish.node ?? -1));
+    this.#begin(new Call(operations, deadline, send, ended, wish.node ?? -1));
   }
 
   #begin(call: Call): void {

@@ -17,6 +17,7 @@ import type { Program, SimNode } from "./process.ts";
 import { WatchedDrive } from "./watched-engine.ts";
 import { World } from "./world.ts";
 
+const patientUs: DurationUs = 8_000_000;
 const readyWithinUs: DurationUs = 60_000_000;
 
 /** The address of a node by its position. */
@@ -66,7 +67,11 @@ export class Cluster {
     const drive = new SimDrive(this.world.rng.fork(`disk/${position}`));
     const program: Program = (env) => new Node(env, config);
     this.drives.push(drive);
-    this.world.addNode(addressOf(position), new WatchedDrive(drive, position, this.ledger, () => this.world.now), program);
+    this.world.addNode(
+      addressOf(position),
+      new WatchedDrive(drive, position, this.ledger, () => this.world.now),
+      program,
+    );
   }
 
   /** The partition of a key, from its hash alone. */
@@ -80,8 +85,8 @@ export class Cluster {
     return (this.world.nodes[position] as SimNode).process as Node | undefined;
   }
 
-  /** Adds a client; `watch` is told of its writes' acknowledgements. */
-  addClient(watch: AckWatch | undefined): SimClient {
+  /** Adds a client; `watch` is told of its writes' acknowledgements. A patient one has all the time it needs. */
+  addClient(watch: AckWatch | undefined, patient: boolean = false): SimClient {
     const number = this.clients.length + 1;
     const client = new SimClient(number, {
       network: this.world.network,
@@ -89,8 +94,8 @@ export class Cluster {
       history: this.history,
       addresses: this.world.nodes.map((node) => node.address),
       watch,
-      deadlineUs: this.plan.deadlineUs,
-      attemptUs: this.plan.attemptUs,
+      deadlineUs: patient ? patientUs : this.plan.deadlineUs,
+      attemptUs: patient ? patientUs / 2 : this.plan.attemptUs,
     });
     this.clients.push(client);
     return client;

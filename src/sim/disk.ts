@@ -46,6 +46,7 @@ export class DiskFaults {
 /** The log is moved into files when it holds this many batches; half of them stay. */
 const logMax = 512;
 
+/** One disk, with its log and its files. */
 export class SimDisk {
   readonly faults: DiskFaults = new DiskFaults();
   readonly latencies: SimLatencies;

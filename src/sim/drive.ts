@@ -7,6 +7,7 @@ import { nameOf } from "./sorted-bytes.ts";
 import { SimStateFiles } from "./state-files.ts";
 import { SimEngine } from "./store.ts";
 
+/** One disk in its seat. */
 export class SimDrive implements Drive {
   readonly disk: SimDisk;
 

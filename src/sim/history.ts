@@ -36,6 +36,8 @@ export class Operation {
   /** What the context that came with a put or delete covers. */
   readonly context: VersionVector;
   readonly begin: Instant;
+  /** When the client gives it up; `never` in a history made by hand. */
+  readonly deadline: Instant;
   /** Whether it is one of the last reads, after everything is healed and has settled. */
   readonly final: boolean;
   /** Of a write: the W and the durability it asked for; 0: the bucket's. */
@@ -63,6 +65,7 @@ export class Operation {
     readonly value?: number;
     readonly context?: VersionVector;
     readonly begin: Instant;
+    readonly deadline?: Instant;
     readonly final?: boolean;
     readonly w?: number;
     readonly durability?: number;
@@ -75,6 +78,7 @@ export class Operation {
     this.value = fields.value ?? 0;
     this.context = fields.context ?? VersionVector.empty;
     this.begin = fields.begin;
+    this.deadline = fields.deadline ?? never;
     this.final = fields.final ?? false;
     this.w = fields.w ?? 0;
     this.durability = fields.durability ?? 0;

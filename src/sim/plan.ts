@@ -82,7 +82,7 @@ function drawNetwork(rng: Rng): NetworkOptions {
   return {
     delayMinUs: rng.pick([50, 100, 500, 2_000]),
     delayJitterUs: rng.pick([0, 200, 2_000, 20_000]),
-    windowBytes: rng.pick([512, 8_192, 65_536, 262_144]),
+    windowBytes: rng.pick([4_096, 16_384, 65_536, 262_144]),
     fragmentPerMille: rng.pick([0, 0, 50, 500]),
     holdPerMille: rng.pick([0, 0, 30, 300]),
   };

@@ -19,6 +19,7 @@ export function nameOf(key: Uint8Array): string {
   return name;
 }
 
+/** Entries by name, in byte order when asked for in order. */
 export class SortedBytes {
   readonly #entries: Map<string, Entry> = new Map();
   #sorted: string[] | null = [];

@@ -13,6 +13,7 @@ interface Save {
   readonly token: number;
 }
 
+/** The state files of one life. */
 export class SimStateFiles implements StateFiles {
   readonly #disk: SimDisk;
   readonly #later: Later;

@@ -37,6 +37,7 @@ interface Write {
   readonly error: string | null;
 }
 
+/** One opening of a simulated disk. */
 export class SimEngine implements Engine {
   readonly #disk: SimDisk;
   readonly #later: Later;

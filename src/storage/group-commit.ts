@@ -21,6 +21,7 @@ const memoryDelayUs = 20_000;
 /** Bytes of waiting memory writes that end the wait. */
 const memoryBytesMax = 4 * 1024 * 1024;
 
+/** What group commit works on. */
 export interface GroupCommitOptions {
   readonly engine: Engine;
   readonly leaves: Leaves;
@@ -29,6 +30,7 @@ export interface GroupCommitOptions {
   readonly batchBytesMax: number;
 }
 
+/** The queue of writes and the batch in flight. */
 export class GroupCommit {
   readonly #engine: Engine;
   readonly #leaves: Leaves;

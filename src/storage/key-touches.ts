@@ -9,6 +9,7 @@ import { assert } from "../base/assert.ts";
 
 const cells = 4096;
 
+/** The cells of one store. */
 export class KeyTouches {
   readonly #touched: Float64Array = new Float64Array(cells);
   readonly #pending: Uint32Array = new Uint32Array(cells);

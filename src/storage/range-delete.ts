@@ -27,6 +27,7 @@ export interface DeleteRequest {
   readonly token: number;
 }
 
+/** At most one page is in work. */
 export class RangeDelete {
   readonly #engine: Engine;
   readonly #leaves: Leaves;

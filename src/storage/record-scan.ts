@@ -42,6 +42,7 @@ class Scan {
   }
 }
 
+/** The scans in flight. */
 export class RecordScans {
   readonly #engine: Engine;
   readonly #events: StoreEvents;

@@ -15,11 +15,13 @@ import { readWord, writeWord } from "../base/words.ts";
 /** "identity", "ring", "actor": one file each. */
 export type StateFileName = "identity" | "ring" | "actor";
 
+/** Told when a save is done. */
 export interface StateFileEvents {
   /** The file is on stable storage under its name, or the write failed (fatal to the node). */
   onStateWritten(now: Instant, token: number, error: string | null): void;
 }
 
+/** The host's side: one per node. */
 export interface StateFiles {
   attach(events: StateFileEvents): void;
   /** The raw bytes of a file as they were at start, or null. Read before the node starts, so it does not wait. */

@@ -42,6 +42,7 @@ export interface StoredHint {
   readonly sealed: Uint8Array;
 }
 
+/** The store's owner. Tokens are the owner's own. */
 export interface StoreEvents {
   /** The boot scan is through: the store takes reads and writes from now on. */
   onStoreStarted(now: Instant, report: StartReport): void;

@@ -31,6 +31,7 @@ export const storeFormat = 1;
 const pageKeys = 4096;
 const pageBytes = 1024 * 1024;
 
+/** How the boot scan ends: one of the two, once. */
 export interface StartEffects {
   started(now: Instant, report: StartReport): void;
   failed(now: Instant, reason: string): void;
@@ -38,6 +39,7 @@ export interface StartEffects {
 
 type Step = "stamp" | "create" | "sync" | "numbers" | "leaves" | "hints" | "done";
 
+/** One boot scan. */
 export class StoreStart {
   readonly #engine: Engine;
   readonly #leaves: Leaves;

@@ -11,6 +11,7 @@ export const SyncMode: Readonly<{ none: 0; designated: 1; now: 2 }> = {
   /** Synced at once after its batch. */
   now: 2,
 };
+/** One of the modes. */
 export type SyncMode = 0 | 1 | 2;
 
 /**

@@ -38,6 +38,7 @@ export type { DeletedPage, RecordPage, StartReport, StoredHint, StoreEvents } fr
 export { StoreWrite, SyncMode } from "./store-write.ts";
 export type { DeleteRequest, ScanRequest };
 
+/** What a store is made of. */
 export interface StoreOptions {
   /** Open, and not attached yet. */
   readonly engine: Engine;
@@ -73,6 +74,7 @@ class Read {
   }
 }
 
+/** One node's store. It calls the engine and its owner, and nothing else. */
 export class Store implements EngineEvents {
   readonly counters: StoreCounters = new StoreCounters();
   /** The Merkle trees, as of the last batch composed. */

@@ -11,6 +11,7 @@ import { SyncMode } from "./store-write.ts";
 /** Designated writes share a sync at most this often. */
 const designatedEveryUs = 5_000;
 
+/** Who waits for a sync, and which one is in flight. */
 export class SyncGroup {
   #waiting: number[] = [];
   #inFlight: number[] = [];

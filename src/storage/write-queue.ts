@@ -14,6 +14,7 @@ export function isLater(a: number, b: number): boolean {
   return distance !== 0 && distance < 0x4000_0000;
 }
 
+/** Unbounded by itself: the store's `overloaded` is what keeps it short. */
 export class WriteQueue {
   #slots: (StoreWrite | undefined)[] = new Array<StoreWrite | undefined>(64).fill(undefined);
   #head = 0;

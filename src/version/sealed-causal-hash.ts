@@ -16,6 +16,7 @@ let scratch = new Uint8Array(2048);
 /** Exactly `causalHash(openRecord(sealed), fullKey, out)`; throws `RecordError` as that does. */
 export function causalHashOfSealed(sealed: Uint8Array, fullKey: Uint8Array, out: Hash64): void {
   if (!layout.read(sealed)) {
+    layout.clear();
     causalHash(openRecord(sealed), fullKey, out);
     return;
   }

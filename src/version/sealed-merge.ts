@@ -81,7 +81,7 @@ function recentIsKnown(newer: RecordLayout, older: RecordLayout): boolean {
     const entry = older.recent[i] as WriteSpan;
     const known = findId(newer.recent, newer.recentCount, newer.bytes, older.bytes, entry.id);
     if (known !== null) {
-      
+      if (!sameDotsAndSecond(newer.bytes, known, older.bytes, entry)) return false;
     } else if (newer.recentCount < recentMax || entry.second >= (newer.recent[0] as WriteSpan).second) {
       return false;
     }

@@ -11,7 +11,7 @@ import type * as gen from "./gen/messages.js";
 import { ringtail } from "./gen/messages.js";
 import { findFault } from "./guard.ts";
 import { messageDepthMax } from "./limits.ts";
-import { type MessageShape, shapes } from "./shapes.ts";
+import { type MessageName, type MessageShape, shapes } from "./shapes.ts";
 import { giveSlab, slabBytesLeast, takeSlab } from "./slab-pool.ts";
 import { SlabWriter } from "./slab-writer.ts";
 import { WireError } from "./wire-error.ts";
@@ -96,7 +96,7 @@ export function encode<T>(codec: Encoder<T>, message: T): Uint8Array {
   return bytes;
 }
 
-function codecOf<T>(name: keyof typeof shapes, code: gen.GeneratedCode<T>): MessageCodec<T> {
+function codecOf<T>(name: MessageName, code: gen.GeneratedCode<T>): MessageCodec<T> {
   return {
     name,
     shape: shapes[name],

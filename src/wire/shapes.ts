@@ -85,8 +85,43 @@ const counter = plain("Counter");
 const latencySummary = plain("LatencySummary");
 const configEntry = plain("ConfigEntry");
 
+/** The messages of the schema. */
+export type MessageName =
+  | "Record"
+  | "Sibling"
+  | "Superseded"
+  | "Member"
+  | "BucketPolicy"
+  | "RingState"
+  | "Hello"
+  | "ErrorReply"
+  | "FetchRingRequest"
+  | "FetchRingReply"
+  | "GetRequest"
+  | "GetReply"
+  | "PutRequest"
+  | "PutReply"
+  | "DeleteRequest"
+  | "MultiGetRequest"
+  | "MultiGetReply"
+  | "MultiGetResult"
+  | "StatusRequest"
+  | "StatusReply"
+  | "PeerState"
+  | "Counter"
+  | "LatencySummary"
+  | "ConfigEntry"
+  | "ReplicaReadRequest"
+  | "ReplicaReadReply"
+  | "ReplicaWriteRequest"
+  | "ReplicaWriteReply"
+  | "ReportRequest"
+  | "ReportReply"
+  | "IdentityFile"
+  | "ActorFile";
+
 /** The shape of every message of the schema, by name. */
-export const shapes = {
+export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   Record: new MessageShape("Record", [
     words(1, dotWordsMax),
     messages(2, siblingsMax, sibling),
@@ -128,4 +163,4 @@ export const shapes = {
   ReportReply: new MessageShape("ReportReply", [messages(1, 1, ringState)]),
   IdentityFile: plain("IdentityFile"),
   ActorFile: plain("ActorFile"),
-} as const satisfies Readonly<Record<string, MessageShape>>;
+};

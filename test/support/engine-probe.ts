@@ -14,6 +14,7 @@ export class EngineProbe implements Engine, EngineEvents {
   batches = 0;
   syncs = 0;
   gets = 0;
+  scansAnswered = 0;
   /** While true, answers to writes and syncs, or to gets, wait for their release. */
   holdWrites = false;
   holdGets = false;
@@ -105,6 +106,7 @@ export class EngineProbe implements Engine, EngineEvents {
   }
 
   onScanned(now: Instant, token: number, page: Page | null, error: string | null): void {
+    this.scansAnswered += 1;
     this.#sink.onScanned(now, token, page, error);
   }
 

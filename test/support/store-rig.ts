@@ -21,6 +21,7 @@ import { Store, StoreWrite } from "../../src/storage/store.ts";
 import { openRecord, sealRecord } from "../../src/version/record.ts";
 import { causalHash, SiblingSet } from "../../src/version/sibling-set.ts";
 import type { EngineHost } from "./engine-host.ts";
+import { EngineProbe } from "./engine-probe.ts";
 
 export const partitions = 16;
 export const partitionBits: number = partitionBitsOf(partitions);
@@ -65,6 +66,9 @@ export function leavesOf(records: Iterable<readonly [string, SiblingSet]>): Map<
   return leaves;
 }
 
+/** Dots are unique over all rigs, because records pass from one to the next. */
+let dotCounter = 0;
+
 export class StoreRig implements StoreEvents {
   readonly host: EngineHost;
   engine: Engine | undefined;
@@ -84,7 +88,6 @@ export class StoreRig implements StoreEvents {
   whenWritten: ((token: number) => void) | undefined;
   readonly #seen: Set<string> = new Set();
   #tokens = 0;
-  #counter = 0;
   #inCall = false;
 
   private constructor(host: EngineHost) {
@@ -120,6 +123,20 @@ export class StoreRig implements StoreEvents {
     return rig;
   }
 
+  /** Closes, and opens again with a probe before the engine and the same records in mind. */
+  async reopenWithProbe(options: Partial<StoreOptions>): Promise<{ rig: StoreRig; probe: EngineProbe }> {
+    await this.close();
+    const probes: EngineProbe[] = [];
+    const rig = await StoreRig.begin(this.host, options, (engine) => {
+      const probe = new EngineProbe(engine);
+      probes.push(probe);
+      return probe;
+    });
+    for (const [name, set] of this.sets) rig.sets.set(name, set);
+    await rig.until(() => rig.report !== undefined);
+    return { rig, probe: probes[0] as EngineProbe };
+  }
+
   until(condition: () => boolean): Promise<void> {
     return this.host.until(condition, (now) => {
       if (this.store.nextTick() <= now) this.store.tick(now);
@@ -129,12 +146,12 @@ export class StoreRig implements StoreEvents {
   /** A write of `value` in place of what the key held; `sets` is already brought up. */
   makeWrite(name: string, value: string, sync: SyncMode = 0, memory = false): StoreWrite {
     const before = this.sets.get(name) ?? SiblingSet.empty;
-    this.#counter += 1;
+    dotCounter += 1;
     const requestId = new Uint8Array(16);
-    new DataView(requestId.buffer).setUint32(0, this.#counter);
+    new DataView(requestId.buffer).setUint32(0, dotCounter);
     const next = before.put({
       context: before.version,
-      dot: { actorHigh: 0x10000, actorLow: 1, counter: this.#counter },
+      dot: { actorHigh: 0x10000, actorLow: 1, counter: dotCounter },
       requestId,
       value: utf8(value),
       tombstone: false,
@@ -262,19 +279,23 @@ export class StoreRig implements StoreEvents {
     return found;
   }
 
-  /** Deletes one page of a partition. */
-  async deletePage(
-    partition: number,
-    cursor: Uint8Array | null,
-    treeOf: (fullKey: Uint8Array) => number = () => treeN,
-  ): Promise<DeletedPage> {
+  /** Asks for one page of a partition to be deleted; returns the token. */
+  askDelete(partition: number, cursor: Uint8Array | null, treeOf = (_key: Uint8Array): number => treeN): number {
     this.#tokens += 1;
-    const token = this.#tokens;
-    this.store.deleteRange(this.host.now(), { partition, treeOf, cursor, token });
+    this.store.deleteRange(this.host.now(), { partition, treeOf, cursor, token: this.#tokens });
+    return this.#tokens;
+  }
+
+  async deleted(token: number): Promise<DeletedPage> {
     await this.until(() => this.deletions.has(token));
     const answer = this.deletions.get(token);
     if (answer === undefined || answer.page === null) throw new Error(answer?.error ?? "no answer");
     return answer.page;
+  }
+
+  /** Deletes one page of a partition. */
+  deletePage(partition: number, cursor: Uint8Array | null): Promise<DeletedPage> {
+    return this.deleted(this.askDelete(partition, cursor));
   }
 
   #event(text: string): void {

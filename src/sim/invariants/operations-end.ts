@@ -12,9 +12,8 @@ const slackUs: DurationUs = 70_000;
 export const operationsEnd: Invariant = {
   name: "operations-end",
   check(audit) {
-    const { deadlineUs } = audit.cluster.plan;
     for (const one of audit.cluster.history.operations) {
-      const late = one.outcome === "open" || one.end - one.begin > deadlineUs + slackUs;
+      const late = one.outcome === "open" || one.end > one.deadline + slackUs;
       if (late) audit.blame("operations-end", `ended too late or never: ${operationText(one)}`, one.key);
     }
     for (const client of audit.cluster.clients) {

@@ -24,11 +24,14 @@ import {
 import { RecordLayout } from "../../../src/version/record-layout.ts";
 import { causalHashOfSealed } from "../../../src/version/sealed-causal-hash.ts";
 import { newerRecord } from "../../../src/version/sealed-merge.ts";
+import type { Sibling, Superseded } from "../../../src/version/sibling-set.ts";
 import { causalHash, SiblingSet } from "../../../src/version/sibling-set.ts";
+import type { Dot } from "../../../src/version/version-vector.ts";
+import { VersionVector } from "../../../src/version/version-vector.ts";
 import { anySet } from "../../support/any-set.ts";
 import { fromHex, hash64Hex, readVectors } from "../../support/vectors.ts";
 import type { Step } from "../../support/version-world.ts";
-import { VersionWorld } from "../../support/version-world.ts";
+import { idOf, VersionWorld } from "../../support/version-world.ts";
 
 const key = utf8("\u0005cartsuser:42");
 
@@ -381,6 +384,43 @@ describe("mergeSealed", () => {
       expect(newerRecord(after, before)).toBe(after);
       before = after;
     }
+  });
+});
+
+describe("the byte path of mergeSealed leaves to the real merge", () => {
+  const at = (node: number, counter: number): Dot => ({ actorHigh: node << 16, actorLow: 0, counter });
+  const vector = VersionVector.empty.with(at(1, 9)).with(at(2, 9));
+  const sibling = (id: string, ...dots: Dot[]): Sibling => {
+    return { dots, requestId: idOf(id), value: utf8(id), tombstone: false, second: 50 };
+  };
+  const gone = (id: string, second: number, ...dots: Dot[]): Superseded => ({ requestId: idOf(id), dots, second });
+  const four = [1, 2, 3, 4].map((n) => gone(`r${n}`, 100 + n, at(1, n)));
+
+  it("a twin whose brother the older record remembers as superseded, and the newer has forgotten", () => {
+    const older = new SiblingSet(VersionVector.empty.with(at(1, 9)), [], [gone("a", 7, at(1, 5))]);
+    const newer = new SiblingSet(vector, [sibling("a", at(2, 9))], four);
+    expect(expectMerge(older, newer)).toBe("made");
+    expect(older.merge(newer).siblings).toEqual([]);
+  });
+
+  it("a twin whose brother the older record holds and the newer has superseded", () => {
+    const older = new SiblingSet(VersionVector.empty.with(at(1, 9)), [sibling("a", at(1, 5))], []);
+    const newer = new SiblingSet(vector, [sibling("a", at(2, 9))], []);
+    expect(expectMerge(older, newer)).toBe("made");
+    expect(older.merge(newer).siblings).toEqual([]);
+  });
+
+  it("a remembered write of the same second as the oldest that the newer record remembers", () => {
+    const older = new SiblingSet(VersionVector.empty.with(at(2, 8)), [], [gone("a", 101, at(2, 8))]);
+    expect(expectMerge(older, new SiblingSet(vector, [sibling("b", at(2, 9))], four))).toBe("made");
+  });
+
+  it("one dot in two siblings", () => {
+    const both = [sibling("a", at(1, 1), at(1, 2)), sibling("b", at(1, 2))];
+    const older = new SiblingSet(vector, both, []);
+    const newer = new SiblingSet(vector.with(at(2, 10)), both.slice(0, 1), []);
+    expect(expectMerge(older, newer)).toBe("made");
+    expect(older.merge(newer).siblings.length).toBe(2);
   });
 });
 

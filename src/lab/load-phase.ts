@@ -1,0 +1,210 @@
+/**
+ * The load phase: brings every key of the workload to one value of the right size, and its context into the generator's
+ * table, so that the first put of the run to a key replaces what is there. A few keys are looked at first: a cluster
+ * without them is filled by puts alone; one that has them is only read, unless a fresh load was asked for.
+ */
+import type { RingtailError } from "../base/errors.ts";
+import { Rng } from "../base/rng.ts";
+import type { Instant } from "../base/time.ts";
+import { type AnyReply, getRequest, putRequest, type Request, type RequestOptions } from "../client/request.ts";
+import { decodeRecordBody } from "../version/record.ts";
+import type { GetReply, PutReply } from "../wire/codec.ts";
+import { ClosedLoop } from "./closed-loop.ts";
+import type { Contexts } from "./contexts.ts";
+import type { KeySpace } from "./key-space.ts";
+import type { Target } from "./target.ts";
+
+/** `always`: every key gets a new value; `auto`: those that have none; `never`: the phase is left out. */
+export type LoadMode = "always" | "auto" | "never";
+/** Every mode. */
+export const loadModes: readonly LoadMode[] = ["auto", "always", "never"];
+
+/** What was done. */
+export interface LoadReport {
+  readonly read: number;
+  readonly written: number;
+}
+
+/** What the phase needs. */
+export interface LoadOptions {
+  readonly target: Target;
+  readonly keySpace: KeySpace;
+  readonly contexts: Contexts;
+  readonly bucket: Uint8Array;
+  readonly valueBytes: number;
+  readonly requestOptions: RequestOptions;
+  readonly mode: "always" | "auto";
+  /** A key is done. */
+  readonly onKey: () => void;
+}
+
+const width = 128;
+const sampleSize = 64;
+const sampleSeed = 1;
+/** Attempts per key, on top of the client's own. */
+const attemptsMax = 5;
+
+/** What is done to a key: `fill` puts unread; `complete` reads, and puts what is missing; `replace` reads and puts. */
+type Plan = "fill" | "complete" | "replace";
+
+/** Loads; rejects with the error of an operation that failed again and again. */
+export async function load(options: LoadOptions): Promise<LoadReport> {
+  const sample = await new Sweep(options, "complete", sampleKeys(options.keySpace.count), true).run();
+  const wholeSize = sample.found > 0 && sample.otherSize === 0;
+  const plan = sample.found === 0 ? "fill" : options.mode === "always" || !wholeSize ? "replace" : "complete";
+  const sweep = await new Sweep(options, plan, undefined, false).run();
+  return { read: sweep.read, written: sweep.written };
+}
+
+/** A few keys, the first and the last among them. */
+function sampleKeys(count: number): readonly number[] {
+  const rng = new Rng(sampleSeed);
+  const keys = [0, count - 1];
+  while (keys.length < Math.min(sampleSize, count)) keys.push(rng.below(count));
+  return keys;
+}
+
+/** One pass over keys, many at a time. */
+class Sweep {
+  readonly #options: LoadOptions;
+  readonly #plan: Plan;
+  readonly #keys: readonly number[] | undefined;
+  readonly #count: number;
+  readonly #isSample: boolean;
+  readonly #loop: ClosedLoop;
+  readonly #again: Step[] = [];
+  readonly #turn: (now: Instant) => void;
+  #next = 0;
+  #done = 0;
+  #failure: RingtailError | undefined;
+  #settle: () => void = () => {};
+  read = 0;
+  written = 0;
+  found = 0;
+  /** Found, with a value of another size. */
+  otherSize = 0;
+
+  /** Without `keys`: all. A sample only looks. */
+  constructor(options: LoadOptions, plan: Plan, keys: readonly number[] | undefined, isSample: boolean) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#keys = keys;
+    this.#count = keys?.length ?? options.keySpace.count;
+    this.#isSample = isSample;
+    this.#loop = new ClosedLoop(width, (now) => this.#start(now));
+    this.#turn = (now) => {
+      this.#loop.fill(now);
+      options.target.flush(now);
+    };
+  }
+
+  run(): Promise<this> {
+    return new Promise((resolve, reject) => {
+      this.#settle = () => (this.#failure === undefined ? resolve(this) : reject(this.#failure));
+      this.#options.target.wantTurn(this.#turn);
+    });
+  }
+
+  #start(now: Instant): boolean {
+    if (this.#failure !== undefined) return false;
+    const step = this.#again.pop() ?? this.#nextStep();
+    if (step === undefined) return false;
+    const { target, bucket, keySpace, contexts, requestOptions } = this.#options;
+    const key = keySpace.key(step.key);
+    const request = step.isGet
+      ? getRequest(bucket, key, requestOptions, step)
+      : putRequest(
+          bucket,
+          key,
+          keySpace.value(step.key),
+          contexts.get(step.key),
+          target.requestId(),
+          requestOptions,
+          step,
+        );
+    const error = target.begin(now, request);
+    if (error !== null) this.onFailure(step, error);
+    return true;
+  }
+
+  #nextStep(): Step | undefined {
+    if (this.#next === this.#count) return undefined;
+    const key = this.#keys === undefined ? this.#next : (this.#keys[this.#next] as number);
+    this.#next += 1;
+    return new Step(this, key, this.#plan !== "fill");
+  }
+
+  onGot(step: Step, reply: GetReply): void {
+    this.read += 1;
+    this.#options.contexts.set(step.key, reply.context);
+    const isThere = this.#look(reply.record);
+    step.isGet = this.#isSample || (isThere && this.#plan === "complete");
+    if (step.isGet) this.#finish();
+    else this.#repeat(step);
+  }
+
+  /** Whether the key has a value. */
+  #look(record: Uint8Array): boolean {
+    const values = decodeRecordBody(record).siblings.filter(({ tombstone }) => !tombstone);
+    if (values.length === 0) return false;
+    this.found += 1;
+    if (values[0]?.value.length !== this.#options.valueBytes) this.otherSize += 1;
+    return true;
+  }
+
+  onWritten(step: Step, reply: PutReply): void {
+    this.written += 1;
+    this.#options.contexts.set(step.key, reply.context);
+    this.#finish();
+  }
+
+  onFailure(step: Step, error: RingtailError): void {
+    step.attempts += 1;
+    if (step.attempts < attemptsMax && error.retryable) {
+      this.#repeat(step);
+      return;
+    }
+    this.#failure ??= error;
+    this.#finish();
+  }
+
+  #repeat(step: Step): void {
+    this.#again.push(step);
+    this.#free();
+  }
+
+  #finish(): void {
+    this.#done += 1;
+    if (!this.#isSample) this.#options.onKey();
+    if (this.#failure !== undefined || this.#done === this.#count) this.#settle();
+    else this.#free();
+  }
+
+  #free(): void {
+    this.#loop.free();
+    this.#options.target.wantTurn(this.#turn);
+  }
+}
+
+/** One key on its way. */
+class Step {
+  readonly key: number;
+  isGet: boolean;
+  attempts = 0;
+  readonly #sweep: Sweep;
+
+  constructor(sweep: Sweep, key: number, isGet: boolean) {
+    this.#sweep = sweep;
+    this.key = key;
+    this.isGet = isGet;
+  }
+
+  onReply(_now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
+    if ("record" in reply) this.#sweep.onGot(this, reply);
+    else this.#sweep.onWritten(this, reply);
+  }
+
+  onFailure(_now: Instant, _request: Request<AnyReply>, error: RingtailError): void {
+    this.#sweep.onFailure(this, error);
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * `npm run profile -- flame|doctor|bubbleprof`: a cluster of three nodes, one of them under clinic, loaded by
+ * `ringtail bench` and stopped cleanly; the HTML report stays in .clinic/. Clinic is a package of its own in this
+ * folder, so that its 700 dependencies weigh on nobody else's install; it is installed on first use.
+ *
+ * Clinic's command opens no browser here, reports no usage and looks for no updates. It writes what it collects when the
+ * profiled process ends by itself; so that process, and not clinic, is sent the signal (flush-at-exit.cjs).
+ */
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { prepare, root } from "../prepare.mjs";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const program = join(root, "dist/cli/main.js");
+const reports = join(root, ".clinic");
+const clinic = join(here, "node_modules/clinic/bin.js");
+
+/** By tool: what it shows, and how much load it bears; bubbleprof keeps a stack for every asynchronous step. */
+const tools = {
+  flame: { shows: "where the CPU time goes", seconds: 20, rate: 5000 },
+  doctor: { shows: "CPU, memory, event loop delay, and what may be wrong", seconds: 20, rate: 5000 },
+  bubbleprof: { shows: "where asynchronous steps wait", seconds: 5, rate: 200 },
+};
+
+const usage = `npm run profile -- TOOL [options]
+
+${Object.entries(tools)
+  .map(([name, { shows }]) => `  ${name.padEnd(12)}${shows}`)
+  .join("\n")}
+
+  --seconds N        how long the load lasts (default: 20; bubbleprof: 5)
+  --rate N           operations a second (default: 5000; bubbleprof: 200)
+  --keys N           how many keys (default: 10000)
+  --durability MODE  of the cluster (default: one-durable)
+  --data DIRECTORY   where the nodes keep their data (default: a temporary directory, removed afterwards)
+
+The report is .clinic/NAME.html; open it in a browser.`;
+
+const readyMs = 60_000;
+const reportMs = 600_000;
+
+function fail(message) {
+  console.error(`profile: ${message}`);
+  process.exit(2);
+}
+
+function wholeNumber(name, text, usual) {
+  if (text === undefined) return usual;
+  if (/^\d{1,9}$/.test(text) && Number(text) >= 1) return Number(text);
+  return fail(`--${name} is ${text}; allowed: a whole number, at least 1`);
+}
+
+function readArguments() {
+  const text = { type: "string" };
+  const options = { seconds: text, rate: text, keys: text, durability: text, data: text, help: { type: "boolean" } };
+  let parsed;
+  try {
+    parsed = parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    return fail(error.message);
+  }
+  const { values, positionals } = parsed;
+  if (values.help) {
+    console.log(usage);
+    process.exit(0);
+  }
+  const [tool] = positionals;
+  if (positionals.length !== 1 || !Object.hasOwn(tools, tool)) {
+    fail(`${positionals.join(" ") || "no tool"}; allowed: one of ${Object.keys(tools).join(", ")} (--help explains)`);
+  }
+  return {
+    tool,
+    seconds: wholeNumber("seconds", values.seconds, tools[tool].seconds),
+    rate: wholeNumber("rate", values.rate, tools[tool].rate),
+    keys: wholeNumber("keys", values.keys, 10_000),
+    durability: values.durability ?? "one-durable",
+    data: values.data,
+  };
+}
+
+function installClinic() {
+  if (existsSync(clinic)) return;
+  console.log("installing clinic (once, some 150 MB, into tools/profile/node_modules) ...");
+  const started = Date.now();
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const { status } = spawnSync("npm", args, { cwd: here, stdio: ["ignore", "inherit", "inherit"] });
+  if (status !== 0) fail(`installing clinic failed: npm ended with status ${status}`);
+  console.log(`installing clinic: done in ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Starts a process whose output is ours; `ended` resolves with its status. */
+function start(command, args, options) {
+  const child = spawn(command, args, options);
+  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
+  return { child, ended };
+}
+
+/** The arguments of clinic for one tool; the report is `NAME.clinic-TOOL.html`. */
+function clinicArguments(tool, name, serve) {
+  const flush = tool === "flame" ? [] : ["--require", join(here, "flush-at-exit.cjs")];
+  const node = [process.execPath, ...flush, program, ...serve];
+  return [clinic, tool, "--open=false", `--dest=.`, `--name=${name}`, "--", ...node];
+}
+
+class ProfiledCluster {
+  #directory;
+  #settings;
+  #name;
+  #ports;
+  #nodes = [];
+  #profiled;
+
+  constructor(directory, settings, name, ports) {
+    this.#directory = directory;
+    this.#settings = settings;
+    this.#name = name;
+    this.#ports = ports;
+  }
+
+  get seedNode() {
+    return `127.0.0.1:${this.#ports[0]}`;
+  }
+
+  start() {
+    for (const index of [0, 2]) {
+      this.#nodes.push(start(process.execPath, [program, ...this.#serve(index)], { stdio: "ignore" }));
+    }
+    // In a group of its own: Ctrl-C comes to this process alone, which then stops everything in order.
+    this.#profiled = start(process.execPath, clinicArguments(this.#settings.tool, this.#name, this.#serve(1)), {
+      cwd: reports,
+      stdio: ["ignore", "inherit", "inherit"],
+      detached: true,
+      env: { ...process.env, NO_INSIGHT: "1", NO_UPDATE_NOTIFIER: "1", CI: "1" },
+    });
+  }
+
+  #serve(index) {
+    const name = `n${index + 1}`;
+    const place = index === 0 ? ["--bootstrap", "--expect", "3"] : ["--seed-node", this.seedNode];
+    return [
+      ...["serve", "--name", name, "--listen", `127.0.0.1:${this.#ports[index]}`],
+      ...["--directory", join(this.#directory, name), "--durability", this.#settings.durability],
+      ...["--log-level", "warn", ...place],
+    ];
+  }
+
+  #status() {
+    const args = [program, "status", "--json", "--seed-node", this.seedNode];
+    try {
+      return JSON.parse(
+        execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+      );
+    } catch {
+      return { nodes: [] };
+    }
+  }
+
+  /** Resolves when all nodes serve; returns the process id of the profiled one. */
+  async ready() {
+    const deadline = Date.now() + readyMs;
+    for (;;) {
+      const { nodes } = this.#status();
+      if (nodes.length === 3 && nodes.every(({ state }) => state === "alive")) {
+        return nodes.find(({ name }) => name === "n2").pid;
+      }
+      if (this.#profiled.child.exitCode !== null) throw new Error("clinic ended before the node was ready");
+      if (Date.now() > deadline) throw new Error(`the cluster was not ready after ${readyMs / 1000} s`);
+      await sleep(200);
+    }
+  }
+
+  /** Stops the profiled node and waits until clinic has made its report; returns clinic's status. */
+  async report(pid) {
+    process.kill(pid, "SIGINT");
+    const timer = setTimeout(() => this.#profiled.child.kill("SIGKILL"), reportMs);
+    const status = await this.#profiled.ended;
+    clearTimeout(timer);
+    return status;
+  }
+
+  async stop() {
+    for (const { child } of this.#nodes) child.kill("SIGTERM");
+    await Promise.all(this.#nodes.map(({ ended }) => ended));
+    // Only if something went wrong before the report: clinic passes SIGINT on to its node.
+    if (this.#profiled !== undefined && this.#profiled.child.exitCode === null) {
+      this.#profiled.child.kill("SIGINT");
+      await this.#profiled.ended;
+    }
+  }
+}
+
+async function load(cluster, settings) {
+  const args = ["bench", "--seed-node", cluster.seedNode, "--rate", String(settings.rate), "--keys"];
+  args.push(String(settings.keys), "--duration", String(settings.seconds), "--warm-up", "2");
+  const status = await start(process.execPath, [program, ...args], { stdio: ["ignore", "inherit", "inherit"] }).ended;
+  if (status !== 0) throw new Error(`the load ended with status ${status}`);
+}
+
+async function profile(settings) {
+  const name = `${new Date().toISOString().replace(/[-:]|\..*/g, "")}`;
+  const html = join(reports, `${name}.clinic-${settings.tool}.html`);
+  mkdirSync(reports, { recursive: true });
+  const directory = settings.data ?? mkdtempSync(join(tmpdir(), "ringtail-profile-"));
+  const ports = [await freePort(), await freePort(), await freePort()];
+  const cluster = new ProfiledCluster(directory, settings, name, ports);
+  let interrupted = false;
+  process.on("SIGINT", () => {
+    interrupted = true;
+    void cluster.stop();
+  });
+  try {
+    console.log(`starting three nodes, one of them under clinic ${settings.tool}`);
+    cluster.start();
+    const pid = await cluster.ready();
+    console.log(`load: ${settings.rate} operations a second for ${settings.seconds} s`);
+    await load(cluster, settings);
+    console.log("stopping the node; clinic makes its report, which may take a minute");
+    const status = await cluster.report(pid);
+    if (status !== 0) throw new Error(`clinic ended with status ${status}`);
+    if (!existsSync(html)) throw new Error(`clinic left no report at ${html}`);
+  } catch (error) {
+    if (!interrupted) console.error(`profile: ${error.message}`);
+    process.exitCode = 1;
+  } finally {
+    await cluster.stop();
+    if (settings.data === undefined) rmSync(directory, { recursive: true, force: true });
+  }
+  if (process.exitCode === 1) return;
+  console.log(`report: ${html} (${(statSync(html).size / 1e6).toFixed(1)} MB)`);
+}
+
+const settings = readArguments();
+prepare();
+installClinic();
+await profile(settings);
