@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { hexOf } from "../base/bytes.ts";
 import { durabilityOf } from "../base/durability.ts";
+import { RingtailError } from "../base/errors.ts";
 import { Context } from "../client/context.ts";
 import type { WriteOptions } from "../client/options.ts";
 import type { GetResult, Receipt } from "../client/results.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
+import { valueBytesMax } from "../wire/limits.ts";
 import { badArgument, type JsonOption, print, printJson, valueText, wholeNumber } from "./output.ts";
 import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 
@@ -129,7 +131,8 @@ function versionsOf(
 }
 
 async function get(bucket: string, key: string, flags: DataFlags): Promise<void> {
-  const found = await withClient(flags, (client) => client.bucket(bucket).get(key, optionsOf(flags)));
+  const options = optionsOf(flags);
+  const found = await withClient(flags, (client) => client.bucket(bucket).get(key, options));
   const versions = versionsOf(found);
   if (found.siblings.length === 0) process.exitCode = exitNotFound;
   const context = String(found.context);
@@ -155,7 +158,20 @@ async function get(bucket: string, key: string, flags: DataFlags): Promise<void>
   print(`context  ${context}`, `answered by  ${receiptText(found.receipt)}`);
 }
 
-function readValue(given: string | undefined, flags: DataFlags): Uint8Array {
+/** All of standard input; not with `readFileSync`, which fails where it is a pipe that has nothing yet. */
+async function readInput(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk as Uint8Array);
+    length += (chunk as Uint8Array).length;
+    if (length > valueBytesMax)
+      throw new RingtailError("VALUE_TOO_LARGE", `standard input has more than the ${valueBytesMax} bytes of a value`);
+  }
+  return Buffer.concat(chunks);
+}
+
+function readValue(given: string | undefined, flags: DataFlags): Uint8Array | Promise<Uint8Array> {
   if (flags.file !== undefined) {
     if (given !== undefined) throw badArgument("both a value and --file were given; allowed: one of them");
     try {
@@ -167,12 +183,12 @@ function readValue(given: string | undefined, flags: DataFlags): Uint8Array {
   if (given !== undefined && given !== "-") return Buffer.from(given, "utf8");
   if (given === undefined && process.stdin.isTTY)
     throw badArgument("no value; allowed: VALUE, --file PATH, or standard input");
-  return readFileSync(0);
+  return readInput();
 }
 
 async function put(bucket: string, key: string, given: string | undefined, flags: DataFlags): Promise<void> {
-  const value = readValue(given, flags);
   const options = { ...optionsOf(flags), ...contextOf(flags) };
+  const value = await readValue(given, flags);
   const { context, receipt } = await withClient(flags, (client) => client.bucket(bucket).put(key, value, options));
   if (flags.json === true) printJson({ bucket, key, context: String(context), receipt });
   else print(`stored ${value.length} bytes`, `context  ${context}`, `acknowledged by  ${receiptText(receipt)}`);

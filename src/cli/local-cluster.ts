@@ -222,9 +222,26 @@ function majority(n: number): number {
   return Math.floor(n / 2) + 1;
 }
 
+function readPlan(file: string): Plan {
+  let plan: Partial<Plan & { readonly format: number }> | null = null;
+  try {
+    plan = JSON.parse(readFileSync(file, "utf8")) as typeof plan;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  if (typeof plan?.format === "number" && plan.format > 1)
+    throw new RingtailError("STORAGE_FAILED", `${file} has format ${plan.format}; this version reads format 1`);
+  const isWhole =
+    plan?.format === 1 &&
+    Number.isInteger(plan.nodes) &&
+    Number.isInteger(plan.basePort) &&
+    typeof plan.durability === "string";
+  if (!isWhole) throw new RingtailError("STORAGE_FAILED", `${file} is damaged: it does not say how the cluster was made`);
+  return plan as Plan;
+}
+
 function checkedPlan(file: string, asked: LocalClusterOptions): Plan {
-  const plan = JSON.parse(readFileSync(file, "utf8")) as Plan & { readonly format: number };
-  if (plan.format !== 1) throw badArgument(`${file} has format ${plan.format}; this version reads format 1`);
+  const plan = readPlan(file);
   for (const key of ["nodes", "basePort", "durability"] as const) {
     if (asked[key] !== undefined && asked[key] !== plan[key]) {
       throw badArgument(

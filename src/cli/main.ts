@@ -35,8 +35,18 @@ function newProgram(): Command {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
+  // Whoever reads the output may have read enough (`| head`).
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+  const program = newProgram();
   try {
-    await newProgram().parseAsync(argv);
+    if (argv.length <= 2) {
+      const names = program.commands.map((command) => command.name());
+      throw badArgument(`no command; allowed: ${names.join(", ")} (see ringtail --help)`);
+    }
+    await program.parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
     const reported =

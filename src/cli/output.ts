@@ -41,10 +41,16 @@ export function valueText(value: Uint8Array): { readonly value: string; readonly
   return { value: Buffer.from(value).toString("base64"), encoding: "base64" };
 }
 
-/** Reports an error as the command line does, and returns the exit status. */
+/** The error to report: the system's own, such as a directory that cannot be made, is one of storage. */
+function reportable(error: unknown): RingtailError {
+  if (error instanceof RingtailError) return error;
+  if (error instanceof Error && "syscall" in error) return new RingtailError("STORAGE_FAILED", error.message);
+  throw error;
+}
+
+/** Reports an error as the command line does, and returns the exit status. Throws on what is a bug of ours. */
 export function reportError(error: unknown, json: boolean): number {
-  if (!(error instanceof RingtailError)) throw error;
-  const { code, message } = error;
+  const { code, message } = reportable(error);
   if (json) printJson({ error: { code, message } });
   process.stderr.write(`ringtail: ${code}: ${message.replaceAll("\n", " ")}\n`);
   return errorTable[code].exit;

@@ -342,7 +342,7 @@ export class ClientCore implements PoolEvents {
       wantTick: (at) => this.#wantTick(at),
     });
     this.#pool.useRing(ring);
-    this.#pool.adopt(connection);
+    this.#pool.adopt(now, connection);
     this.#phase = "open";
     this.#events.onOpen(now);
   }
@@ -374,6 +374,8 @@ export class ClientCore implements PoolEvents {
     for (let late = this.#ledger.nextExpired(now); late !== undefined; late = this.#ledger.nextExpired(now)) {
       this.#expire(now, late);
     }
+    // Only now, so that no place goes to a request whose own time is over.
+    for (const node of this.#pool.nodes) this.#pump(now, node);
     this.#setAlarm();
   }
 
@@ -381,7 +383,7 @@ export class ClientCore implements PoolEvents {
     const { state, sentAt } = request;
     const connection = this.#pool.connection(request.connection);
     const known = this.#pool.known(request.node);
-    const node = this.#withdraw(request);
+    this.#withdraw(request);
     if (state === RequestState.sent) {
       request.uncertain = "DEADLINE_EXCEEDED";
       known?.sample(now, now - sentAt);
@@ -397,7 +399,6 @@ export class ClientCore implements PoolEvents {
         request.attempts === 0 ? `no node took the request within ${timeoutMs} ms` : `no answer within ${timeoutMs} ms`;
       this.#fail(now, request, "DEADLINE_EXCEEDED", what, known === undefined ? "" : labelOf(known), 0);
     }
-    if (node !== undefined) this.#pump(now, node);
   }
 
   /** After the callbacks of a turn: everything queued is written. */
@@ -408,6 +409,7 @@ export class ClientCore implements PoolEvents {
   /** Ends everything: requests in flight fail with `CLIENT_CLOSED`, and `onClosed` follows. */
   close(now: Instant): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
+    if (this.#phase === "opening") this.#events.onOpenFailed(now, new RingtailError("CLIENT_CLOSED"));
     this.#phase = "closing";
     this.#bootstrap = undefined;
     for (const request of this.#ledger.all()) {

@@ -63,16 +63,20 @@ export class KnownNode {
 
   /** How long a further request would take, as far as known, in microseconds: requests ahead of it times latency. */
   load(now: Instant): number {
-    const halvings = Math.min(30, Math.floor((now - this.#sampledAt) / halfLifeUs));
-    return ((this.#average >>> averageShift) >>> halvings) * (this.inFlight + this.waiting.size + 1);
+    return (this.#averageAt(now) >>> averageShift) * (this.inFlight + this.waiting.size + 1);
   }
 
   /** An attempt took this long, or that long without an answer. */
   sample(now: Instant, took: DurationUs): void {
     const sample = Math.min(took, averageMax >>> averageShift);
-    this.#average =
-      this.#average === 0 ? sample << averageShift : this.#average + sample - (this.#average >> averageShift);
+    const average = this.#averageAt(now);
+    this.#average = average === 0 ? sample << averageShift : average + sample - (average >> averageShift);
     this.#sampledAt = now;
+  }
+
+  #averageAt(now: Instant): number {
+    const halvings = Math.floor((now - this.#sampledAt) / halfLifeUs);
+    return halvings > 30 ? 0 : this.#average >>> halvings;
   }
 
   /** A connection is up. */

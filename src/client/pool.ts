@@ -126,15 +126,15 @@ export class Pool implements ConnectionEvents, NodeLookup {
   }
 
   /** Keeps a seed's connection for the member that it turned out to lead to; closes it if that is none. */
-  adopt(connection: Connection): KnownNode | undefined {
+  adopt(now: Instant, connection: Connection): void {
     const node = this.known(connection.number);
     if (node === undefined || connection.state !== "ready") {
       connection.close("the seed node is no member");
-      return undefined;
+      return;
     }
     node.connections.push(connection);
     this.#nodeOf.set(connection.id, node);
-    return node;
+    this.warm(now, node);
   }
 
   #dial(now: Instant, address: string, number: number): Connection {

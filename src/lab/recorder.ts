@@ -13,7 +13,7 @@ import { latencyHistogram } from "../metrics/metrics.ts";
 const highest = 60_000_000;
 
 function record(histogram: Histogram, us: number): void {
-  histogram.recordValue(us < 1 ? 1 : us > highest ? highest : us);
+  histogram.recordValue(Math.max(1, Math.min(us, highest)));
 }
 
 /** What was measured of the gets or the puts. */

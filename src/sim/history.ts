@@ -125,6 +125,14 @@ export function coveredByContexts(writes: Iterable<Operation>): VersionVector {
   return covered;
 }
 
+/** What an acknowledged write's dot may be when nobody ever saw it: its coordinator's part of the answered version. */
+export function possibleDots(write: Operation): readonly Dot[] {
+  const all: Dot[] = [];
+  for (let i = 0; i < write.version.size; i += 1) all.push(write.version.entry(i));
+  const own = all.filter((dot) => dot.actorHigh >>> 16 === write.coordinator);
+  return own.length > 0 ? own : all;
+}
+
 /** One line for people. */
 export function operationText(operation: Operation): string {
   const { kind, key, outcome, requestId, value } = operation;

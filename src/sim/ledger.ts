@@ -55,6 +55,12 @@ export class Ledger implements DiskWatch {
     written[node] = mergeVersions(written[node] as VersionVector, record.set.version);
   }
 
+  onFound(node: number, record: WrittenRecord): void {
+    this.learn(record.set);
+    const { written } = this.#account(record.key);
+    written[node] = mergeVersions(written[node] as VersionVector, record.set.version);
+  }
+
   onSynced(_now: Instant, node: number, record: WrittenRecord): void {
     const { synced } = this.#account(record.key);
     synced[node] = mergeVersions(synced[node] as VersionVector, record.set.version);
@@ -62,12 +68,14 @@ export class Ledger implements DiskWatch {
 
   /** Takes note of the dots in a record, wherever it was seen. */
   learn(set: SiblingSet): void {
-    for (const sibling of set.siblings) {
-      const id = idName(sibling.requestId);
-      const known = this.#dots.get(id);
-      if (known === undefined) this.#dots.set(id, [...sibling.dots]);
-      else for (const dot of sibling.dots) if (!known.some((one) => sameDot(one, dot))) known.push(dot);
-    }
+    for (const sibling of set.siblings) this.#learnDots(idName(sibling.requestId), sibling.dots);
+    for (const superseded of set.recent) this.#learnDots(idName(superseded.requestId), superseded.dots);
+  }
+
+  #learnDots(id: string, dots: readonly Dot[]): void {
+    const known = this.#dots.get(id);
+    if (known === undefined) this.#dots.set(id, [...dots]);
+    else for (const dot of dots) if (!known.some((one) => sameDot(one, dot))) known.push(dot);
   }
 
   #account(key: string): KeyAccount {

@@ -9,7 +9,7 @@
  */
 import type { Instant } from "../base/time.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
-import { coveredByContexts, dotText, type Operation, operationText, type Shown, versionText } from "./history.ts";
+import { coveredByContexts, dotText, type Operation, operationText, possibleDots, type Shown, versionText } from "./history.ts";
 import { dotName, sameDot } from "./ledger.ts";
 import type { Report } from "./violation.ts";
 
@@ -56,14 +56,10 @@ class Case {
     return this.#dots.get(write.requestId) ?? [];
   }
 
-  /** The dots that may be the write's: those known, or what its coordinator's part of the answered version allows. */
+  /** The dots that may be the write's. */
   candidates(write: Operation): readonly Dot[] {
     const known = this.dotsOf(write);
-    if (known.length > 0) return known;
-    const all: Dot[] = [];
-    for (let i = 0; i < write.version.size; i += 1) all.push(write.version.entry(i));
-    const own = all.filter((dot) => dot.actorHigh >>> 16 === write.coordinator);
-    return own.length > 0 ? own : all;
+    return known.length > 0 ? known : possibleDots(write);
   }
 
   blame(rule: string, at: Instant, text: string): void {

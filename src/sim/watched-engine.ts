@@ -11,6 +11,7 @@ import { fullKeyOfRecord, KeyKind } from "../storage/keys.ts";
 import type { StateFiles } from "../storage/state-files.ts";
 import { openRecord } from "../version/record.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
+import type { SimDrive } from "./drive.ts";
 import type { Drive, Later } from "./process.ts";
 
 /** One record of a batch, opened. */
@@ -26,8 +27,15 @@ export interface DiskWatch {
   onIssued(now: Instant, node: number, record: WrittenRecord): void;
   /** The batch reached the operating system, and the node is about to be told. */
   onWritten(now: Instant, node: number, record: WrittenRecord): void;
+  /** A new process finds the record on its disk: its last life may have ended before it was told. */
+  onFound(node: number, record: WrittenRecord): void;
   /** It is on stable storage, and the node is about to be told. */
   onSynced(now: Instant, node: number, record: WrittenRecord): void;
+}
+
+/** Copies: the store may use its bytes again. */
+function opened(fullKey: Uint8Array, sealed: Uint8Array): WrittenRecord {
+  return { key: utf8Text(keyOf(fullKey)), set: openRecord(sealed.slice()) };
 }
 
 class WatchedBatch implements EngineBatch {
@@ -45,7 +53,7 @@ class WatchedBatch implements EngineBatch {
   put(key: Uint8Array, value: Uint8Array): void {
     this.inner.put(key, value);
     if (key[0] !== KeyKind.record) return;
-    this.records.push({ key: utf8Text(keyOf(fullKeyOfRecord(key))), set: openRecord(value.slice()) });
+    this.records.push(opened(fullKeyOfRecord(key), value));
   }
 
   del(key: Uint8Array): void {
@@ -55,12 +63,12 @@ class WatchedBatch implements EngineBatch {
 
 /** A node's disk with a watch between it and its processes. */
 export class WatchedDrive implements Drive {
-  readonly #drive: Drive;
+  readonly #drive: SimDrive;
   readonly #node: number;
   readonly #watch: DiskWatch;
   readonly #now: () => Instant;
 
-  constructor(drive: Drive, node: number, watch: DiskWatch, now: () => Instant) {
+  constructor(drive: SimDrive, node: number, watch: DiskWatch, now: () => Instant) {
     this.#drive = drive;
     this.#node = node;
     this.#watch = watch;
@@ -69,6 +77,7 @@ export class WatchedDrive implements Drive {
 
   boot(later: Later): { readonly engine: Engine; readonly stateFiles: StateFiles } {
     const { engine, stateFiles } = this.#drive.boot(later);
+    for (const [fullKey, sealed] of this.#drive.records()) this.#watch.onFound(this.#node, opened(fullKey, sealed));
     return { engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now), stateFiles };
   }
 

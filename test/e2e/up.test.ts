@@ -1,5 +1,5 @@
 /** `ringtail up`: a local cluster of real processes, from its first start over Ctrl-C and crashes to its later starts. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
 import {
@@ -113,6 +113,21 @@ describe("one directory, from start to start", () => {
     cluster = await UpCluster.start({ directory });
     expect(cluster.nodes.map(uncleanStarts)).toEqual([0, 1, 0]);
     await cluster.stop();
+  });
+});
+
+describe("a damaged plan of the cluster", () => {
+  it.each([
+    ["cut off", '{"format":1,', /cluster\.json is damaged/],
+    ["no object", "null", /cluster\.json is damaged/],
+    ["incomplete", '{"format":1,"nodes":3}', /cluster\.json is damaged/],
+    ["of a later version", '{"format":2,"nodes":3}', /cluster\.json has format 2; this version reads format 1/],
+  ])("%s: is refused", async (_what, text, says) => {
+    const directory = temporaryDirectory();
+    writeFileSync(`${directory}/cluster.json`, text);
+    const said = await refusal(["up", "--dir", directory]);
+    expect(said).toMatch(says);
+    expect(said).toMatch(/^ringtail: STORAGE_FAILED: /);
   });
 });
 

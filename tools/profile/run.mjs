@@ -4,7 +4,7 @@
  * folder, so that its 700 dependencies weigh on nobody else's install; it is installed on first use.
  *
  * Clinic's command opens no browser here, reports no usage and looks for no updates. It writes what it collects when the
- * profiled process ends by itself; so that process, and not clinic, is sent the signal (flush-at-exit.cjs).
+ * profiled process ends by itself; so that process, and not clinic, is sent the signal (clean-stop.cjs).
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
@@ -38,12 +38,12 @@ ${Object.entries(tools)
   --rate N           operations a second (default: 5000; bubbleprof: 200)
   --keys N           how many keys (default: 10000)
   --durability MODE  of the cluster (default: one-durable)
-  --data DIRECTORY   where the nodes keep their data (default: a temporary directory, removed afterwards)
 
-The report is .clinic/NAME.html; open it in a browser.`;
+The nodes' data is in a temporary directory, removed afterwards. The report is .clinic/NAME.html: open it in a browser.`;
 
 const readyMs = 60_000;
 const reportMs = 600_000;
+const abandonMs = 5_000;
 
 function fail(message) {
   console.error(`profile: ${message}`);
@@ -58,7 +58,7 @@ function wholeNumber(name, text, usual) {
 
 function readArguments() {
   const text = { type: "string" };
-  const options = { seconds: text, rate: text, keys: text, durability: text, data: text, help: { type: "boolean" } };
+  const options = { seconds: text, rate: text, keys: text, durability: text, help: { type: "boolean" } };
   let parsed;
   try {
     parsed = parseArgs({ options, allowPositionals: true });
@@ -80,7 +80,6 @@ function readArguments() {
     rate: wholeNumber("rate", values.rate, tools[tool].rate),
     keys: wholeNumber("keys", values.keys, 10_000),
     durability: values.durability ?? "one-durable",
-    data: values.data,
   };
 }
 
@@ -94,15 +93,19 @@ function installClinic() {
   console.log(`installing clinic: done in ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-function freePort() {
+function listenAnywhere() {
   return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => resolve(server));
   });
+}
+
+/** Three different ports that nobody uses. */
+async function freePorts() {
+  const servers = await Promise.all([listenAnywhere(), listenAnywhere(), listenAnywhere()]);
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }
 
 /** Starts a process whose output is ours; `ended` resolves with its status. */
@@ -112,11 +115,14 @@ function start(command, args, options) {
   return { child, ended };
 }
 
+function hasEnded(child) {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
 /** The arguments of clinic for one tool; the report is `NAME.clinic-TOOL.html`. */
 function clinicArguments(tool, name, serve) {
-  const flush = tool === "flame" ? [] : ["--require", join(here, "flush-at-exit.cjs")];
-  const node = [process.execPath, ...flush, program, ...serve];
-  return [clinic, tool, "--open=false", `--dest=.`, `--name=${name}`, "--", ...node];
+  const node = [process.execPath, "--require", join(here, "clean-stop.cjs"), program, ...serve];
+  return [clinic, tool, "--open=false", "--dest=.", `--name=${name}`, "--", ...node];
 }
 
 class ProfiledCluster {
@@ -124,7 +130,8 @@ class ProfiledCluster {
   #settings;
   #name;
   #ports;
-  #nodes = [];
+  /** The nodes that are not profiled, and the load. */
+  #others = [];
   #profiled;
 
   constructor(directory, settings, name, ports) {
@@ -140,7 +147,7 @@ class ProfiledCluster {
 
   start() {
     for (const index of [0, 2]) {
-      this.#nodes.push(start(process.execPath, [program, ...this.#serve(index)], { stdio: "ignore" }));
+      this.#others.push(start(process.execPath, [program, ...this.#serve(index)], { stdio: "ignore" }));
     }
     // In a group of its own: Ctrl-C comes to this process alone, which then stops everything in order.
     this.#profiled = start(process.execPath, clinicArguments(this.#settings.tool, this.#name, this.#serve(1)), {
@@ -180,10 +187,20 @@ class ProfiledCluster {
       if (nodes.length === 3 && nodes.every(({ state }) => state === "alive")) {
         return nodes.find(({ name }) => name === "n2").pid;
       }
-      if (this.#profiled.child.exitCode !== null) throw new Error("clinic ended before the node was ready");
+      if (hasEnded(this.#profiled.child)) throw new Error("clinic ended before the node was ready");
       if (Date.now() > deadline) throw new Error(`the cluster was not ready after ${readyMs / 1000} s`);
       await sleep(200);
     }
+  }
+
+  async load() {
+    const { rate, keys, seconds } = this.#settings;
+    const args = ["--rate", rate, "--keys", keys, "--duration", seconds, "--warm-up", 2, "--seed-node", this.seedNode];
+    const stdio = ["ignore", "inherit", "inherit"];
+    const bench = start(process.execPath, [program, "bench", ...args.map(String)], { stdio });
+    this.#others.push(bench);
+    const status = await bench.ended;
+    if (status !== 0) throw new Error(`the load ended with status ${status}`);
   }
 
   /** Stops the profiled node and waits until clinic has made its report; returns clinic's status. */
@@ -195,42 +212,42 @@ class ProfiledCluster {
     return status;
   }
 
+  /** Stops whatever still runs; without a report, if there is none yet. */
   async stop() {
-    for (const { child } of this.#nodes) child.kill("SIGTERM");
-    await Promise.all(this.#nodes.map(({ ended }) => ended));
-    // Only if something went wrong before the report: clinic passes SIGINT on to its node.
-    if (this.#profiled !== undefined && this.#profiled.child.exitCode === null) {
-      this.#profiled.child.kill("SIGINT");
-      await this.#profiled.ended;
-    }
+    for (const { child } of this.#others) child.kill("SIGTERM");
+    await Promise.all([...this.#others.map(({ ended }) => ended), this.#abandon()]);
+  }
+
+  async #abandon() {
+    if (this.#profiled === undefined || hasEnded(this.#profiled.child)) return;
+    const { child, ended } = this.#profiled;
+    // To clinic and its node.
+    process.kill(-child.pid, "SIGTERM");
+    const timer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), abandonMs);
+    await ended;
+    clearTimeout(timer);
   }
 }
 
-async function load(cluster, settings) {
-  const args = ["bench", "--seed-node", cluster.seedNode, "--rate", String(settings.rate), "--keys"];
-  args.push(String(settings.keys), "--duration", String(settings.seconds), "--warm-up", "2");
-  const status = await start(process.execPath, [program, ...args], { stdio: ["ignore", "inherit", "inherit"] }).ended;
-  if (status !== 0) throw new Error(`the load ended with status ${status}`);
-}
-
 async function profile(settings) {
-  const name = `${new Date().toISOString().replace(/[-:]|\..*/g, "")}`;
+  const name = new Date().toISOString().replace(/[-:]|\..*/g, "");
   const html = join(reports, `${name}.clinic-${settings.tool}.html`);
   mkdirSync(reports, { recursive: true });
-  const directory = settings.data ?? mkdtempSync(join(tmpdir(), "ringtail-profile-"));
-  const ports = [await freePort(), await freePort(), await freePort()];
-  const cluster = new ProfiledCluster(directory, settings, name, ports);
+  const directory = mkdtempSync(join(tmpdir(), "ringtail-profile-"));
+  const cluster = new ProfiledCluster(directory, settings, name, await freePorts());
   let interrupted = false;
-  process.on("SIGINT", () => {
-    interrupted = true;
-    void cluster.stop();
-  });
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.on(signal, () => {
+      interrupted = true;
+      void cluster.stop();
+    });
+  }
   try {
     console.log(`starting three nodes, one of them under clinic ${settings.tool}`);
     cluster.start();
     const pid = await cluster.ready();
     console.log(`load: ${settings.rate} operations a second for ${settings.seconds} s`);
-    await load(cluster, settings);
+    await cluster.load();
     console.log("stopping the node; clinic makes its report, which may take a minute");
     const status = await cluster.report(pid);
     if (status !== 0) throw new Error(`clinic ended with status ${status}`);
@@ -240,7 +257,7 @@ async function profile(settings) {
     process.exitCode = 1;
   } finally {
     await cluster.stop();
-    if (settings.data === undefined) rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
   if (process.exitCode === 1) return;
   console.log(`report: ${html} (${(statSync(html).size / 1e6).toFixed(1)} MB)`);

@@ -163,6 +163,15 @@ describe("merge", () => {
     expect(liveIds(later.merge(united))).toEqual(["b"]);
   });
 
+  it("unites what both sides remember of one write: all its dots, and the later second", () => {
+    const left = chain(write("a", dot(1, 1), { second: 999 }), write("b", dot(1, 2)));
+    const right = chain(write("a", dot(2, 1), { second: 997 }), write("c", dot(2, 2)));
+    for (const merged of [left.merge(right), right.merge(left)]) {
+      expect(liveIds(merged)).toEqual(["b", "c"]);
+      expect(merged.recent).toEqual([{ requestId: idOf("a"), dots: [dot(1, 1), dot(2, 1)], second: 999 }]);
+    }
+  });
+
   it("keeps the newest four superseded writes of both sides", () => {
     const left = chain(...[1, 2, 3, 4].map((n) => write(`l${n}`, dot(1, n), { second: 1000 + 2 * n })));
     const right = chain(...[1, 2, 3, 4].map((n) => write(`r${n}`, dot(2, n), { second: 1001 + 2 * n })));
@@ -176,6 +185,7 @@ describe("merge", () => {
     const cases: [SiblingWrite, SiblingWrite][] = [
       [write("a", dot(1, 1)), write("b", dot(1, 1))],
       [write("a", dot(1, 1)), write("a", dot(1, 1), { value: utf8("damaged") })],
+      [write("a", dot(1, 1)), write("b", dot(1, 1), { value: utf8("a") })],
     ];
     for (const [mine, theirs] of cases) {
       const left = SiblingSet.empty.put(mine);
