@@ -222,21 +222,25 @@ function majority(n: number): number {
   return Math.floor(n / 2) + 1;
 }
 
-function readPlan(file: string): Plan {
-  let plan: Partial<Plan & { readonly format: number }> | null = null;
+type PlanFile = Partial<Plan & { readonly format: number }> | null;
+
+function parsedPlan(file: string): PlanFile {
   try {
-    plan = JSON.parse(readFileSync(file, "utf8")) as typeof plan;
+    return JSON.parse(readFileSync(file, "utf8")) as PlanFile;
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (error instanceof SyntaxError) return null;
+    throw error;
   }
-  if (typeof plan?.format === "number" && plan.format > 1)
-    throw new RingtailError("STORAGE_FAILED", `${file} has format ${plan.format}; this version reads format 1`);
-  const isWhole =
-    plan?.format === 1 &&
-    Number.isInteger(plan.nodes) &&
-    Number.isInteger(plan.basePort) &&
-    typeof plan.durability === "string";
-  if (!isWhole) throw new RingtailError("STORAGE_FAILED", `${file} is damaged: it does not say how the cluster was made`);
+}
+
+function readPlan(file: string): Plan {
+  const plan = parsedPlan(file);
+  const { format = 0, nodes, basePort, durability } = plan ?? {};
+  if (format > 1)
+    throw new RingtailError("STORAGE_FAILED", `${file} has format ${format}; this version reads format 1`);
+  const isWhole = format === 1 && Number.isInteger(nodes) && Number.isInteger(basePort);
+  if (!isWhole || typeof durability !== "string")
+    throw new RingtailError("STORAGE_FAILED", `${file} is damaged: it does not say how the cluster was made`);
   return plan as Plan;
 }
 

@@ -53,6 +53,8 @@ export interface CoreEvents {
 
 /** A node that said it is stopping is not asked again for this long, unless it is the only one. */
 const stoppingUs: DurationUs = 1_000_000;
+/** A node that left a request unanswered for half of its time is not the first choice for this long. */
+const silentUs: DurationUs = 1_000_000;
 
 export class ClientCore implements PoolEvents {
   readonly #env: ClientEnvironment;
@@ -371,12 +373,37 @@ export class ClientCore implements PoolEvents {
     for (let due = this.#ledger.takeDue(now); due !== undefined; due = this.#ledger.takeDue(now)) {
       this.#dispatch(now, due);
     }
+    for (let slow = this.#ledger.nextSlow(now); slow !== undefined; slow = this.#ledger.nextSlow(now)) {
+      this.#hurry(now, slow);
+    }
     for (let late = this.#ledger.nextExpired(now); late !== undefined; late = this.#ledger.nextExpired(now)) {
       this.#expire(now, late);
     }
     // Only now, so that no place goes to a request whose own time is over.
     for (const node of this.#pool.nodes) this.#pump(now, node);
     this.#setAlarm();
+  }
+
+  /**
+   * Half of the time is over and the node says nothing: it may be frozen. Another one gets the rest of the time, if there
+   * is one and the budget allows it; a put stays one write by its request id.
+   */
+  #hurry(now: Instant, request: Request<AnyReply>): void {
+    const silent = this.#pool.known(request.node);
+    const before = request.failedAt;
+    request.failedAt = request.node;
+    silent?.avoid(after(now, silentUs));
+    if (this.#router.pick(now, this.ring, request) === silent || !this.#budget.take(now)) {
+      request.failedAt = before;
+      return;
+    }
+    mark("client.hurry");
+    const connection = this.#pool.connection(request.connection);
+    if (connection !== undefined && connection.heardAt <= request.sentAt) connection.probe(now);
+    silent?.sample(now, now - request.sentAt);
+    this.#withdraw(request);
+    request.uncertain = "DEADLINE_EXCEEDED";
+    this.#dispatch(now, request);
   }
 
   #expire(now: Instant, request: Request<AnyReply>): void {

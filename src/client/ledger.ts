@@ -15,6 +15,8 @@ const attemptMask = 7;
 export class Ledger {
   readonly #requests: Slab<Request<AnyReply>>;
   readonly #deadlines = new DeadlineQueue();
+  /** When a first attempt has had its half of the time. */
+  readonly #halves = new DeadlineQueue();
   readonly #delayed: Request<AnyReply>[] = [];
 
   constructor(inFlightMax: number) {
@@ -35,6 +37,7 @@ export class Ledger {
     request.id = this.#requests.add(request);
     request.started = now;
     request.deadline = this.#deadlines.push(now, request.id, request.options.timeoutUs);
+    this.#halves.push(now, request.id, Math.max(1, request.options.timeoutUs >>> 1));
   }
 
   /** Forgets a request that is neither sent, waiting nor delayed any more. */
@@ -102,8 +105,18 @@ export class Ledger {
     return undefined;
   }
 
+  /** One request whose first attempt has used half of the time and is still under way. Call until undefined. */
+  nextSlow(now: Instant): Request<AnyReply> | undefined {
+    for (let id = this.#halves.expired(now); id >= 0; id = this.#halves.expired(now)) {
+      const request = this.#requests.get(id);
+      const slow = request?.state === RequestState.sent && request.attempts === 1;
+      if (slow && request.deadline - now <= request.options.timeoutUs >>> 1) return request;
+    }
+    return undefined;
+  }
+
   nextTick(): Instant {
-    let next = this.#deadlines.next();
+    let next = Math.min(this.#deadlines.next(), this.#halves.next()) as Instant;
     for (const { dueAt } of this.#delayed) if (dueAt < next) next = dueAt;
     return next;
   }

@@ -7,12 +7,12 @@ import type { RingtailError } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
 import { type Instant, instant } from "../base/time.ts";
 import { type AnyReply, getRequest, putRequest, type Request, type RequestOptions } from "../client/request.ts";
+import { countSiblings } from "../version/record-decoder.ts";
 import type { GetReply, PutReply } from "../wire/codec.ts";
 import type { Contexts } from "./contexts.ts";
 import type { KeyChoice } from "./key-choice.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { Recorder } from "./recorder.ts";
-import { siblingCount } from "./sibling-count.ts";
 import type { Target } from "./target.ts";
 
 /** What traffic is made of. */
@@ -114,7 +114,7 @@ class Operation {
   onReply(now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
     const { contexts, recorder } = this.#traffic;
     contexts.set(this.key, reply.context);
-    if ("record" in reply && recorder.counts(this.intended)) recorder.sawSiblings(siblingCount(reply.record));
+    if ("record" in reply && recorder.counts(this.intended)) recorder.sawSiblings(countSiblings(reply.record, 0));
     this.#traffic.answered(now, this);
   }
 

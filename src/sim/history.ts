@@ -125,12 +125,18 @@ export function coveredByContexts(writes: Iterable<Operation>): VersionVector {
   return covered;
 }
 
-/** What an acknowledged write's dot may be when nobody ever saw it: its coordinator's part of the answered version. */
+/**
+ * What an acknowledged write's dot may be when nobody ever saw it: what is new in the answered version, of its
+ * coordinator if possible. Empty: the answer does not tell (it covers a put's own dot only where that is harmless).
+ */
 export function possibleDots(write: Operation): readonly Dot[] {
-  const all: Dot[] = [];
-  for (let i = 0; i < write.version.size; i += 1) all.push(write.version.entry(i));
-  const own = all.filter((dot) => dot.actorHigh >>> 16 === write.coordinator);
-  return own.length > 0 ? own : all;
+  const fresh: Dot[] = [];
+  for (let i = 0; i < write.version.size; i += 1) {
+    const dot = write.version.entry(i);
+    if (!write.context.covers(dot)) fresh.push(dot);
+  }
+  const own = fresh.filter((dot) => dot.actorHigh >>> 16 === write.coordinator);
+  return own.length > 0 ? own : fresh;
 }
 
 /** One line for people. */

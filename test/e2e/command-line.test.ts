@@ -244,10 +244,12 @@ describe("JSON shapes", () => {
       cluster.run(["ring", "--partition", "0"]),
       ringtail(["config"]),
     ]);
-    expect(status.stdout).toMatch(/^cluster [0-9a-f]{32} {2}epoch 1 {2}partitions 1024 {2}N=3 R=2 W=2 one-durable\nNODE /);
+    expect(status.stdout).toMatch(
+      /^cluster [0-9a-f]{32} {2}epoch 1 {2}partitions 1024 {2}N=3 R=2 W=2 one-durable\nNODE /,
+    );
     expect(ring.stdout).toMatch(/^epoch 1, 1024 partitions, N=3\nNODE /);
     expect(partition.stdout).toMatch(/^PLACE {2}NODE {2}ROLE\n1 +n\d +owner\n/);
-    expect(config.stdout).toContain('name = node  (default; --name <text>; RINGTAIL_NAME)');
+    expect(config.stdout).toContain("name = node  (default; --name <text>; RINGTAIL_NAME)");
     for (const ended of [status, ring, partition, config]) expect(ended).toMatchObject({ status: 0, stderr: "" });
   });
 });
@@ -315,7 +317,11 @@ const refused: readonly Refused[] = [
   [["get", "b", "k", "--r", "--json"], "INVALID_ARGUMENT", /--r/],
   [["get", "b", "k", "--timeout-ms", "0", "--json"], "INVALID_ARGUMENT", /--timeout-ms is 0; allowed: .*1 to 600000/],
   [["get", "b", "k", "--timeout-ms", "1e9", "--json"], "INVALID_ARGUMENT", /--timeout-ms is 1e9; allowed/],
-  [["get", "b", "k", "--seed-node", "nowhere", "--json"], "INVALID_ARGUMENT", /--seed-node is nowhere; allowed: HOST:PORT/],
+  [
+    ["get", "b", "k", "--seed-node", "nowhere", "--json"],
+    "INVALID_ARGUMENT",
+    /--seed-node is nowhere; allowed: HOST:PORT/,
+  ],
   [["get", "b", "k", "--seed-node", "h:99999", "--json"], "INVALID_ARGUMENT", /--seed-node is h:99999; allowed/],
   [["get", "b", "k", "--seed-node", "", "--json"], "INVALID_ARGUMENT", /--seed-node is empty; allowed/],
   [["get", "b", "k", "--seed-node", nobody, "--json"], "CONNECTION_LOST", /127\.0\.0\.1:1 refused the connection/],
@@ -323,7 +329,11 @@ const refused: readonly Refused[] = [
   [["status", "--seed-node", nobody, "--json"], "CONNECTION_LOST", /127\.0\.0\.1:1 refused the connection/],
   [["ring", "--seed-node", nobody, "--json"], "CONNECTION_LOST", /127\.0\.0\.1:1 refused the connection/],
   [["put", "b", "k", "v", "--context", "not base64!", "--json"], "INVALID_ARGUMENT", /not a context/],
-  [["put", "b", "k", "v", "--durability", "strong", "--json"], "INVALID_ARGUMENT", /no such durability: strong .*durable/],
+  [
+    ["put", "b", "k", "v", "--durability", "strong", "--json"],
+    "INVALID_ARGUMENT",
+    /no such durability: strong .*durable/,
+  ],
   [["put", "b", "k", "v", "--file", "/etc/hostname", "--json"], "INVALID_ARGUMENT", /both a value and --file/],
   [["put", "b", "k", "--file", "/no/such/file", "--json"], "INVALID_ARGUMENT", /cannot read \/no\/such\/file: ENOENT/],
   [["put", "b", "k", "--file", "/", "--json"], "INVALID_ARGUMENT", /cannot read \/: EISDIR/],
@@ -372,11 +382,12 @@ describe("bad input gets one line that says what is allowed, and the status of i
     expectRefused(ended, code, says, args.includes("--json"));
   });
 
-  it.concurrent.each(
-    refusedByCluster.map((row) => [label(row[0]), ...row] as const),
-  )("%s", async (_label, args, code, says) => {
-    expectRefused(await cluster.run(args), code, says, true);
-  });
+  it.concurrent.each(refusedByCluster.map((row) => [label(row[0]), ...row] as const))(
+    "%s",
+    async (_label, args, code, says) => {
+      expectRefused(await cluster.run(args), code, says, true);
+    },
+  );
 
   it.concurrent.each([
     [["get", "b", "k", "--r", "9"], "INVALID_ARGUMENT", /--r is 9/],

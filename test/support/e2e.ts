@@ -253,7 +253,13 @@ export class UpCluster {
     const lines = running.stdout.matchAll(/^(n\d+) {2}(\S+) {2}pid (\d+) {2}log (.+)$/gm);
     this.nodes = [...lines].map(([, name, address, pid, log]) => {
       const args = commandLineOf(Number(pid)).slice(2);
-      return { name: name as string, address: address as string, pid: Number(pid), log: log as string, arguments: args };
+      return {
+        name: name as string,
+        address: address as string,
+        pid: Number(pid),
+        log: log as string,
+        arguments: args,
+      };
     });
   }
 

@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { instant } from "../../src/base/time.ts";
-import { decode, encode, ErrorReply, type Fields, Hello, type MessageCodec } from "../../src/wire/codec.ts";
+import { decode, ErrorReply, encode, type Fields, Hello, type MessageCodec } from "../../src/wire/codec.ts";
 import { FrameReader } from "../../src/wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../../src/wire/frame-types.ts";
 import { Role } from "../../src/wire/hello.ts";

@@ -40,7 +40,9 @@ function checkCopy(audit: Audit, seat: number, copy: Copy, write: Operation): vo
   const blame = (text: string): void => audit.blame("acked-writes-survive", text, write.key);
   const known = audit.cluster.ledger.dotsOf(write.requestId);
   // In `memory` mode a write may have been superseded before any engine saw it.
-  const dots = known.length > 0 || audit.cluster.plan.durability !== Durability.memory ? known : possibleDots(write);
+  const unseen = known.length === 0 && audit.cluster.plan.durability === Durability.memory;
+  const dots = unseen ? possibleDots(write) : known;
+  if (unseen && dots.length === 0) return;
   const where = `node ${seat + 1}'s disk`;
   if (dots.length === 0) blame(`no disk ever held ${operationText(write)}`);
   else if (copy.set === undefined || !copy.set.version.coversAny(dots))

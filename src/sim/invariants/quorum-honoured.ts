@@ -49,6 +49,8 @@ export class QuorumHonoured implements AckWatch {
     const held = Array.from({ length: plan.nodes }, (_, node) => this.#buffered(node, operation.key));
     for (const set of held) if (set !== undefined) ledger.learn(set);
     const dots = ledger.dotsOf(operation.requestId);
+    // Superseded in every buffer before any engine saw it, and pushed out of `recent`: nobody can tell any more.
+    if (dots.length === 0 && held.some((set) => set?.version.coversAll(operation.context))) return plan.nodes;
     let holders = 0;
     for (let node = 0; node < plan.nodes; node += 1) {
       const inBuffer = held[node]?.version.coversAny(dots) ?? false;

@@ -106,7 +106,7 @@ it("the report hides what has too few samples, and says so", () => {
   expect(table.map((row) => row[0])).toEqual(["", "get", "put", "all"]);
   expect(table[3]?.slice(1)).toEqual(["20,000", "1.499", "1.899", "1.989", "-", "-", "1.999"]);
   expect(after[0]).toContain("fewer than 100 samples");
-  expect(reportOf(made(closed, 1_000_000)).after.join()).not.toContain("fewer than");
+  expect(reportOf(made(closed, 1_000_000)).table[3]).not.toContain("-");
 });
 
 it("an open loop's report has response, service and lateness side by side", () => {
@@ -122,7 +122,7 @@ it("an open loop's report has response, service and lateness side by side", () =
     "lateness",
   ]);
   const text = before.join("\n");
-  expect(text).toContain("5,000 operations/s of 5,000/s asked for".replace(" operations/s of", " operations/s of"));
+  expect(text).toContain("5,000 operations/s of 5,000/s asked for");
   for (const fact of ["50 % gets", "100,000 keys of 16 bytes", "zipfian", "n=3 r=2 w=2, buffered", "QUORUM_NOT_MET 1"])
     expect(text).toContain(fact);
 });
