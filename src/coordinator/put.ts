@@ -33,7 +33,7 @@ export class PutOp<O> extends Op<O> implements Syncing {
   prepared = false;
   /** The record to send, from `onPrepared` on; pooled. */
   sealed: Uint8Array = noBytes;
-  /** The record's version with this write in it: the context of the answer. */
+  /** What the writer may say it has read, once the own replica has minted: the context of the answer. */
   version: VersionVector = VersionVector.empty;
   acked = 0;
   durable = 0;

@@ -63,7 +63,7 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
    * Put: from `prepared` on, the record to send to the other replicas: pooled bytes that stay valid.
    */
   sealed: Uint8Array | null = null;
-  /** Put: from `prepared` on, the version of the record in `sealed`. */
+  /** Put: from `prepared` on, what its writer may say it has read (`SiblingSet.contextAfter`): the context of the reply. */
   version: VersionVector = VersionVector.empty;
   /** Set before `done`. */
   status: Status = statusOk;

@@ -23,7 +23,7 @@ import type { Instant } from "../base/time.ts";
 import { type Store, type StoredHint, StoreWrite, SyncMode } from "../storage/store.ts";
 import { openRecord, RecordError, sealRecord } from "../version/record.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
-import type { VersionVector } from "../version/version-vector.ts";
+import type { Dot, VersionVector } from "../version/version-vector.ts";
 import { contextBytesMax, frameBytesMax } from "../wire/limits.ts";
 import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
@@ -222,9 +222,10 @@ export class Replica<O> {
   #put(now: Instant, op: ReplicaOp<O>, mine: SiblingSet, held: SiblingSet): boolean {
     if (op.deadline <= now) return this.#expire(now, op);
     this.#noticeAmnesia(now, op.partition, op.context, held.version);
-    if (this.#isRetry(now, op, held)) {
+    const known = this.#knownDot(now, op, held);
+    if (known !== undefined) {
       mark("replica.retry");
-      return this.#issuePut(now, op, sealRecord(held), mine, held);
+      return this.#issuePut(now, op, sealRecord(held), mine, held, known);
     }
     if (this.#actors.exhausted(op.partition)) {
       mark("replica.lease-exhausted");
@@ -233,11 +234,12 @@ export class Replica<O> {
     return this.#mint(now, op, mine, held);
   }
 
-  /** Whether `held` reflects this very write: as a sibling, in `recent`, or so long ago that only `retries` knows. */
-  #isRetry(now: Instant, op: ReplicaOp<O>, held: SiblingSet): boolean {
-    if (held.dotsOf(op.requestId) !== undefined) return true;
+  /** The dot of this very write if `held` reflects it: as a sibling, in `recent`, or so long ago that only `retries` knows. */
+  #knownDot(now: Instant, op: ReplicaOp<O>, held: SiblingSet): Dot | undefined {
+    const dots = held.dotsOf(op.requestId);
+    if (dots !== undefined) return dots[0];
     const dot = this.#retries.find(now, op.requestId, op.hashHigh, op.hashLow);
-    return dot !== undefined && held.version.covers(dot);
+    return dot !== undefined && held.version.covers(dot) ? dot : undefined;
   }
 
   /** A put that is refused here has used up a counter: no record ever shows it, so nobody misses it. */
@@ -256,13 +258,20 @@ export class Replica<O> {
       return this.#fail(now, op, tooManySiblings, "the key's siblings would be too large together");
     }
     this.#retries.add(now, requestId, op.hashHigh, op.hashLow, dot);
-    return this.#issuePut(now, op, sealed, mine, after);
+    return this.#issuePut(now, op, sealed, mine, after, dot);
   }
 
-  #issuePut(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, before: SiblingSet, after: SiblingSet): boolean {
+  #issuePut(
+    now: Instant,
+    op: ReplicaOp<O>,
+    sealed: Uint8Array,
+    before: SiblingSet,
+    after: SiblingSet,
+    dot: Dot,
+  ): boolean {
     this.#issue(now, op, sealed, before, after);
     op.sealed = sealed;
-    op.version = after.version;
+    op.version = after.contextAfter(op.context, dot);
     this.#effects.prepared(now, op);
     return false;
   }

@@ -7,6 +7,7 @@
  * late answer makes it `unknown`.
  */
 import { noBytes, utf8 } from "../base/bytes.ts";
+import { canary } from "../base/canary.ts";
 import { codeOf, type ErrorCode, type Status, statusOk } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
@@ -229,6 +230,7 @@ export class SimClient implements Place {
     const now = this.#now;
     const deadline = after(now, this.#options.deadlineUs);
     const requestId = this.#options.rng.fill(new Uint8Array(16));
+    if (canary("sim.client-repeats-ids")) requestId.fill(this.number, 1);
     const operation = this.#options.history.begin({
       client: this.number,
       kind: wish.kind,

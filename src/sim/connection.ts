@@ -8,6 +8,7 @@
  * peer's end stays half-open until it sends something and is answered, or gives up.
  */
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import type { Network } from "./network.ts";
@@ -193,6 +194,7 @@ export class LinkEnd implements Link {
       this.#compact();
     }
     this.#queuedBytes -= bytes.length;
+    if (canary("sim.network-flips-bits") && rng.chance(2)) bytes[rng.below(bytes.length)] = rng.below(256);
     trace.note(now, peer.place.position, TraceType.bytes, payloadHash(bytes));
     peer.events.onBytes(now, bytes);
     bytes.fill(garbage);

@@ -168,11 +168,9 @@ export function versionText(version: VersionVector): string {
   return `{${entries.join(" ")}}`;
 }
 
-const paddingMax = 4_096;
-
 /** The bytes that stand for a value: its number, then padding that depends on it. At least 4 bytes. */
 export function valueBytes(value: number, padding: number): Uint8Array {
-  const bytes = new Uint8Array(4 + Math.min(padding, paddingMax)).fill(value & 0xff);
+  const bytes = new Uint8Array(4 + padding).fill(value & 0xff);
   new DataView(bytes.buffer).setUint32(0, value);
   return bytes;
 }

@@ -103,8 +103,9 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   if (!operations.some((one) => one !== "get" && one !== "multi-get")) operations.push("blind-put");
   const clients = rng.between(1, 4);
   const loops = rng.between(1, 2);
-  const chaosUs = rng.between(2_000_000, 8_000_000);
-  const target = rng.pick([50, 150, 300]);
+  const chaosUs = rng.between(1_500_000, 6_000_000);
+  const big = rng.chance(40);
+  const target = big ? 50 : rng.pick([50, 100, 250]);
   return {
     seed,
     nodes: count,
@@ -116,10 +117,10 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
     network: drawNetwork(rng),
     turnUs: rng.pick([0, 20, 200]),
     clients,
-    keys: rng.pick([1, 2, 4, 8]),
+    keys: big ? 16 : rng.pick([1, 2, 4, 8]),
     loops,
     thinkUs: Math.ceil((chaosUs * clients * loops) / target),
-    valuePadding: rng.pick([0, 0, 100, 3_000]),
+    valuePadding: big ? 100_000 : rng.pick([0, 0, 100, 3_000]),
     operations,
     deadlineUs: rng.pick([300_000, 1_000_000, 2_500_000]),
     attemptUs: rng.pick([100_000, 400_000, 1_000_000]),

@@ -7,6 +7,7 @@
  * and changes the machine's boot id, `stop` is the clean way.
  */
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import { type LogFields, type Logger, silentLog } from "../base/log.ts";
 import type { Rng } from "../base/rng.ts";
 import { type DurationUs, type Instant, instant, never } from "../base/time.ts";
@@ -60,7 +61,7 @@ export interface SeatOptions {
   readonly program: Program;
   readonly rng: Rng;
   readonly watcher: Watcher;
-  /** Longest time between a callback and the end of its turn: how many events one turn may gather. */
+  /** Longest time between a callback and the end of its turn: how many events one turn may gather. 0: always one. */
   readonly turnUs: DurationUs;
 }
 
@@ -178,6 +179,7 @@ export class SimNode implements Place {
     this.#inside = true;
     try {
       entry(now);
+      if (this.#turnEndDue && this.#options.turnUs === 0) this.#endTurn(now);
     } catch (error) {
       this.#ending ??= `threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
     }
@@ -212,7 +214,7 @@ export class SimNode implements Place {
 
   #note(now: Instant, type: TraceType, text: string): void {
     const trace = this.#network.trace;
-    trace.note(now, this.position, type, type === TraceType.end ? textHash(text.slice(0, 40)) : this.life);
+    trace.note(now, this.position, type, type === TraceType.end ? textHash(firstLine(text)) : this.life);
     if (trace.recording) trace.say(now, this.name, text);
   }
 
@@ -221,7 +223,7 @@ export class SimNode implements Place {
     const scheduler = this.#network.scheduler;
     const later: Later = (delay, entry) => scheduler.in(delay, (now) => this.enter(now, life, entry));
     const { engine, stateFiles } = this.drive.boot(later);
-    const entropy = this.#options.rng.fork(`entropy/${life}`);
+    const entropy = this.#options.rng.fork(canary("sim.entropy-repeats") ? "entropy" : `entropy/${life}`);
     return {
       log: this.#log(),
       engine,
@@ -246,13 +248,18 @@ export class SimNode implements Place {
   #wantTurnEnd(life: number): void {
     if (life !== this.life || this.#turnEndDue) return;
     this.#turnEndDue = true;
+    if (this.#options.turnUs === 0 && this.#inside) return;
     const delay = this.#options.turnUs === 0 ? 0 : this.#options.rng.below(this.#options.turnUs + 1);
     this.#network.scheduler.in(delay, (now) =>
       this.enter(now, life, (at) => {
-        this.#turnEndDue = false;
-        this.#process?.endTurn(at);
+        if (this.#turnEndDue) this.#endTurn(at);
       }),
     );
+  }
+
+  #endTurn(now: Instant): void {
+    this.#turnEndDue = false;
+    this.#process?.endTurn(now);
   }
 
   #setAlarm(life: number, at: Instant): void {
@@ -294,6 +301,11 @@ export class SimNode implements Place {
       );
     return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
   }
+}
+
+/** Without the stack behind it: whether stacks are taken must not show in the hash. */
+function firstLine(reason: string): string {
+  return reason.split("\n", 1)[0] as string;
 }
 
 function text(fields: LogFields): string {

@@ -78,7 +78,7 @@ const convergeWithinUs: DurationUs = 30_000_000;
 const convergeRoundsMax = 5;
 const queueCheckUs: DurationUs = 250_000;
 const settleUs: DurationUs = 300_000;
-const quietUs: DurationUs = 2_500_000;
+const quietUs: DurationUs = 1_500_000;
 
 class Run {
   readonly plan: RunPlan;
@@ -101,8 +101,18 @@ class Run {
     if (recording) tellFrames(this.cluster.world.network);
   }
 
-  /** All phases; ends early when a node has died of itself. */
+  /** All phases. An exception out of them is a client's: nodes are caught where they are entered. */
   go(): void {
+    try {
+      this.#phases();
+    } catch (error) {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#blame("client-threw", `a client could make no sense of what it got: ${reason}`);
+    }
+  }
+
+  /** Ends early when a node has died of itself. */
+  #phases(): void {
     const { cluster } = this;
     this.#watch();
     cluster.boot();
@@ -279,11 +289,15 @@ function runOnce(options: RunOptions, recording: boolean): { readonly result: Ru
   const before = listenForMarks((name) => {
     marks[name] = (marks[name] ?? 0) + 1;
   });
+  // Stacks are most of an error's price, and refusals are many. The second run of a failing seed has them.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = recording ? 30 : 0;
   try {
     const run = new Run(options, planOf(options), recording);
     poisoned(() => run.go());
     return { result: run.result(marks), run };
   } finally {
+    Error.stackTraceLimit = stackTraceLimit;
     listenForMarks(before);
   }
 }
@@ -297,7 +311,7 @@ export function runSeed(options: RunOptions): RunResult {
 function withTrace(options: RunOptions, first: RunResult): RunResult {
   const { result, run } = runOnce(options, true);
   const trace = traceText(run.lines, first.violations);
-  if (result.hash === first.hash) return { ...first, trace };
+  if (result.hash === first.hash) return { ...result, trace };
   const text = `the second run of the seed gave ${result.hash} instead of ${first.hash}`;
   const violation: Violation = { at: instant(0), invariant: "not-deterministic", text };
   return { ...first, violations: [violation, ...first.violations], trace };

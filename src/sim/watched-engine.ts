@@ -3,6 +3,7 @@
  * and which are synced, at the instants at which the node is told: no acknowledgement can come earlier. The node sees
  * no difference.
  */
+import { canary } from "../base/canary.ts";
 import { utf8Text } from "../base/bytes.ts";
 import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
@@ -78,7 +79,7 @@ export class WatchedDrive implements Drive {
   boot(later: Later): { readonly engine: Engine; readonly stateFiles: StateFiles } {
     const { engine, stateFiles } = this.#drive.boot(later);
     for (const [fullKey, sealed] of this.#drive.records()) this.#watch.onFound(this.#node, opened(fullKey, sealed));
-    return { engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now), stateFiles };
+    return { engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now, later), stateFiles };
   }
 
   kill(): void {
@@ -90,19 +91,25 @@ export class WatchedDrive implements Drive {
   }
 }
 
+/** Every how many calls a planted bug of this file shows. */
+const canaryEvery = 2;
+
 export class WatchedEngine implements Engine, EngineEvents {
   readonly #inner: Engine;
   readonly #node: number;
   readonly #watch: DiskWatch;
   readonly #now: () => Instant;
+  readonly #later: Later;
+  #calls = 0;
   #events: EngineEvents | undefined;
   readonly #writing = new Map<number, WrittenRecord[]>();
   /** Written, and not yet part of a sync. */
   #unsynced: WrittenRecord[] = [];
   readonly #syncing = new Map<number, WrittenRecord[]>();
 
-  constructor(inner: Engine, node: number, watch: DiskWatch, now: () => Instant) {
+  constructor(inner: Engine, node: number, watch: DiskWatch, now: () => Instant, later: Later) {
     this.#inner = inner;
+    this.#later = later;
     this.#node = node;
     this.#watch = watch;
     this.#now = now;
@@ -125,14 +132,18 @@ export class WatchedEngine implements Engine, EngineEvents {
     const watched = batch as WatchedBatch;
     const now = this.#now();
     for (const record of watched.records) this.#watch.onIssued(now, this.#node, record);
-    this.#writing.set(token, watched.records);
-    this.#inner.write(watched.inner, token);
+    const lost = canary("sim.engine-loses-batch") && this.#bites();
+    this.#writing.set(token, lost ? [] : watched.records);
+    this.#inner.write(lost ? this.#inner.batch() : watched.inner, token);
   }
 
   sync(token: number): void {
     this.#syncing.set(token, this.#unsynced);
     this.#unsynced = [];
-    this.#inner.sync(token);
+    if (canary("sim.engine-skips-sync")) {
+      this.#syncing.delete(token);
+      this.#later(1, (now) => this.#events?.onSynced(now, token, null));
+    } else this.#inner.sync(token);
   }
 
   scan(range: ScanRange, token: number): void {
@@ -143,7 +154,20 @@ export class WatchedEngine implements Engine, EngineEvents {
     this.#inner.close();
   }
 
+  #bites(): boolean {
+    this.#calls += 1;
+    return this.#calls % canaryEvery === 0;
+  }
+
   onGot(now: Instant, token: number, value: Uint8Array | null, error: string | null): void {
+    if (canary("sim.engine-forgets") && this.#bites()) {
+      this.#events?.onGot(now, token, null, null);
+      return;
+    }
+    if (canary("sim.engine-hides-errors") && error !== null) {
+      this.#events?.onGot(now, token, null, null);
+      return;
+    }
     this.#events?.onGot(now, token, value, error);
   }
 

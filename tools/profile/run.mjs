@@ -253,7 +253,7 @@ async function profile(settings) {
     if (status !== 0) throw new Error(`clinic ended with status ${status}`);
     if (!existsSync(html)) throw new Error(`clinic left no report at ${html}`);
   } catch (error) {
-    if (!interrupted) console.error(`profile: ${error.message}`);
+    console.error(interrupted ? "profile: stopped" : `profile: ${error.message}`);
     process.exitCode = 1;
   } finally {
     await cluster.stop();

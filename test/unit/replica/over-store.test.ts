@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hexOf, utf8 } from "../../../src/base/bytes.ts";
+import { equalBytes, hexOf, utf8 } from "../../../src/base/bytes.ts";
 import { Durability } from "../../../src/base/durability.ts";
 import { statusOk } from "../../../src/base/errors.ts";
 import { Hash64 } from "../../../src/base/hash.ts";
@@ -100,7 +100,11 @@ class Life implements StoreEvents, ReplicaEffects<string>, ActorEffects {
   onStoreClosed(): void {}
 
   prepared(_now: Instant, op: ReplicaOp<string>): void {
-    expect(openRecord(op.sealed as Uint8Array).version).toEqual(op.version);
+    // What the reply says was read is in the record, and covers nobody else's sibling.
+    const { version, siblings } = openRecord(op.sealed as Uint8Array);
+    expect(version.coversAll(op.version)).toBe(true);
+    const others = siblings.filter(({ requestId }) => !equalBytes(requestId, op.requestId));
+    expect(others.filter(({ dots }) => op.version.coversAny(dots))).toEqual([]);
   }
 
   done(_now: Instant, op: ReplicaOp<string>): void {

@@ -1,0 +1,91 @@
+// The messages of a get and a put: encoded where they are sent from, decoded in place.
+
+import { recordBody } from "../../dist/version/record.js";
+import * as codec from "../../dist/wire/codec.js";
+import { FrameReader, FrameWriter } from "../../dist/wire/frame.js";
+import { FrameType } from "../../dist/wire/frame-types.js";
+import { bucket, sealed, seasonedSet, sink, value } from "./shared.mjs";
+
+const key = new Uint8Array(16).fill(0x30);
+const context = new Uint8Array(52).fill(1);
+const requestId = new Uint8Array(16).fill(2);
+const quorum = { epoch: 1, timeoutUs: 1_000_000, n: 0, hostConfirms: 0, strict: false };
+const getRequest = { bucket, key, ...quorum, r: 0, pr: 0 };
+const putRequest = {
+  bucket,
+  key,
+  value,
+  context,
+  requestId,
+  ...quorum,
+  w: 0,
+  pw: 0,
+  dw: 0,
+  durability: 0,
+  tombstone: false,
+};
+const record = recordBody(sealed(seasonedSet()));
+const common = { epoch: 1, acks: [1, 2, 3], coordinator: 1, elapsedUs: 300, stalePossible: false };
+const getReply = { record, context, ...common };
+const putReply = { context, ...common, forwardedBy: 0 };
+
+const link = { write: () => true, pauseReading() {}, resumeReading() {}, close() {}, destroy() {}, label: "" };
+
+function sending(name, type, message, of) {
+  const writer = new FrameWriter(link, { queuedBytesMax: 1 << 26 }, () => {});
+  const run = (times) => {
+    for (let i = 0; i < times; i += 1) {
+      writer.send(type, 0, i, of, message);
+      if ((i & 15) === 15) writer.flush();
+    }
+    writer.flush();
+  };
+  return { name: `send ${name}`, run };
+}
+
+function decoding(name, message, of) {
+  const bytes = codec.encode(of, message);
+  const run = (times) => {
+    for (let i = 0; i < times; i += 1) sink.value = codec.decode(of, bytes, 0, bytes.length);
+  };
+  return { name: `decode ${name}`, run };
+}
+
+function reading() {
+  const frames = [];
+  const keep = { ...link, write: (bytes) => frames.push(bytes.slice()) > 0 };
+  const writer = new FrameWriter(keep, { queuedBytesMax: 1 << 26 }, () => {});
+  for (let i = 0; i < 16; i += 1) writer.send(FrameType.PUT, 0, i, codec.PutRequest, putRequest);
+  writer.flush();
+  let seen = 0;
+  const reader = new FrameReader(
+    {
+      onFrame: () => {
+        seen += 1;
+      },
+      onBadFrame: (_now, reason) => {
+        throw new Error(reason);
+      },
+    },
+    1 << 22,
+  );
+  const run = (times) => {
+    for (let i = 0; i < times; i += 16) for (const bytes of frames) reader.feed(0, bytes);
+    sink.value = seen;
+  };
+  return { name: "read a frame of PutRequest", run };
+}
+
+export function codecCases() {
+  return [
+    sending("GetRequest", FrameType.GET, getRequest, codec.GetRequest),
+    sending("PutRequest, 1 KiB", FrameType.PUT, putRequest, codec.PutRequest),
+    sending("GetReply, 1 KiB", FrameType.GET | 0x80, getReply, codec.GetReply),
+    sending("PutReply", FrameType.PUT | 0x80, putReply, codec.PutReply),
+    decoding("GetRequest", getRequest, codec.GetRequest),
+    decoding("PutRequest, 1 KiB", putRequest, codec.PutRequest),
+    decoding("GetReply, 1 KiB", getReply, codec.GetReply),
+    decoding("PutReply", putReply, codec.PutReply),
+    reading(),
+  ];
+}
