@@ -1,13 +1,26 @@
 /**
  * Contexts: the newest context known of each key, so that a put replaces what is there instead of piling up siblings.
- * One arena of equal places instead of an object per key (performance.md 2.1). With more keys than places, keys share
- * them and the newest wins: the table is bounded, and a put whose context was pushed out goes without one.
+ * Replies overtake each other, and that of a put knows less than that of a get, so the newest is not the latest but the
+ * one that has seen most. One arena of equal places instead of an object per key (performance.md 2.1). With more keys
+ * than places, keys share them: the table is bounded, and a put whose context was pushed out goes without one.
  */
 import { noBytes } from "../base/bytes.ts";
+import { readWord } from "../base/words.ts";
 
 const firstPlaceBytes = 64;
 const arenaBytesMax = 128 * 1024 * 1024;
 const longest = 0xffff;
+
+// The layout is documented in version/context.ts: the vector's words come last, three to an entry, its counter first.
+const wordsAt = 16;
+const entryBytes = 12;
+
+/** How many writes a context has seen, more or less: the sum of its counters. Of two of one key the larger is newer. */
+function seenBy(bytes: Uint8Array, start: number, end: number): number {
+  let sum = 0;
+  for (let at = start + wordsAt; at + entryBytes <= end; at += entryBytes) sum += readWord(bytes, at) >>> 0;
+  return sum;
+}
 
 export class Contexts {
   readonly #keys: number;
@@ -40,14 +53,20 @@ export class Contexts {
     return this.#arena.slice(place * this.#placeBytes, place * this.#placeBytes + length);
   }
 
-  /** Keeps a copy of the context as the newest of that key; an empty one is forgotten. */
-  set(key: number, context: Uint8Array): void {
-    if (context.length > longest) return;
+  /** Keeps a copy of the context, unless a newer one of that key is here or it is empty. */
+  learn(key: number, context: Uint8Array): void {
+    if (context.length === 0 || context.length > longest) return;
     if (context.length > this.#placeBytes) this.#grow(context.length);
     const place = key % this.#places;
+    if (this.#owners[place] === key && this.#seenAt(place) > seenBy(context, 0, context.length)) return;
     this.#owners[place] = key;
     this.#lengths[place] = context.length;
     this.#arena.set(context, place * this.#placeBytes);
+  }
+
+  #seenAt(place: number): number {
+    const start = place * this.#placeBytes;
+    return seenBy(this.#arena, start, start + (this.#lengths[place] as number));
   }
 
   /** Vectors grow when nodes restart: all are laid out anew in larger places. */
@@ -65,7 +84,7 @@ export class Contexts {
     for (let place = 0; place < old.places; place += 1) {
       const size = old.lengths[place] as number;
       const start = place * old.bytes;
-      if (size > 0) this.set(old.owners[place] as number, old.arena.subarray(start, start + size));
+      if (size > 0) this.learn(old.owners[place] as number, old.arena.subarray(start, start + size));
     }
   }
 }

@@ -136,7 +136,7 @@ class Sweep {
 
   onGot(step: Step, reply: GetReply): void {
     this.read += 1;
-    this.#options.contexts.set(step.key, reply.context);
+    this.#options.contexts.learn(step.key, reply.context);
     const isThere = this.#look(reply.record);
     step.isGet = this.#isSample || (isThere && this.#plan === "complete");
     if (step.isGet) this.#finish();
@@ -154,7 +154,7 @@ class Sweep {
 
   onWritten(step: Step, reply: PutReply): void {
     this.written += 1;
-    this.#options.contexts.set(step.key, reply.context);
+    this.#options.contexts.learn(step.key, reply.context);
     this.#finish();
   }
 

@@ -113,7 +113,7 @@ class Operation {
 
   onReply(now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
     const { contexts, recorder } = this.#traffic;
-    contexts.set(this.key, reply.context);
+    contexts.learn(this.key, reply.context);
     if ("record" in reply && recorder.counts(this.intended)) recorder.sawSiblings(countSiblings(reply.record, 0));
     this.#traffic.answered(now, this);
   }

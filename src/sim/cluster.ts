@@ -28,7 +28,7 @@ export function addressOf(position: number): string {
 /** The configuration a node of the plan's cluster is started with. */
 export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
   const bootstrap = position === 0;
-  return configOf({
+  const config = configOf({
     name: `node-${position + 1}`,
     listen: addressOf(position),
     host: `host-${position + 1}`,
@@ -40,8 +40,8 @@ export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
     r: plan.r,
     w: plan.w,
     durability: durabilityName(plan.durability),
-    objectBufferMiB: 1,
   });
+  return { ...config, objectBufferMiB: plan.bufferKiB / 1024 };
 }
 
 export class Cluster {

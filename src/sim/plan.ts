@@ -56,6 +56,8 @@ export interface RunPlan {
   readonly r: number;
   readonly w: number;
   readonly durability: Durability;
+  /** The object buffer, KiB: far below what a configuration allows, so that reads reach the engine. */
+  readonly bufferKiB: number;
   readonly network: NetworkOptions;
   readonly turnUs: DurationUs;
   readonly clients: number;
@@ -114,6 +116,7 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
     r: strict ? majority : rng.between(1, n),
     w: strict ? majority : rng.between(1, n),
     durability: rng.pick([Durability.memory, Durability.buffered, Durability.oneDurable, Durability.durable]),
+    bufferKiB: rng.pick([4, 16, 64, 256]),
     network: drawNetwork(rng),
     turnUs: rng.pick([0, 20, 200]),
     clients,
