@@ -66,6 +66,8 @@ export interface RunResult {
   /** 16 hexadecimal digits: equal for equal options, always. */
   readonly hash: string;
   readonly plan: RunPlan;
+  /** The schedule that was used. Seed, plan and faults together are a tape: they repeat the run for ever. */
+  readonly faults: readonly Fault[];
   readonly stats: RunStats;
   readonly violations: readonly Violation[];
   /** After a violation: readable lines, those that touch the failing key and the last ones. */
@@ -270,7 +272,8 @@ class Run {
       marks,
     };
     const { seed } = this.#options;
-    return { seed, hash: world.trace.hash, plan: this.plan, stats, violations: this.violations, trace: [] };
+    const { hash } = world.trace;
+    return { seed, hash, plan: this.plan, faults: this.#schedule, stats, violations: this.violations, trace: [] };
   }
 
   get lines(): readonly TraceLine[] {

@@ -3,8 +3,9 @@
  * and which are synced, at the instants at which the node is told: no acknowledgement can come earlier. The node sees
  * no difference.
  */
-import { canary } from "../base/canary.ts";
+
 import { utf8Text } from "../base/bytes.ts";
+import { canary } from "../base/canary.ts";
 import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";

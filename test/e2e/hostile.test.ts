@@ -133,16 +133,41 @@ describe("a hello that does not fit is answered with the reason, the connection 
   const stranger = new Uint8Array(16).fill(8);
   const cases: readonly (readonly [string, () => Fields<Hello>, ErrorCode, RegExp])[] = [
     ["another cluster", () => ({ ...clientHello, clusterId: otherCluster }), "WRONG_CLUSTER", /not the same cluster/],
-    ["later versions", () => ({ ...clientHello, versionMin: 2, versionMax: 9 }), "PROTOCOL_MISMATCH", /versions 2 to 9/],
+    [
+      "later versions",
+      () => ({ ...clientHello, versionMin: 2, versionMax: 9 }),
+      "PROTOCOL_MISMATCH",
+      /versions 2 to 9/,
+    ],
     ["no versions", () => ({ role: Role.client }), "PROTOCOL_MISMATCH", /no protocol version in common/],
-    ["versions the wrong way round", () => ({ ...clientHello, versionMin: 2 }), "PROTOCOL_MISMATCH", /no protocol version/],
+    [
+      "versions the wrong way round",
+      () => ({ ...clientHello, versionMin: 2 }),
+      "PROTOCOL_MISMATCH",
+      /no protocol version/,
+    ],
     ["no role", () => ({ ...clientHello, role: 0 }), "INVALID_ARGUMENT", /unknown role 0/],
     ["an unknown role", () => ({ ...clientHello, role: 77 }), "INVALID_ARGUMENT", /unknown role 77/],
     ["a client with a number", () => ({ ...clientHello, number: 2 }), "INVALID_ARGUMENT", /a client has no node id/],
     ["a short cluster id", () => ({ ...clientHello, clusterId: stranger.subarray(1) }), "INVALID_ARGUMENT", /16 bytes/],
-    ["a node without an id", () => ({ ...nodeHello("n2"), nodeId: new Uint8Array(0) }), "INVALID_ARGUMENT", /must name itself/],
-    ["a node of another cluster", () => ({ ...nodeHello("n2"), clusterId: otherCluster }), "WRONG_CLUSTER", /not the same/],
-    ["a node under a wrong number", () => ({ ...nodeHello("n2"), number: 3 }), "PERMISSION_DENIED", /under the number 3/],
+    [
+      "a node without an id",
+      () => ({ ...nodeHello("n2"), nodeId: new Uint8Array(0) }),
+      "INVALID_ARGUMENT",
+      /must name itself/,
+    ],
+    [
+      "a node of another cluster",
+      () => ({ ...nodeHello("n2"), clusterId: otherCluster }),
+      "WRONG_CLUSTER",
+      /not the same/,
+    ],
+    [
+      "a node under a wrong number",
+      () => ({ ...nodeHello("n2"), number: 3 }),
+      "PERMISSION_DENIED",
+      /under the number 3/,
+    ],
     ["a node under an unknown number", () => ({ ...nodeHello("n2"), number: 999 }), "PERMISSION_DENIED", /no member/],
     ["a node under no number", () => ({ ...nodeHello("n2"), number: 0 }), "INVALID_ARGUMENT", /no node number: 0/],
     ["a stranger as a node", () => ({ ...nodeHello("n2"), nodeId: stranger }), "PERMISSION_DENIED", /no member/],
@@ -202,7 +227,13 @@ describe("who may say what", () => {
   it("a client's replica write changes nothing", async () => {
     const wire = await WireClient.open(target.address);
     const forged = sealed(Buffer.alloc(0));
-    const write = { bucket: Buffer.from("good"), key: Buffer.from("key"), record: forged, durability: 2, timeoutUs: 1e6 };
+    const write = {
+      bucket: Buffer.from("good"),
+      key: Buffer.from("key"),
+      record: forged,
+      durability: 2,
+      timeoutUs: 1e6,
+    };
     const answer = await wire.ask(FrameType.REPLICA_WRITE, encode(ReplicaWriteRequest, write));
     expect(codeOfAnswer(answer)).toBe("PERMISSION_DENIED");
     wire.close();
@@ -211,7 +242,10 @@ describe("who may say what", () => {
 
   it("a stranger cannot report its way into a ring that is made", async () => {
     const wire = await WireClient.open(target.address, joiningHello);
-    const answer = await wire.ask(FrameType.REPORT, encode(codecNamed("ReportRequest"), messageVectors.ReportRequest ?? {}));
+    const answer = await wire.ask(
+      FrameType.REPORT,
+      encode(codecNamed("ReportRequest"), messageVectors.ReportRequest ?? {}),
+    );
     expect(codeOfAnswer(answer)).toBe("INVALID_ARGUMENT");
     expect(messageOf(answer)).toMatch(/members are fixed at creation/);
     wire.close();
@@ -241,7 +275,11 @@ describe("bytes that are no frames", () => {
 
   it("other protocols", async () => {
     const tls = "16030100c8010000c40303";
-    for (const bytes of [Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Buffer.from(tls, "hex"), Buffer.alloc(70_000)]) {
+    for (const bytes of [
+      Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+      Buffer.from(tls, "hex"),
+      Buffer.alloc(70_000),
+    ]) {
       const frames = await attack(bytes);
       for (const frame of frames) expect(codeOfAnswer(frame)).toBe("PROTOCOL_MISMATCH");
     }
@@ -346,7 +384,11 @@ describe("frames whose bodies are malformed", () => {
     for (let i = 0; i < 200; i += 1) {
       const body = i % 4 === 0 ? randomBytes(rng, rng.below(200)) : mutated(rng, valid);
       // One key for all, so that each is merged with what the one before has left.
-      const write = { bucket: Buffer.from("bad"), key: Buffer.from(i % 2 === 0 ? "one" : `k${i}`), record: sealed(body) };
+      const write = {
+        bucket: Buffer.from("bad"),
+        key: Buffer.from(i % 2 === 0 ? "one" : `k${i}`),
+        record: sealed(body),
+      };
       const type = i % 3 === 0 ? FrameType.REPAIR : FrameType.REPLICA_WRITE;
       await wire.ask(type, encode(ReplicaWriteRequest, { ...write, durability: 2, timeoutUs: 1_000_000 }));
     }
@@ -372,7 +414,8 @@ describe("frames whose bodies are malformed", () => {
   });
 
   it("1 MiB of empty sub-messages, and nesting without end, are refused at once", async () => {
-    const empties = (tag: number): Uint8Array => Uint8Array.from({ length: 1024 * 1024 }, (_, i) => (i % 2 === 0 ? tag : 0));
+    const empties = (tag: number): Uint8Array =>
+      Uint8Array.from({ length: 1024 * 1024 }, (_, i) => (i % 2 === 0 ? tag : 0));
     const deep = (depth: number): Uint8Array => {
       let body: Uint8Array = new Uint8Array(0);
       for (let i = 0; i < depth; i += 1) body = Buffer.concat([Uint8Array.of(0x0a), varint(body.length), body]);
@@ -397,7 +440,12 @@ describe("frames whose bodies are malformed", () => {
 
   it("arguments that are well-formed and not allowed are refused one by one", async () => {
     const wire = await WireClient.open(target.address);
-    const put = { bucket: Buffer.from("b"), key: Buffer.from("k"), value: Buffer.from("v"), requestId: new Uint8Array(16) };
+    const put = {
+      bucket: Buffer.from("b"),
+      key: Buffer.from("k"),
+      value: Buffer.from("v"),
+      requestId: new Uint8Array(16),
+    };
     const refused: readonly (readonly [number, MessageCodec<never>, object, ErrorCode])[] = [
       [FrameType.GET, GetRequest as never, { bucket: new Uint8Array(0), key: put.key }, "INVALID_ARGUMENT"],
       [FrameType.GET, GetRequest as never, { bucket: put.bucket, key: new Uint8Array(0) }, "INVALID_ARGUMENT"],
@@ -410,7 +458,12 @@ describe("frames whose bodies are malformed", () => {
       [FrameType.PUT, PutRequest as never, { ...put, w: 0xffff_ffff }, "INVALID_ARGUMENT"],
       [FrameType.PUT, PutRequest as never, { ...put, context: new Uint8Array(40).fill(1) }, "INVALID_ARGUMENT"],
       [FrameType.PUT, PutRequest as never, { ...put, context: new Uint8Array(100_000).fill(1) }, "INVALID_ARGUMENT"],
-      [FrameType.MULTI_GET, codecNamed("MultiGetRequest") as never, { bucket: put.bucket, keys: [] }, "INVALID_ARGUMENT"],
+      [
+        FrameType.MULTI_GET,
+        codecNamed("MultiGetRequest") as never,
+        { bucket: put.bucket, keys: [] },
+        "INVALID_ARGUMENT",
+      ],
     ];
     for (const [type, codec, message, code] of refused) {
       const answer = await wire.ask(type, encode(codec, message as never));
@@ -448,7 +501,9 @@ describe("clients that do not play along", () => {
   });
 
   it("one that floods and disconnects at once, again and again", async () => {
-    const burst = Buffer.concat(Array.from({ length: 500 }, (_, i) => frameOf(FrameType.GET, i, getBody("good", "key"))));
+    const burst = Buffer.concat(
+      Array.from({ length: 500 }, (_, i) => frameOf(FrameType.GET, i, getBody("good", "key"))),
+    );
     for (let round = 0; round < 20; round += 1) {
       const wire = await WireClient.open(target.address);
       wire.send(burst);
@@ -477,5 +532,6 @@ it("after all this the node's memory has not grown beyond bounds, and it has log
   console.info(`resident memory before the attacks ${memoryBefore.toFixed(0)} MiB, grown by ${grown.toFixed(0)} MiB`);
   expect(grown).toBeLessThan(memoryGrowthMaxMiB);
   expect(logOf(target).filter((line) => Number(line.level) >= 60)).toEqual([]);
-  for (const node of cluster.nodes) expect(cluster.process.stdout).not.toMatch(new RegExp(`^${node.name} (was killed|ended)`, "m"));
+  for (const node of cluster.nodes)
+    expect(cluster.process.stdout).not.toMatch(new RegExp(`^${node.name} (was killed|ended)`, "m"));
 });

@@ -5,7 +5,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StatusReply, StatusRequest } from "../../src/wire/codec.ts";
 import { FrameType } from "../../src/wire/frame-types.ts";
-import { type Background, cleanUp, type NodeProcess, readyMs, signal, start, UpCluster, waitFor } from "../support/e2e.ts";
+import {
+  type Background,
+  cleanUp,
+  type NodeProcess,
+  readyMs,
+  signal,
+  start,
+  UpCluster,
+  waitFor,
+} from "../support/e2e.ts";
 import { WireClient } from "../support/wire-client.ts";
 import { findLost, WriteLoad } from "../support/write-load.ts";
 
