@@ -49,6 +49,8 @@ export class RingKeeper implements LinkEvents, FrameSink {
   #reader: FrameReader | undefined = undefined;
   #writer: FrameWriter | undefined = undefined;
   #due: Instant = never;
+  /** A ring is here (it may still be on its way to the disk), or the node stops: nothing more is asked. */
+  #over = false;
   #asked = 0;
 
   constructor(shared: NodeState, events: RingKeeperEvents) {
@@ -92,6 +94,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
   }
 
   stop(): void {
+    this.#over = true;
     this.#due = never;
     this.#link?.destroy();
   }
@@ -133,7 +136,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
     this.#reader = undefined;
     this.#writer?.close();
     this.#writer = undefined;
-    if (this.#shared.ringOrNone === undefined) this.#due = after(now, reportEveryUs);
+    if (!this.#over) this.#due = after(now, reportEveryUs);
     this.#events.settle(now);
   }
 
@@ -169,7 +172,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
 
   #onRing(bytes: Uint8Array, start: number, end: number): void {
     const reply = decode(ReportReply, bytes, start, end);
-    if (reply.ring === null || this.#shared.ringOrNone !== undefined) return;
+    if (reply.ring === null || this.#over) return;
     const ring = ringFromMessage(reply.ring);
     this.stop();
     this.#events.onFirstRing(ring);

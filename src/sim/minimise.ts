@@ -47,7 +47,7 @@ export function minimise(
     tryThis({ ...best, faults: best.faults.filter((fault) => fault.kind !== kind) });
   }
   for (let size = best.faults.length >> 1; size >= 1; size >>= 1) dropRuns(size, () => best, tryThis);
-  while (shrinkPlan(best).some((plan) => tryThis({ ...best, plan })));
+  while (shrinkPlan(best.plan).some((plan) => tryThis({ ...best, plan })));
   return best;
 }
 
