@@ -4,8 +4,10 @@
  */
 import { RingtailError } from "./errors.ts";
 
+/** The mode as people and configuration name it. */
 export type DurabilityName = "memory" | "buffered" | "one-durable" | "durable";
 
+/** The mode as a number of the schema. */
 export type Durability = 0 | 1 | 2 | 3 | 4;
 
 export const Durability: Readonly<{

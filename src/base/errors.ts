@@ -29,6 +29,7 @@ function row(
   return { wire, exit, retryable, meaning, cure, internal };
 }
 
+/** The stable name of an error; applications compare it. */
 export type ErrorCode =
   | "INVALID_ARGUMENT"
   | "KEY_TOO_LARGE"

@@ -3,6 +3,7 @@
 /** Plain data that a log line carries beside its message. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
 
+/** Four levels; each line is a constant message with its data beside it. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;

@@ -49,6 +49,7 @@ export interface GetEffects<O> {
 /** How long a repair counts as under way if nobody says how it ended: with `repairsMax`, it bounds their rate. */
 const repairHoldUs: DurationUs = 100_000;
 
+/** Limits of the get coordinator. */
 export interface GetCoordinatorOptions extends OpTableOptions {
   /** How many repairs may be under way; one more is skipped: the next get of the key, or anti-entropy, makes up for it. */
   readonly repairsMax: number;

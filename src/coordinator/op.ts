@@ -77,6 +77,7 @@ export function failSlot(op: Op<unknown>, slot: number, status: Status, message:
   op.lastMessage = message;
 }
 
+/** Limits of one coordinator. */
 export interface OpTableOptions {
   /**
    * How many ops may be in flight, 1..65,536. Those that were answered and still wait for a straggler count: with one

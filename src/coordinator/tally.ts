@@ -68,6 +68,7 @@ export interface Asked {
   readonly failed: number;
 }
 
+/** A put as its decision sees it. */
 export interface AskedPut extends Asked {
   /** Slots that hold the write. */
   readonly acked: number;
@@ -77,6 +78,7 @@ export interface AskedPut extends Asked {
   readonly unsynced: number;
 }
 
+/** A get as its decision sees it. */
 export interface AskedGet extends Asked {
   /** Slots that said what they hold, be it nothing. */
   readonly answered: number;

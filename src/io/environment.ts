@@ -29,6 +29,7 @@ export function machineBootId(): string {
 
 const poolBytes = 4096;
 
+/** Binds `Environment` to this process and machine; alarms and turns are the host's. */
 export class RealEnvironment implements Environment {
   readonly log: Logger;
   readonly engine: Engine;

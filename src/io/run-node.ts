@@ -14,6 +14,7 @@ import { DiskStateFiles } from "./state-files.ts";
 import { type Listener, listen } from "./tcp.ts";
 import { Alarm, TurnEnd } from "./turn.ts";
 
+/** What `startNode` is given. */
 export interface RunOptions {
   /** With port 0 in `listen`, the system's choice replaces it in `advertise` as well. */
   readonly config: NodeConfig;

@@ -22,6 +22,7 @@ const leaseStep = 10_000;
 /** What a completed save lets happen next. */
 const Saved = { identity: 1, firstRing: 2, member: 3, actor: 4, lease: 5, clean: 6 } as const;
 
+/** What booting asks of the node around it. */
 export interface BootEffects {
   /** The node has an identity on disk and no ring: look for one, and call `onFirstRing`. */
   seekRing(now: Instant): void;

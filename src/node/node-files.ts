@@ -15,6 +15,7 @@ import { WireError } from "../wire/wire-error.ts";
 /** Bumped when a file's meaning changes; a later one than this is refused with a clear message. */
 const fileFormat = 1;
 
+/** Who the node is: drawn at its first start, never configured. */
 export interface Identity {
   readonly nodeId: NodeId;
   /** Undefined until the node has a ring. */

@@ -20,6 +20,7 @@ import type { Link, LinkEvents } from "../wire/link.ts";
 import { WireError } from "../wire/wire-error.ts";
 import type { NodeState } from "./state.ts";
 
+/** What the data path knows of a peer. */
 export type PeerState = "connecting" | "ok" | "down";
 
 const helloTimeoutUs = 3_000_000;

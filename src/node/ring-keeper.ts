@@ -24,6 +24,7 @@ import type { NodeState } from "./state.ts";
 const reportEveryUs = 200_000;
 const sayEveryReports = 50;
 
+/** What the keeper reports; `Node` binds it. */
 export interface RingKeeperEvents {
   /** A first ring is there; this node is in it. */
   onFirstRing(ring: Ring): void;

@@ -167,15 +167,15 @@ describe("many keys at once", () => {
     const keys = Array.from({ length: 300 }, (_, i) => `key-${i}`);
     const isMissing = (i: number): boolean => i % 7 === 0;
     const sizeOf = (i: number): number => (i % 30 === 1 ? 1024 * 1024 : i);
-    const valueOf = (i: number): Uint8Array => Buffer.alloc(sizeOf(i), i);
+    const bytesAt = (i: number): Uint8Array => Buffer.alloc(sizeOf(i), i);
     const options = { timeoutMs: 20_000 };
-    for (const [i, key] of keys.entries()) if (!isMissing(i)) await many.put(key, valueOf(i), options);
+    for (const [i, key] of keys.entries()) if (!isMissing(i)) await many.put(key, bytesAt(i), options);
     const results = await many.getMany(keys, options);
     expect(results).toHaveLength(keys.length);
     for (const [i, result] of results.entries()) {
       const { siblings, receipt } = found(result);
       expect(siblings.length, keys[i]).toBe(isMissing(i) ? 0 : 1);
-      if (!isMissing(i)) expect(Buffer.compare(siblings[0] as Uint8Array, valueOf(i)), keys[i]).toBe(0);
+      if (!isMissing(i)) expect(Buffer.compare(siblings[0] as Uint8Array, bytesAt(i)), keys[i]).toBe(0);
       expect(receipt.acks.length).toBeGreaterThanOrEqual(2);
     }
     // A context from there is as good as one from a get.

@@ -1,3 +1,4 @@
+/** Actors: incarnations, counters and the lease that bounds them. */
 import { describe, expect, it } from "vitest";
 import { AssertionError } from "../../../src/base/assert.ts";
 import { nodeNumber } from "../../../src/base/ids.ts";

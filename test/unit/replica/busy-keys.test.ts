@@ -1,3 +1,4 @@
+/** Busy keys: one change of a key at a time, waiters in order. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AssertionError } from "../../../src/base/assert.ts";

@@ -1,3 +1,4 @@
+/** Retries: the bounded memory of recent request ids. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Instant, instant } from "../../../src/base/time.ts";
