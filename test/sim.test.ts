@@ -1,6 +1,6 @@
 /**
- * Whole clusters in the simulator: fixed seeds that must pass, planted bugs that must be found, and the tapes of bugs that
- * were. Long runs are a command of their own: `ringtail sim --seed N --runs M`.
+ * Whole clusters in the simulator: fixed seeds that must pass, planted bugs that must be found, and the tapes of bugs
+ * that were. Long runs are a command of their own: `ringtail sim --seed N --runs M`.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
@@ -55,6 +55,8 @@ describe("tapes", () => {
 
 /** A planted bug, and how many seeds may pass before it is found. */
 const canaries: readonly (readonly [string, number])[] = [
+  ["ack-before-w", 10],
+  ["skip-read-repair", 10],
   ["sim.entropy-repeats", 40],
   ["sim.engine-loses-batch", 10],
   ["sim.engine-forgets", 40],

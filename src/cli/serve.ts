@@ -1,7 +1,5 @@
 /** `ringtail serve`: one node in this process, as in production. SIGINT and SIGTERM stop it cleanly. */
 import type { Command } from "commander";
-import { pinoLog } from "../io/pino-log.ts";
-import { startNode } from "../io/run-node.ts";
 import { readSecret } from "../io/secret.ts";
 import { loadConfiguration, settingOptions } from "./configuration.ts";
 import { print } from "./output.ts";
@@ -22,6 +20,8 @@ export function addServe(program: Command): void {
 
 async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
   const { config } = loadConfiguration(flags.config as string | undefined, flags);
+  // The node's code is loaded when there will be a node: every other command starts in half the time without it.
+  const [{ pinoLog }, { startNode }] = await Promise.all([import("../io/pino-log.ts"), import("../io/run-node.ts")]);
   const log = pinoLog(config.name, config.logLevel, 2);
   if (config.insecure) log.warn("insecure: nothing is encrypted and nobody is authenticated");
   const secret = readSecret(config.secretFile);

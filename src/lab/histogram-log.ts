@@ -18,6 +18,7 @@ interface Interval {
 const usPerSecond = 1_000_000;
 const usPerMs = 1_000;
 
+/** One log, from the check of its path to its writing. */
 export class HistogramLog {
   readonly #path: string;
   readonly #intervals: Interval[] = [];

@@ -52,6 +52,12 @@ export class Boot implements StateFileEvents, ActorEffects {
     const { env, nodeId, clusterId } = this.#shared;
     const ring = loadRing(env.stateFiles);
     if (ring === undefined) {
+      if (clusterId !== undefined) {
+        throw new RingtailError(
+          "STORAGE_FAILED",
+          `the state file "ring" is missing: this node belongs to the cluster ${clusterId}, and must not look for another`,
+        );
+      }
       env.stateFiles.save("identity", identityBytes({ nodeId, clusterId: undefined }), Saved.identity);
       return;
     }

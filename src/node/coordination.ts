@@ -213,8 +213,9 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     this.gets.onTargetLost(now, number, wireOf("CONNECTION_LOST"), `node ${number}: the connection broke`);
   }
 
-  /** Does what effects left behind: called last in every event, when no core is on the stack. */
+  /** Does what effects left behind: called after each frame and last in every event, when no core is on the stack. */
   settle(now: Instant): void {
+    if (this.#replica === undefined) return;
     for (;;) {
       const local = this.#localOps.shift();
       if (local !== undefined) {

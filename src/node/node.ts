@@ -100,8 +100,11 @@ export class Node implements StoreEvents {
     this.#sessionEvents = {
       ...common,
       onHello: (now, session, hello) => this.#onHello(now, session, hello),
-      onRequest: (now, session, type, frameId, bytes, start, end) =>
-        this.#gate.pass(now, session, type, frameId, bytes, start, end),
+      onRequest: (now, session, type, frameId, bytes, start, end) => {
+        this.#gate.pass(now, session, type, frameId, bytes, start, end);
+        // The own replica takes its copy of what the frame lends before the next frame overwrites it.
+        this.#coordination.settle(now);
+      },
       onSessionClosed: (_now, session) => this.#sessions.delete(session),
     };
   }
@@ -328,7 +331,7 @@ export class Node implements StoreEvents {
 
   /** Runs last in every event: what effects left behind, what may happen now, and the next alarm. */
   #settle(now: Instant): void {
-    if (this.#replica !== undefined) this.#coordination.settle(now);
+    this.#coordination.settle(now);
     if (this.#shared.phase === "starting") this.#serveWhenReady();
     if (this.#shared.phase === "stopping") this.#stopStoreWhenIdle(now);
     let next = earlier(this.#sweepAt, this.#stopBy);

@@ -48,6 +48,8 @@ const mebibyte = 1024 * 1024;
 const unread = "its answers are not read";
 /** A new connection must say hello within this time. */
 const helloTimeoutUs = 5_000_000;
+/** For an asker whose answers do not fit into its queue. */
+const unreadRetryUs = 50_000;
 /** A frame that has begun must be whole within this time: slow senders must not pile up half frames in memory. */
 const frameTimeoutUs = 30_000_000;
 
@@ -139,12 +141,16 @@ export class Session implements LinkEvents, FrameSink {
     else this.refuse(FrameType.HELLO, frameId, refusal.code, refusal.message);
   }
 
-  /** Answers the request `frameId` of type `type` with success. A session whose client does not read is dropped. */
+  /**
+   * Answers the request `frameId` of type `type` with success; with OVERLOADED where so much waits to be read already that
+   * the answer does not fit. A session that leaves no room even for that is dropped.
+   */
   answer<T>(type: number, frameId: number, codec: Encoder<T>, message: T): void {
     if (this.closed || this.#closing) return;
     if (this.#writer.send(type | REPLY_BIT, statusOk, frameId, codec, message)) return;
-    if (this.#writer.queuedBytes > frameBytesMax) this.#drop(unread);
-    else this.fail(type, frameId, wireOf("TOO_MANY_SIBLINGS"), "the key's siblings together are larger than a frame");
+    if (this.#writer.queuedBytes > frameBytesMax) {
+      this.fail(type, frameId, wireOf("OVERLOADED"), "too many answers wait to be read", unreadRetryUs);
+    } else this.fail(type, frameId, wireOf("TOO_MANY_SIBLINGS"), "the key's siblings together are larger than a frame");
   }
 
   /** Answers with an error; an empty message stands for the code's own meaning. */

@@ -1,13 +1,13 @@
 /**
- * Audit: what an invariant may look at when a run is over and everything has been healed and read: history, ledger, disks, and
- * the nodes themselves. One file per invariant lies in invariants/; some also watch while the run goes on.
+ * Audit: what an invariant may look at when a run is over and everything has been healed and read: history, ledger,
+ * disks, and the nodes themselves. One file per invariant lies in invariants/; some also watch while the run goes on.
  */
 import { utf8Text } from "../base/bytes.ts";
 import { keyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import type { Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import { fullKeyOfName, simBucket } from "./client.ts";
+import { fullKeyOfName, simBucket } from "./client-call.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Report } from "./violation.ts";
 
@@ -40,25 +40,21 @@ export class Audit {
     return this.cluster.world.now;
   }
 
-  /** The seats of a key's owners. */
+  /** The seats (positions) of a key's owners, in the order of its preference list. */
   owners(key: string): number[] {
-    return ownersOf(this.ring, this.cluster, key, this.#hash);
+    const { ring, cluster } = this;
+    hashKey(fullKeyOfName(key), this.#hash);
+    const { n } = ring.policyOf(simBucket);
+    const numbers = ring.preferenceList(ring.partitionOf(this.#hash.high), n);
+    const seats: number[] = [];
+    for (let slot = 0; slot < n; slot += 1) {
+      const address = ring.members.find((member) => member.number === numbers[slot])?.address;
+      seats.push(cluster.world.nodes.findIndex((node) => node.address === address));
+    }
+    return seats;
   }
 
   blame(invariant: string, text: string, key?: string): void {
     this.report(key === undefined ? { at: this.now, invariant, text } : { at: this.now, invariant, text, key });
   }
-}
-
-/** The seats (positions) of a key's owners, in the order of its preference list. */
-export function ownersOf(ring: Ring, cluster: Cluster, key: string, hash: Hash64 = new Hash64()): number[] {
-  hashKey(fullKeyOfName(key), hash);
-  const { n } = ring.policyOf(simBucket);
-  const numbers = ring.preferenceList(ring.partitionOf(hash.high), n);
-  const seats: number[] = [];
-  for (let slot = 0; slot < n; slot += 1) {
-    const address = ring.members.find((member) => member.number === numbers[slot])?.address;
-    seats.push(cluster.world.nodes.findIndex((node) => node.address === address));
-  }
-  return seats;
 }

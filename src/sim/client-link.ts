@@ -1,7 +1,7 @@
 /**
- * ClientLink: one simulated client's connection to one node, in the client protocol's own bytes: hello first, then requests
- * with frame ids, answers in any order. It dials when it is needed and again after it broke; what was asked over a
- * connection that breaks is reported as lost, never repeated here: that is the client's decision.
+ * ClientLink: one simulated client's connection to one node, in the client protocol's own bytes: hello first, then
+ * requests with frame ids, answers in any order. It dials when it is needed and again after it broke; what was asked
+ * over a connection that breaks is reported as lost, never repeated here: that is the client's decision.
  */
 import { hexOf } from "../base/bytes.ts";
 import { type Status, statusOk } from "../base/errors.ts";
@@ -11,7 +11,7 @@ import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents, Transport } from "../wire/link.ts";
-import { LinkEnd } from "./connection.ts";
+import { LinkEnd } from "./link-end.ts";
 
 /** Who is told of answers. */
 export interface AnswerSink {

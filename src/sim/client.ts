@@ -1,23 +1,21 @@
 /**
- * SimClient: an application's process in the simulated world. It speaks the client protocol in bytes (client-link.ts), sends an
- * operation to an owner or to anybody, tries again elsewhere with the same request id while the deadline allows, and
- * writes down in the history what it asked and what came of it. Not the SDK: no promises, and manners bad on purpose.
+ * SimClient: an application's process in the simulated world. It speaks the client protocol in bytes (client-link.ts),
+ * sends an operation to an owner or to anybody, tries again elsewhere with the same request id while the deadline
+ * allows, and writes down in the history what it asked and what came of it. Not the SDK: no promises, and manners bad
+ * on purpose.
  *
- * An outcome is `fail` only if every attempt was refused in a way that promises "nothing happened"; one lost or
- * late answer makes it `unknown`.
+ * An outcome is `fail` only if every attempt was refused in a way that promises "nothing happened"; one lost or late
+ * answer makes it `unknown`.
  */
-import { noBytes, utf8 } from "../base/bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
-import { codeOf, type ErrorCode, type Status, statusOk } from "../base/errors.ts";
-import { fullKeyOf } from "../base/full-key.ts";
+import { codeOf, type Status, statusOk } from "../base/errors.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import { clusterIdOf, idBytes } from "../base/ids.ts";
 import type { Rng } from "../base/rng.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ContextKey, openContext } from "../version/context.ts";
-import { decodeRecordBody } from "../version/record.ts";
-import { VersionVector } from "../version/version-vector.ts";
 import {
   DeleteRequest,
   decode,
@@ -31,79 +29,33 @@ import {
   PutRequest,
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import type { Link, LinkEvents } from "../wire/link.ts";
+import type { LinkEvents } from "../wire/link.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
-import { type AnswerSink, ClientLink } from "./client-link.ts";
-import { type History, idName, type Operation, operationText, type Shown, valueBytes, valueNumber } from "./history.ts";
+import {
+  type AckWatch,
+  Attempt,
+  Call,
+  type CallOwner,
+  type Ended,
+  fullKeyOfName,
+  type HeldContext,
+  hangUpPerMille,
+  noContext,
+  type ReadWish,
+  refusals,
+  simBucket,
+  type WriteWish,
+} from "./client-call.ts";
+import { ClientLink } from "./client-link.ts";
+import { type History, idName, type Operation, operationText, shownOf, valueBytes } from "./history.ts";
 import { deriveKey } from "./keys.ts";
+import { LinkEnd } from "./link-end.ts";
 import type { Network } from "./network.ts";
 import type { Place } from "./place.ts";
 import type { Action } from "./scheduler.ts";
 import { TraceType } from "./trace.ts";
 
-/** The one bucket of the simulator's clients. */
-export const simBucket: Uint8Array = utf8("sim");
-
-/** The full key of a key's name in that bucket. */
-export function fullKeyOfName(key: string): Uint8Array {
-  return fullKeyOf(simBucket, utf8(key));
-}
-
-/** Refusals after which a write has not happened and will not. */
-const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "INVALID_ARGUMENT",
-  "KEY_TOO_LARGE",
-  "VALUE_TOO_LARGE",
-  "OVERLOADED",
-  "TOO_MANY_SIBLINGS",
-  "NODE_STOPPING",
-  "WRONG_CLUSTER",
-  "WRONG_OWNER",
-  "EXPIRED",
-]);
-
-/** Per mille of attempts that got no answer in time after which the client hangs up. */
-const hangUpPerMille = 300;
-
-/** Told of each acknowledgement of a write, at the instant the node hands it to its link. */
-export interface AckWatch {
-  onAckSent(now: Instant, operation: Operation): void;
-}
-
-/** A context as a client holds it. */
-export interface HeldContext {
-  readonly bytes: Uint8Array;
-  readonly version: VersionVector;
-}
-
-export const noContext: HeldContext = { bytes: noBytes, version: VersionVector.empty };
-
-/** What a client wants written. */
-export interface WriteWish {
-  readonly kind: "put" | "delete";
-  readonly key: string;
-  readonly value: number;
-  /** Bytes of padding behind the value's number. */
-  readonly padding: number;
-  readonly context: HeldContext;
-  /** 0: the bucket's. */
-  readonly w?: number;
-  readonly durability?: number;
-}
-
-export interface ReadWish {
-  /** More than one key: a multi-get. */
-  readonly keys: readonly string[];
-  /** 0: the bucket's. */
-  readonly r?: number;
-  readonly final?: boolean;
-  /** Ask only this node, by its position. */
-  readonly node?: number;
-}
-
-/** Called when an operation (or each of a multi-get's) has ended. `context` is what its answer gave. */
-export type Ended = (now: Instant, operation: Operation, context: HeldContext) => void;
-
+/** What a client works with. */
 export interface ClientOptions {
   readonly network: Network;
   readonly rng: Rng;
@@ -115,32 +67,8 @@ export interface ClientOptions {
   readonly attemptUs: DurationUs;
 }
 
-/** One operation (or multi-get) over all its attempts. */
-class Call {
-  readonly operations: readonly Operation[];
-  readonly deadline: Instant;
-  readonly send: (link: ClientLink, timeoutUs: number, sink: AnswerSink) => void;
-  readonly ended: Ended;
-  readonly only: number;
-  attempts = 0;
-  /** Some attempt may have had an effect. */
-  maybe = false;
-  over = false;
-
-  constructor(operations: readonly Operation[], deadline: Instant, send: Call["send"], ended: Ended, only: number) {
-    this.operations = operations;
-    this.deadline = deadline;
-    this.send = send;
-    this.ended = ended;
-    this.only = only;
-  }
-
-  get first(): Operation {
-    return this.operations[0] as Operation;
-  }
-}
-
-export class SimClient implements Place {
+/** One client, over all its lives. */
+export class SimClient implements Place, CallOwner {
   readonly name: string;
   readonly number: number;
   readonly position: number;
@@ -428,58 +356,16 @@ export class SimClient implements Place {
   }
 }
 
-/** The siblings of a record's body, as the history keeps them. */
-export function shownOf(record: Uint8Array): Shown[] {
-  return decodeRecordBody(record).siblings.map((sibling) => ({
-    requestId: idName(sibling.requestId),
-    dots: sibling.dots.map((dot) => ({ ...dot })),
-    tombstone: sibling.tombstone,
-    value: sibling.tombstone ? 0 : valueNumber(sibling.value),
-  }));
-}
-
 function hexBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i += 1) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
 }
 
-/** One sending of a call to one node. */
-class Attempt implements AnswerSink {
-  over = false;
-  readonly #client: SimClient;
-  readonly #call: Call;
-  readonly #link: ClientLink;
-
-  constructor(client: SimClient, call: Call, link: ClientLink) {
-    this.#client = client;
-    this.#call = call;
-    this.#link = link;
-  }
-
-  onAnswer(now: Instant, _type: number, status: Status, bytes: Uint8Array, start: number, end: number): void {
-    const late = this.over;
-    this.over = true;
-    if (status === statusOk) this.#client.onAnswered(now, this.#call, this.#link, bytes, start, end);
-    else if (!late) this.#client.onRefused(now, this.#call, status);
-  }
-
-  onLost(now: Instant, sent: boolean): void {
-    if (this.over) return;
-    this.over = true;
-    if (sent) this.#call.maybe = true;
-    this.#client.retry(now, this.#call);
-  }
-
-  onAnswerSent(now: Instant, status: Status): void {
-    this.#client.onAnswerSent(now, this.#call, status);
-  }
-}
-
 /** Passes the bytes that nodes hand to their links on to the clients they are for. */
 export function tapAcks(network: Network): void {
   network.tap = (now, from, bytes) => {
-    const events = from.peer?.events;
-    if (events instanceof ClientLink) events.sniff(now, from.peer as Link, bytes);
+    const to = from instanceof LinkEnd ? from.peer : undefined;
+    if (to?.events instanceof ClientLink) to.events.sniff(now, to, bytes);
   };
 }

@@ -1,14 +1,15 @@
 /**
- * Cluster: nodes and clients in one world, brought up the way people bring them up: one node bootstraps and expects the others,
- * which know it as their seed node; nothing is handed to a node that a configuration could not. Disks, ledger and
- * history are where the checkers find them.
+ * Cluster: nodes and clients in one world, brought up the way people bring them up: one node bootstraps and expects the
+ * others, which know it as their seed node; nothing is handed to a node that a configuration could not. Disks, ledger
+ * and history are where the checkers find them.
  */
 import { durabilityName } from "../base/durability.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import { configOf, type NodeConfig } from "../node/config.ts";
 import { Node } from "../node/node.ts";
-import { type AckWatch, fullKeyOfName, SimClient, tapAcks } from "./client.ts";
+import { SimClient, tapAcks } from "./client.ts";
+import { type AckWatch, fullKeyOfName } from "./client-call.ts";
 import { SimDrive } from "./drive.ts";
 import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";

@@ -1,6 +1,6 @@
 /**
- * Describe: frames as lines of a readable trace, so that a failing run shows who told whom what about a key. Only a recording
- * run pays for it: every stream is cut into frames a second time, as it leaves its sender.
+ * Describe: frames as lines of a readable trace, so that a failing run shows who told whom what about a key. Only a
+ * recording run pays for it: every stream is cut into frames a second time, as it leaves its sender.
  */
 import { hexOf, utf8Text } from "../base/bytes.ts";
 import { codeOf, statusOk } from "../base/errors.ts";
@@ -22,10 +22,10 @@ import {
 import { FrameReader, type FrameSink } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
-import { shownOf } from "./client.ts";
-import type { LinkEnd } from "./connection.ts";
-import { dotText } from "./history.ts";
-import type { Network, Tap } from "./network.ts";
+import { dotText, shownOf } from "./history.ts";
+import { LinkEnd } from "./link-end.ts";
+import type { Network } from "./network.ts";
+import type { Tap } from "./paths.ts";
 import type { Trace } from "./trace.ts";
 
 const typeNames = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));
@@ -142,6 +142,7 @@ export function tellFrames(network: Network): void {
   const before: Tap | undefined = network.tap;
   network.tap = (now, from, bytes) => {
     before?.(now, from, bytes);
+    if (!(from instanceof LinkEnd)) return;
     let teller = tellers.get(from);
     if (teller === undefined) {
       teller = new Teller(from, network.trace, () => (from.peer === undefined ? undefined : tellers.get(from.peer)));

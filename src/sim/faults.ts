@@ -1,8 +1,9 @@
 /**
- * Faults: what goes wrong and when. A schedule is drawn before the run from a stream of its own and is plain data; applying
- * it needs only the world. The atlas (reliability.md section 5.6) is kept while drawing: whatever can take a copy that a mode
- * does not promise to keep may only hit the same W-1 hosts all run long, so that every acknowledged write keeps an
- * intact holder. (There is no hinted handoff and no anti-entropy yet: lost copies come back by read repair alone.)
+ * Faults: what goes wrong and when. A schedule is drawn before the run from a stream of its own and is plain data;
+ * applying it needs only the world. The atlas (reliability.md section 5.6) is kept while drawing: whatever can take a
+ * copy that a mode does not promise to keep may only hit the same W-1 hosts all run long, so that every acknowledged
+ * write keeps an intact holder. (There is no hinted handoff and no anti-entropy yet: lost copies come back by read
+ * repair alone.)
  */
 import { Durability } from "../base/durability.ts";
 import type { Rng } from "../base/rng.ts";
@@ -95,6 +96,7 @@ function drawPairs(nodes: number, places: number, rng: Rng): Pair[] {
   }
 }
 
+/** What faults happen to. */
 export interface FaultsOptions {
   readonly world: World;
   /** By node. */

@@ -1,16 +1,19 @@
 /**
- * History: what clients asked and what they were told, the only thing the black-box oracle sees (reliability.md section 6). An
- * operation is written down before it is sent, so that a client's crash cannot erase it, and ends in one of three ways:
- * `ok`, `fail` (a refusal: it had no effect and never will) or `unknown` (it may have happened, or may happen later).
+ * History: what clients asked and what they were told, the only thing the black-box oracle sees (reliability.md section
+ * 6). An operation is written down before it is sent, so that a client's crash cannot erase it, and ends in one of
+ * three ways: `ok`, `fail` (a refusal: it had no effect and never will) or `unknown` (it may have happened, or may
+ * happen later).
  *
  * Values are numbers here: each put submits one of its own, and the bytes are made from it, so a damaged or invented
  * value is recognised.
  */
 import type { Status } from "../base/errors.ts";
 import { type Instant, instant, never } from "../base/time.ts";
+import { decodeRecordBody } from "../version/record.ts";
 import type { Dot } from "../version/version-vector.ts";
 import { mergeVersions, VersionVector } from "../version/version-vector.ts";
 
+/** What a client can ask. */
 export type OperationKind = "put" | "delete" | "get";
 /** `open`: not ended yet. */
 export type Outcome = "open" | "ok" | "fail" | "unknown";
@@ -185,3 +188,13 @@ export function valueNumber(bytes: Uint8Array): number {
 
 /** An instant before everything, for hand-made histories. */
 export const beginning: Instant = instant(0);
+
+/** The siblings of a record's body, as the history keeps them. */
+export function shownOf(record: Uint8Array): Shown[] {
+  return decodeRecordBody(record).siblings.map((sibling) => ({
+    requestId: idName(sibling.requestId),
+    dots: sibling.dots.map((dot) => ({ ...dot })),
+    tombstone: sibling.tombstone,
+    value: sibling.tombstone ? 0 : valueNumber(sibling.value),
+  }));
+}

@@ -1,6 +1,6 @@
 /**
- * The cluster's secrets, as the simulated world hands them out: one deterministic key per cluster and purpose, the same on
- * every node, so that a context of one node opens at another, and at the checkers. Worth nothing as cryptography.
+ * The cluster's secrets, as the simulated world hands them out: one deterministic key per cluster and purpose, the same
+ * on every node, so that a context of one node opens at another, and at the checkers. Worth nothing as cryptography.
  */
 import { Rng } from "../base/rng.ts";
 import { payloadHash } from "./trace.ts";

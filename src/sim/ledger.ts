@@ -1,8 +1,8 @@
 /**
- * Ledger: the simulator's own account of who holds what, from the writes that the engines are given and report (the atlas of reliability.md
- * section 1). Per key and node it keeps which versions ever reached the system and which were ever synced, and for each
- * dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment later; what a fault took
- * away since is the final audit's business.
+ * Ledger: the simulator's own account of who holds what, from the writes that the engines are given and report (the
+ * atlas of reliability.md section 1). Per key and node it keeps which versions ever reached the system and which were
+ * ever synced, and for each dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment
+ * later; what a fault took away since is the final audit's business.
  */
 import type { Instant } from "../base/time.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
@@ -101,6 +101,7 @@ export class Ledger implements DiskWatch {
   }
 }
 
+/** Whether both are the same event. */
 export function sameDot(a: Dot, b: Dot): boolean {
   return a.counter === b.counter && a.actorLow === b.actorLow && a.actorHigh === b.actorHigh;
 }

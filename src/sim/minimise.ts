@@ -1,7 +1,7 @@
 /**
- * Minimise: from a failing run to a small tape that fails the same way (reliability.md section 9). A tape is plain data (seed,
- * plan, faults) and is kept as a regression test. Shrinking keeps a step only if the same invariant still fails: whole
- * fault classes go first, then single faults, then clients, loops, keys and time.
+ * Minimise: from a failing run to a small tape that fails the same way (reliability.md section 9). A tape is plain data
+ * (seed, plan, faults) and is kept as a regression test. Shrinking keeps a step only if the same invariant still fails:
+ * whole fault classes go first, then single faults, then clients, loops, keys and time.
  */
 import type { Fault } from "./faults.ts";
 import type { RunPlan } from "./plan.ts";
@@ -9,6 +9,8 @@ import { type RunOptions, type RunResult, runSeed } from "./run.ts";
 
 /** A run, spelled out. */
 export interface Tape {
+  /** What it shows, for people. */
+  readonly about?: string;
   readonly seed: number;
   readonly plan: RunPlan;
   readonly faults: readonly Fault[];

@@ -1,33 +1,21 @@
 /**
  * Network: delays, splits and slowness between places, the connections made through it, and what a fault plan does to
- * both. TCP is modelled as protocol code sees it (connection.ts): nothing is lost, doubled or reordered inside a stream,
- * but a stream may stall, break, stay half-open, and arrive in any pieces. Paths know nothing of streams, so that
- * datagrams can travel them later, with loss of their own.
+ * both. TCP is modelled as protocol code sees it (connection.ts): nothing is lost, doubled or reordered inside a
+ * stream, but a stream may stall, break, stay half-open, and arrive in any pieces. Paths know nothing of streams, so
+ * that datagrams can travel them later, with loss of their own.
  *
  * A split is directed and counted: two faults may block one path, and it opens when both are over.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";
-import type { DurationUs, Instant } from "../base/time.ts";
+import type { DurationUs } from "../base/time.ts";
 import type { LinkEvents, Transport } from "../wire/link.ts";
-import { Connection, type LinkEnd } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { LinkEnd } from "./link-end.ts";
+import type { NetworkOptions, Paths, Tap } from "./paths.ts";
 import type { Place } from "./place.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Trace } from "./trace.ts";
-
-/** How the network behaves when no fault is on; drawn per seed. */
-export interface NetworkOptions {
-  /** Shortest one-way delay, microseconds. */
-  readonly delayMinUs: DurationUs;
-  /** Added to it: 0 to this, small values more often. */
-  readonly delayJitterUs: DurationUs;
-  /** Bytes a connection takes in one direction before `write` returns false. */
-  readonly windowBytes: number;
-  /** Per mille of deliveries that are cut into smaller pieces. */
-  readonly fragmentPerMille: number;
-  /** Per mille of writes that the transport keeps for a while although it has room. */
-  readonly holdPerMille: number;
-}
 
 /** What it is unless a seed draws otherwise: a quiet local network. */
 export const quietNetwork: NetworkOptions = {
@@ -36,10 +24,8 @@ export const quietNetwork: NetworkOptions = {
   windowBytes: 256 * 1024,
   fragmentPerMille: 0,
   holdPerMille: 0,
+  dawdlePerMille: 0,
 };
-
-/** Sees bytes at the instant the sender hands them over: how the checkers judge an acknowledgement. */
-export type Tap = (now: Instant, from: LinkEnd, bytes: Uint8Array) => void;
 
 /** What slowness adds at the most. */
 const slowestUs: DurationUs = 500_000;
@@ -47,7 +33,7 @@ const dialTries = 3;
 const dialRetryUs = 1_000_000;
 
 /** All places and paths of one world. */
-export class Network {
+export class Network implements Paths {
   readonly scheduler: Scheduler;
   readonly trace: Trace;
   readonly rng: Rng;
@@ -57,6 +43,7 @@ export class Network {
   readonly #addresses = new Map<string, Place>();
   readonly #connections = new Set<Connection>();
   #blocked: Uint16Array[] = [];
+  /** Connections are numbered from 0 in every world. */
   #numbers = 0;
   #slow: Uint16Array[] = [];
 
@@ -65,12 +52,6 @@ export class Network {
     this.trace = trace;
     this.rng = rng;
     this.options = options;
-  }
-
-  /** Connections are numbered from 0 in every world. */
-  nextConnectionNumber(): number {
-    this.#numbers += 1;
-    return this.#numbers - 1;
   }
 
   /** The position of the next place to be added. */
@@ -95,7 +76,15 @@ export class Network {
   }
 
   #dial(from: Place, life: number, address: string, events: LinkEvents): LinkEnd {
-    const connection = new Connection(this, from, life, address, events);
+    const connection = new Connection(this, {
+      number: this.#numbers,
+      from,
+      life,
+      address,
+      events,
+      forget: (over) => this.#connections.delete(over),
+    });
+    this.#numbers += 1;
     this.#connections.add(connection);
     this.#knock(connection, this.#addresses.get(address), 1);
     return connection.dialler;
@@ -123,6 +112,11 @@ export class Network {
     const spread = jitter === 0 ? 0 : this.rng.below(1 + this.rng.below(jitter + 1));
     const plain = this.options.delayMinUs + spread;
     return plain + Math.min(plain * (this.#slow[from]?.[to] ?? 0), slowestUs);
+  }
+
+  /** Whether this delivery is one of those that wait for company. */
+  dawdles(): boolean {
+    return this.options.dawdlePerMille > 0 && this.rng.chance(this.options.dawdlePerMille);
   }
 
   #open(from: number, to: number): boolean {
@@ -173,11 +167,6 @@ export class Network {
   /** The process in this life is gone. `power`: its machine too, so that nobody tells its peers. */
   dropPlace(place: Place, power: boolean): void {
     for (const connection of this.#connections) connection.dropPlace(place, power);
-  }
-
-  /** Forgets a connection that is over on both sides. */
-  forget(connection: Connection): void {
-    this.#connections.delete(connection);
   }
 
   /** Most bytes that any live connection's sender has been made to hold: for the queue checks. */

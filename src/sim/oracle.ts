@@ -1,14 +1,14 @@
 /**
- * Oracle: judges a history by what clients saw alone (reliability.md section 7), so that simulated and real clusters can be held
- * to the same rules. A pure function. It never takes an `unknown` write for absent or present, but once somebody has
- * seen it, it obeys every rule.
+ * Oracle: judges a history by what clients saw alone (reliability.md section 7), so that simulated and real clusters
+ * can be held to the same rules. A pure function. It never takes an `unknown` write for absent or present, but once
+ * somebody has seen it, it obeys every rule.
  *
  * Which writes a context covers is read off version vectors and dots: an answer shows the dots of each sibling, and a
  * write's own dot is known from any answer that showed it (or from `dotsOf`, where the judge can look into disks). The
  * rules are the functions below, one each, named as in a report.
  */
 import type { Instant } from "../base/time.ts";
-import { type Dot, VersionVector } from "../version/version-vector.ts";
+import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
 import {
   coveredByContexts,
   dotText,
@@ -21,8 +21,12 @@ import {
 import { dotName, sameDot } from "./ledger.ts";
 import type { Report } from "./violation.ts";
 
+/** What holds for the run that is judged. */
 export interface OracleOptions {
-  /** Strict quorums, R + W > N, and no fault that can take an acknowledged copy away: a get sees every put acknowledged before it. */
+  /**
+   * Strict quorums, R + W > N, and no fault that can take an acknowledged copy away: a get sees every put acknowledged
+   * before it.
+   */
   readonly recency: boolean;
   /** The dots of a write as the white-box side knows them. */
   readonly dotsOf?: (requestId: string) => readonly Dot[];
@@ -94,6 +98,7 @@ export function judge(operations: readonly Operation[], options: OracleOptions, 
       judgeSiblings(it, read);
     }
     if (options.recency) judgeRecency(it);
+    judgeAnswers(it);
     for (const read of distinctFinals(it)) judgeFinal(it, read);
   }
 }
@@ -171,7 +176,29 @@ function judgeRecency(it: Case): void {
   }
 }
 
-/** After convergence every acknowledged write is there, or was replaced by a write whose context covers it (G1, G6, G7). */
+/**
+ * The context in a put's answer covers no sibling that its writer has not seen (G6): only what the put's own context
+ * covers, the put itself, and what others had replaced by then. The next put may use it without a get.
+ */
+function judgeAnswers(it: Case): void {
+  const begun = [...it.writes.values()].filter((write) => write.outcome !== "fail");
+  const acked = begun.filter((write) => write.outcome === "ok").sort((a, b) => a.end - b.end || a.id - b.id);
+  begun.sort((a, b) => a.begin - b.begin || a.id - b.id);
+  let replaced = VersionVector.empty;
+  let next = 0;
+  for (const write of acked) {
+    for (; next < begun.length && (begun[next] as Operation).begin <= write.end; next += 1) {
+      replaced = mergeVersions(replaced, (begun[next] as Operation).context);
+    }
+    for (const other of begun) {
+      const dots = it.dotsOf(other);
+      if (other === write || !write.version.coversAny(dots) || replaced.coversAny(dots)) continue;
+      it.blame("answer-covers-unseen", write.end, `${operationText(write)} covers ${operationText(other)}`);
+    }
+  }
+}
+
+/** In the end every acknowledged write is there, or was replaced by a write whose context covers it (G1, G6, G7). */
 function judgeFinal(it: Case, read: Operation): void {
   const present = new Set(read.siblings.map((shown) => shown.requestId));
   for (const write of it.writes.values()) {

@@ -1,13 +1,14 @@
 /**
- * Plan: everything about a run that its seed decides before it starts: the cluster's shape, the workload's and which classes of
- * faults are on (swarm style, reliability.md section 5.8: leaving classes out finds more than always having all). Plain data, so
- * that a tape can carry a plan that was changed by hand or by the minimiser.
+ * Plan: everything about a run that its seed decides before it starts: the cluster's shape, the workload's and which
+ * classes of faults are on (swarm style, reliability.md section 5.8: leaving classes out finds more than always having
+ * all). Plain data, so that a tape can carry a plan that was changed by hand or by the minimiser.
  */
 import { Durability } from "../base/durability.ts";
 import type { Rng } from "../base/rng.ts";
 import type { DurationUs } from "../base/time.ts";
-import type { NetworkOptions } from "./network.ts";
+import type { NetworkOptions } from "./paths.ts";
 
+/** What can go wrong; a seed has about half of these classes on. */
 export type FaultClass =
   | "crash"
   | "restart"
@@ -22,6 +23,7 @@ export type FaultClass =
   | "clock"
   | "client-crash";
 
+/** All classes of faults. */
 export const faultClasses: readonly FaultClass[] = [
   "crash",
   "restart",
@@ -37,6 +39,7 @@ export const faultClasses: readonly FaultClass[] = [
   "client-crash",
 ];
 
+/** What clients do; a seed has most of these on. */
 export type OperationClass = "get" | "put" | "blind-put" | "delete" | "multi-get" | "read-modify-write";
 
 const operationClasses: readonly OperationClass[] = [
@@ -48,6 +51,7 @@ const operationClasses: readonly OperationClass[] = [
   "read-modify-write",
 ];
 
+/** What a seed decides. Durations are simulated. */
 export interface RunPlan {
   readonly seed: number;
   readonly nodes: number;
@@ -87,6 +91,7 @@ function drawNetwork(rng: Rng): NetworkOptions {
     windowBytes: rng.pick([4_096, 16_384, 65_536, 262_144]),
     fragmentPerMille: rng.pick([0, 0, 50, 500]),
     holdPerMille: rng.pick([0, 0, 30, 300]),
+    dawdlePerMille: rng.pick([0, 0, 100, 500]),
   };
 }
 
@@ -106,7 +111,7 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const clients = rng.between(1, 4);
   const loops = rng.between(1, 2);
   const chaosUs = rng.between(1_500_000, 6_000_000);
-  const big = rng.chance(40);
+  const big = rng.chance(20);
   const target = big ? 50 : rng.pick([50, 100, 250]);
   return {
     seed,
@@ -123,7 +128,7 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
     keys: big ? 16 : rng.pick([1, 2, 4, 8]),
     loops,
     thinkUs: Math.ceil((chaosUs * clients * loops) / target),
-    valuePadding: big ? 100_000 : rng.pick([0, 0, 100, 3_000]),
+    valuePadding: big ? 50_000 : rng.pick([0, 0, 100, 3_000]),
     operations,
     deadlineUs: rng.pick([300_000, 1_000_000, 2_500_000]),
     attemptUs: rng.pick([100_000, 400_000, 1_000_000]),

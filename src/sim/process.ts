@@ -1,10 +1,10 @@
 /**
  * SimNode: one node's seat in the simulated world: its process through all its lives, its disk that outlives them, its
- * clock, its power. It keeps the host's promises to a node (node/environment.ts): `tick` at the alarm, `endTurn` once after
- * the callbacks of a turn that asked for it, nothing after `fatal`, and never a call from inside a call.
+ * clock, its power. It keeps the host's promises to a node (node/environment.ts): `tick` at the alarm, `endTurn` once
+ * after the callbacks of a turn that asked for it, nothing after `fatal`, and never a call from inside a call.
  *
- * The kinds of end are kept apart: `kill` is SIGKILL (what reached the system stays), `powerCut` takes what was not synced
- * and changes the machine's boot id, `stop` is the clean way.
+ * The kinds of end are kept apart: `kill` is SIGKILL (what reached the system stays), `powerCut` takes what was not
+ * synced and changes the machine's boot id, `stop` is the clean way.
  */
 import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";

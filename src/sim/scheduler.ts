@@ -1,7 +1,8 @@
 /**
- * Scheduler: simulated time and the queue of what happens in it (reliability.md section 5.2). A binary heap on (time, random
- * priority, sequence): events of one instant are permuted by the seed, and the sequence makes ties impossible, so one
- * seed gives one order. Nothing is ever cancelled: an event whose time is over finds so itself, by a life number.
+ * Scheduler: simulated time and the queue of what happens in it (reliability.md section 5.2). A binary heap on (time,
+ * random priority, sequence): events of one instant are permuted by the seed, and the sequence makes ties impossible,
+ * so one seed gives one order. Nothing is ever cancelled: an event whose time is over finds so itself, by a life
+ * number.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";

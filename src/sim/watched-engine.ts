@@ -1,7 +1,7 @@
 /**
- * WatchedEngine: stands between a node and its simulated engine and tells the checkers which records have reached the system
- * and which are synced, at the instants at which the node is told: no acknowledgement can come earlier. The node sees
- * no difference.
+ * WatchedEngine: stands between a node and its simulated engine and tells the checkers which records have reached the
+ * system and which are synced, at the instants at which the node is told: no acknowledgement can come earlier. The node
+ * sees no difference.
  */
 
 import { utf8Text } from "../base/bytes.ts";

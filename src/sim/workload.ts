@@ -1,11 +1,12 @@
 /**
- * Workload: what the clients of a run do (reliability.md section 6): puts with the context last seen, blind puts, deletes, gets,
- * multi-gets and read-modify-writes on a few keys, one of them hot. Every put submits a value of its own. Each client
- * keeps the last context it saw of each key, so contexts are often old: that is the point.
+ * Workload: what the clients of a run do (reliability.md section 6): puts with the context last seen, blind puts,
+ * deletes, gets, multi-gets and read-modify-writes on a few keys, one of them hot. Every put submits a value of its
+ * own. Each client keeps the last context it saw of each key, so contexts are often old: that is the point.
  */
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
-import { type HeldContext, noContext, type SimClient } from "./client.ts";
+import type { SimClient } from "./client.ts";
+import { type HeldContext, noContext } from "./client-call.ts";
 import type { Operation } from "./history.ts";
 import type { OperationClass, RunPlan } from "./plan.ts";
 import type { World } from "./world.ts";

@@ -7,11 +7,13 @@
  */
 import { Rng } from "../base/rng.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
-import { Network, type NetworkOptions, quietNetwork } from "./network.ts";
+import { Network, quietNetwork } from "./network.ts";
+import type { NetworkOptions } from "./paths.ts";
 import { type Drive, type Program, SimNode, type Watcher } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Trace } from "./trace.ts";
 
+/** What a world is made from. */
 export interface WorldOptions {
   readonly seed: number;
   readonly network?: NetworkOptions;

@@ -16,7 +16,7 @@ import {
   text,
   unionArrays,
 } from "../../src/index.ts";
-import { cleanUp, freePorts, type NodeProcess, signal, UpCluster } from "../support/e2e.ts";
+import { cleanUp, freePorts, logOf, type NodeProcess, signal, UpCluster } from "../support/e2e.ts";
 
 let cluster: UpCluster;
 const clients: RingtailClient[] = [];
@@ -183,6 +183,19 @@ describe("many keys at once", () => {
     expect((await many.get("key-1")).siblings.map(String)).toEqual(["110,101,119"]);
   });
 
+  it("a burst of large gets is answered, or refused as too much; no link breaks over it", async () => {
+    const large = (await connect()).bucket("burst", { timeoutMs: 20_000 });
+    await large.put("k", Buffer.alloc(1024 * 1024, 7));
+    const codes = await Promise.all(Array.from({ length: 100 }, () => codeOf(large.get("k"))));
+    expect(codes.filter((code) => code !== "none" && code !== "OVERLOADED")).toEqual([]);
+    expect(codes).toContain("none");
+    for (const node of cluster.nodes) {
+      const broken = logOf(node).filter(({ msg }) => msg === "peer lost" || msg === "connection dropped");
+      expect(broken, node.name).toEqual([]);
+    }
+    expect(await codeOf(large.get("small"))).toBe("none");
+  });
+
   it("none, one key twice, and a key that may not be", async () => {
     const many = (await connect()).bucket("many", { codec: text });
     await many.put("twice", "v");
@@ -278,9 +291,9 @@ describe("nodes that hang or are gone (last: they stay so)", () => {
     const client = await connect();
     expect(await workload(client, "before", 5_000)).toEqual([]);
     await pausing(cluster.node("n2"), async () => {
-      expect(await workload(client, "hang", 8_000)).toEqual([]);
+      expect(await workload(client, "hang", 3_000)).toEqual([]);
       const seedNodes = [cluster.node("n1").address, cluster.node("n3").address];
-      expect(await workload(await connect({ seedNodes }), "new", 8_000)).toEqual([]);
+      expect(await workload(await connect({ seedNodes }), "new", 3_000)).toEqual([]);
     });
     expect(await workload(client, "after", 5_000)).toEqual([]);
     for (const name of ["before", "hang", "new", "after"]) {

@@ -10,6 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
+
+// Bounds inside the tests say what was waited for; vitest's own must not come first, however busy the machine is.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** The checkout. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));

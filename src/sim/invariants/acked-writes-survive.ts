@@ -1,7 +1,7 @@
 /**
- * acked-writes-survive (G1, G6; I-2): after everything is healed and read, every owner's disk reflects every acknowledged write, and
- * holds its value unless a write whose context covers it came later. Nobody but read repair brings a copy to a replica
- * that missed the write, so this holds only after the convergence reads.
+ * acked-writes-survive (G1, G6; I-2): after everything is healed and read, every owner's disk reflects every
+ * acknowledged write, and holds its value unless a write whose context covers it came later. Nobody but read repair
+ * brings a copy to a replica that missed the write, so this holds only after the convergence reads.
  */
 import { Durability } from "../../base/durability.ts";
 import { openRecord } from "../../version/record.ts";
@@ -10,6 +10,7 @@ import type { VersionVector } from "../../version/version-vector.ts";
 import type { Audit, Invariant } from "../audit.ts";
 import { coveredByContexts, idName, type Operation, operationText, possibleDots } from "../history.ts";
 
+/** Judged on every owner's disk. */
 export const ackedWritesSurvive: Invariant = {
   name: "acked-writes-survive",
   check(audit) {

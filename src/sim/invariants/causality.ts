@@ -1,6 +1,6 @@
 /**
- * causality (G4, I-6): on every disk at the end, a record's version covers its siblings' dots, no dot occurs twice in it, and no sibling is
- * kept beside a write whose context covers it.
+ * causality (G4, I-6): on every disk at the end, a record's version covers its siblings' dots, no dot occurs twice in
+ * it, and no sibling is kept beside a write whose context covers it.
  */
 import { openRecord } from "../../version/record.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";

@@ -1,8 +1,8 @@
 /**
  * counters-rise (I-4): within an actor the dots of a key only rise, and a process never mints under an actor that an
- * earlier process of that node has used: a new life is a new incarnation. Judged when a node hands a record to its engine
- * with a dot of its own that no engine was given before; such a dot has just been minted there. (Not in `memory` mode:
- * there a dot may have been at peers, and come back, before any engine saw it.)
+ * earlier process of that node has used: a new life is a new incarnation. Judged when a node hands a record to its
+ * engine with a dot of its own that no engine was given before; such a dot has just been minted there. (Not in `memory`
+ * mode: there a dot may have been at peers, and come back, before any engine saw it.)
  */
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
@@ -11,6 +11,7 @@ import { dotText } from "../history.ts";
 import { dotName, type RecordWatch } from "../ledger.ts";
 import type { Report } from "../violation.ts";
 
+/** Watches every record that a node hands to its engine. */
 export class CountersRise implements RecordWatch {
   readonly #report: Report;
   /** The number the ring gave to the node on a seat; 0: unknown yet. */

@@ -1,7 +1,7 @@
 /**
- * dots-unique (I-3): a dot (actor, counter) stands for one write of one key, on every disk and for the whole run, through
- * crashes and power cuts. The partition is part of the actor although no dot spells it out (mechanisms.md 3.3). Judged
- * at every record that reaches a disk.
+ * dots-unique (I-3): a dot (actor, counter) stands for one write of one key, on every disk and for the whole run,
+ * through crashes and power cuts. The partition is part of the actor although no dot spells it out (mechanisms.md 3.3).
+ * Judged at every record that reaches a disk.
  */
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
@@ -9,6 +9,7 @@ import { dotText, idName } from "../history.ts";
 import { dotName, type RecordWatch } from "../ledger.ts";
 import type { Report } from "../violation.ts";
 
+/** Watches every record that a node hands to its engine. */
 export class DotsUnique implements RecordWatch {
   readonly #owner = new Map<string, string>();
   readonly #partitionOf: (key: string) => number;

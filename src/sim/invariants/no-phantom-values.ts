@@ -1,11 +1,13 @@
 /**
- * no-phantom-values (G5): whatever lies on a disk at the end was submitted for that key, with that value, and was not refused.
+ * no-phantom-values (G5): whatever lies on a disk at the end was submitted for that key, with that value, and was not
+ * refused.
  */
 import { checkRecord, openRecord } from "../../version/record.ts";
 import type { Sibling } from "../../version/sibling-set.ts";
 import type { Audit, Invariant } from "../audit.ts";
 import { idName, type Operation, operationText, valueNumber } from "../history.ts";
 
+/** Judged on every disk. */
 export const noPhantomValues: Invariant = {
   name: "no-phantom-values",
   check(audit) {

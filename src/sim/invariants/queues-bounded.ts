@@ -1,6 +1,6 @@
 /**
- * queues-bounded (I-15, G11): no connection's sender ever holds more unsent bytes than configured, requests under way stay within
- * their limit, and all of it returns to nothing once the load has ended.
+ * queues-bounded (I-15, G11): no connection's sender ever holds more unsent bytes than configured, requests under way
+ * stay within their limit, and all of it returns to nothing once the load has ended.
  */
 import type { Audit, Invariant } from "../audit.ts";
 import type { Cluster } from "../cluster.ts";
@@ -23,6 +23,7 @@ export function checkQueues(cluster: Cluster, report: Report): void {
   }
 }
 
+/** Judged once the load is over. */
 export const queuesDrain: Invariant = {
   name: "queues-bounded",
   check(audit: Audit) {

@@ -1,18 +1,20 @@
 /**
- * quorum-honoured (G1, I-1): at the instant a node hands an acknowledgement to its link, at least W distinct owners hold the write or a
- * descendant, as its mode promises: synced for `durable`, in the system for `buffered` and `one-durable`, in the
- * process for `memory`. Looks into disks through the ledger and into object buffers, and never believes a receipt.
+ * quorum-honoured (G1, I-1): at the instant a node hands an acknowledgement to its link, at least W distinct owners
+ * hold the write or a descendant, as its mode promises: synced for `durable`, in the system for `buffered` and
+ * `one-durable`, in the process for `memory`. Looks into disks through the ledger and into object buffers, and never
+ * believes a receipt.
  */
 import { Durability } from "../../base/durability.ts";
 import { Hash64, hashKey } from "../../base/hash.ts";
 import type { Instant } from "../../base/time.ts";
 import { openRecord } from "../../version/record.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
-import { type AckWatch, fullKeyOfName } from "../client.ts";
+import { type AckWatch, fullKeyOfName } from "../client-call.ts";
 import type { Cluster } from "../cluster.ts";
 import { type Operation, operationText } from "../history.ts";
 import type { Report } from "../violation.ts";
 
+/** Watches every acknowledgement as it leaves its node. */
 export class QuorumHonoured implements AckWatch {
   readonly #cluster: Cluster;
   readonly #report: Report;

@@ -1,12 +1,14 @@
 /**
- * replicas-converge-after-read-repair (G8, as far as it goes yet): after the convergence reads, all owners of a key hold byte-equal
- * records, and nobody else holds any. Without hinted handoff and anti-entropy, reads at R = N are what brings it about.
+ * replicas-converge-after-read-repair (G8, as far as it goes yet): after the convergence reads, all owners of a key
+ * hold byte-equal records, and nobody else holds any. Without hinted handoff and anti-entropy, reads at R = N are what
+ * brings it about.
  */
 import { equalBytes } from "../../base/bytes.ts";
 import { openRecord } from "../../version/record.ts";
 import type { Audit, Invariant } from "../audit.ts";
 import { versionText } from "../history.ts";
 
+/** Judged on every disk. */
 export const replicasConverge: Invariant = {
   name: "replicas-converge-after-read-repair",
   check(audit) {

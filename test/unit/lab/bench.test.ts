@@ -105,11 +105,18 @@ describe("a closed loop", () => {
 });
 
 describe("an open loop", () => {
-  const open: RunPlan = { ...plan, mode: "open", clients: null, rate: 200, arrivals: "constant", durationSeconds: 1.5 };
+  const open: RunPlan = {
+    ...plan,
+    mode: "open",
+    clients: null,
+    rate: 200,
+    arrivals: "constant",
+    durationSeconds: 0.75,
+  };
 
   it.each(["nap", "spin", "timer"] as const)("pacing %s: sends what the schedule says, and no more", async (pacing) => {
     const result = await runBench(optionsOf({ plan: { ...open, pacing }, load: "never" }), new Witness());
-    expect(result.operations + result.errors).toBe(300);
+    expect(result.operations + result.errors).toBe(150);
     expect(result.load).toBeNull();
     expect(result.latenessMs.max).toBeGreaterThan(0);
     expect(result.latencyMs.max).toBeGreaterThanOrEqual(result.serviceMs.p50);
@@ -127,7 +134,7 @@ describe("an open loop", () => {
     }
     expect([...tags].sort()).toEqual(["GET", "PUT"]);
     expect(all.totalCount).toBe(result.operations);
-    expect(percentilesOf(all)["p99"]).toBe(result.latencyMs.p99);
+    expect(percentilesOf(all).p99).toBe(result.latencyMs.p99);
   });
 });
 

@@ -1,7 +1,8 @@
 /** The links suite on the simulated network, quiet and hostile: the same contract as real sockets. */
 import type { Instant } from "../../../src/base/time.ts";
 import { instant } from "../../../src/base/time.ts";
-import type { NetworkOptions } from "../../../src/sim/network.ts";
+import { quietNetwork } from "../../../src/sim/network.ts";
+import type { NetworkOptions } from "../../../src/sim/paths.ts";
 import type { Place } from "../../../src/sim/place.ts";
 import { World } from "../../../src/sim/world.ts";
 import type { Acceptor, Link, LinkEvents } from "../../../src/wire/link.ts";
@@ -49,8 +50,8 @@ function simulated(network: NetworkOptions): LinkWorld {
   };
 }
 
-const usual = { delayMinUs: 100, delayJitterUs: 300, windowBytes: 64 * 1024, fragmentPerMille: 0, holdPerMille: 0 };
+const usual = { ...quietNetwork, delayJitterUs: 300, windowBytes: 64 * 1024 };
 linkConformance("simulated", () => simulated(usual));
 linkConformance("simulated, in pieces", () =>
-  simulated({ ...usual, windowBytes: 4096, fragmentPerMille: 700, holdPerMille: 500 }),
+  simulated({ ...usual, windowBytes: 4096, fragmentPerMille: 700, dawdlePerMille: 300 }),
 );

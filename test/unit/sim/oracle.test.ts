@@ -1,4 +1,4 @@
-/** The oracle on histories made by hand: each bad one must be convicted of exactly its crime, each good one acquitted. */
+/** The oracle on histories made by hand: each bad one is convicted of exactly its crime, each good one acquitted. */
 import { describe, expect, it } from "vitest";
 import { instant } from "../../../src/base/time.ts";
 import { History, type Operation, type Outcome } from "../../../src/sim/history.ts";
@@ -181,6 +181,16 @@ const good: Case[] = [
     recency: true,
   },
   {
+    name: "a put's answer covers what the put replaced, and what others had replaced before",
+    history: start()
+      .put("a")
+      .get("a@1:1", "1:1")
+      .put("b", { context: "1:1", version: "1:2" })
+      .get("b@1:2", "1:2")
+      .put("c", { context: "1:2", version: "1:3" })
+      .final("c@1:3", "1:3"),
+  },
+  {
     name: "a restarted node mints under another actor",
     history: start().put("a").put("b").final("a@1:1 b@1b:1", "1:1 1b:1"),
   },
@@ -303,6 +313,11 @@ const bad: (Case & { readonly rules: readonly string[] })[] = [
       .final("b@1:2", "1:2"),
     recency: true,
     rules: ["stale-read"],
+  },
+  {
+    name: "a put's answer covers a sibling that its writer has not seen",
+    history: start().put("a").put("b", { version: "1:2" }).final("a@1:1 b@1:2", "1:2"),
+    rules: ["answer-covers-unseen"],
   },
   {
     name: "two coordinators disagree in the end",

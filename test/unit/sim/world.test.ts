@@ -61,11 +61,15 @@ class Echo implements SimProcess {
 class Caller extends Echo {
   link: Link | undefined;
   events: string[] = [];
+  /** Everything received; how it was cut is the network's affair. */
+  received: number[] = [];
 
   call(address: string): void {
     this.link = this.env.transport.connect(address, {
       onOpen: () => this.events.push("open"),
-      onBytes: (_now, chunk) => this.events.push(`bytes ${[...chunk].join(",")}`),
+      onBytes: (_now, chunk) => {
+        this.received.push(...chunk);
+      },
       onWritable() {},
       onClosed: (_now, reason) => this.events.push(`closed: ${reason}`),
     });
@@ -94,10 +98,11 @@ describe("SimNode", () => {
     within(world, 100_000, () => process().events.includes("open"));
     process().link?.write(Uint8Array.of(1));
     process().link?.write(Uint8Array.of(2));
-    within(world, 100_000, () => process().events.length === 3);
-    expect(process().events).toEqual(["open", "bytes 1", "bytes 2"]);
-    expect((echo.process as Echo).chunks).toBe(2);
-    expect((echo.process as Echo).turns).toBeLessThanOrEqual(2);
+    within(world, 100_000, () => process().received.length === 2);
+    expect(process().received).toEqual([1, 2]);
+    const { chunks, turns } = echo.process as Echo;
+    expect(turns).toBeGreaterThan(0);
+    expect(turns).toBeLessThanOrEqual(chunks);
   });
 
   it("ticks at the alarm, never early", () => {
@@ -116,11 +121,11 @@ describe("SimNode", () => {
     echo.pause(world.now);
     for (let i = 1; i <= 5; i += 1) process().link?.write(Uint8Array.of(i));
     world.runFor(2_000_000);
-    expect(process().events).toEqual(["open"]);
+    expect(process().received).toEqual([]);
     const before = (echo.process as Echo).ticks.length;
     echo.resume(world.now);
-    within(world, 100_000, () => process().events.length === 6);
-    expect(process().events.slice(1)).toEqual([1, 2, 3, 4, 5].map((i) => `bytes ${i}`));
+    within(world, 100_000, () => process().received.length === 5);
+    expect(process().received).toEqual([1, 2, 3, 4, 5]);
     expect((echo.process as Echo).ticks.length).toBe(before + 1);
   });
 
@@ -195,10 +200,10 @@ describe("Network", () => {
     process().link?.write(Uint8Array.of(7));
     world.runFor(1_000_000);
     expect((echo.process as Echo).chunks).toBe(1);
-    expect(process().events).toEqual(["open"]);
+    expect(process().received).toEqual([]);
     world.network.unblock(echo.position, caller.position);
-    within(world, 1_000_000, () => process().events.length === 2);
-    expect(process().events[1]).toBe("bytes 7");
+    within(world, 1_000_000, () => process().received.length === 1);
+    expect(process().received).toEqual([7]);
   });
 
   it("a path that two faults block opens when both are over", () => {

@@ -1,0 +1,223 @@
+/**
+ * Phases: one run from an empty world to its verdict (reliability.md section 5.9): warm-up, chaos, heal, convergence by
+ * reads, audit. It takes a plan and a schedule of faults and gives violations; drawing them and reporting is run.ts.
+ */
+import { equalBytes, noBytes } from "../base/bytes.ts";
+import { Durability } from "../base/durability.ts";
+import { type DurationUs, instant } from "../base/time.ts";
+import type { Ring } from "../ring/ring.ts";
+import { Audit, type Invariant } from "./audit.ts";
+import type { SimClient } from "./client.ts";
+import { Cluster } from "./cluster.ts";
+import { tellFrames } from "./describe.ts";
+import { drawFaults, type Fault, Faults, losesCopies } from "./faults.ts";
+import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
+import { causality } from "./invariants/causality.ts";
+import { CountersRise } from "./invariants/counters-rise.ts";
+import { DotsUnique } from "./invariants/dots-unique.ts";
+import { noPhantomValues } from "./invariants/no-phantom-values.ts";
+import { operationsEnd } from "./invariants/operations-end.ts";
+import { checkQueues, queuesDrain } from "./invariants/queues-bounded.ts";
+import { QuorumHonoured } from "./invariants/quorum-honoured.ts";
+import { replicasConverge } from "./invariants/replicas-converge.ts";
+import { judge } from "./oracle.ts";
+import type { FaultClass, RunPlan } from "./plan.ts";
+import type { Report, Violation } from "./violation.ts";
+import { Workload } from "./workload.ts";
+
+const endInvariants: readonly Invariant[] = [
+  ackedWritesSurvive,
+  noPhantomValues,
+  causality,
+  replicasConverge,
+  queuesDrain,
+  operationsEnd,
+];
+
+const violationsMax = 40;
+const healWithinUs: DurationUs = 30_000_000;
+const convergeWithinUs: DurationUs = 30_000_000;
+const convergeRoundsMax = 5;
+const queueCheckUs: DurationUs = 250_000;
+const settleUs: DurationUs = 300_000;
+const quietUs: DurationUs = 1_500_000;
+
+/** One run; made for one use. */
+export class Run {
+  readonly plan: RunPlan;
+  readonly cluster: Cluster;
+  readonly violations: Violation[] = [];
+  /** The faults as scheduled. */
+  readonly schedule: readonly Fault[];
+  readonly #report: Report;
+  #faults: Faults | undefined;
+  #ring: Ring | undefined;
+
+  /** Without `faults` the schedule is drawn from the plan's seed. */
+  constructor(plan: RunPlan, faults: readonly Fault[] | undefined, recording: boolean) {
+    this.plan = plan;
+    this.cluster = new Cluster(plan, recording);
+    this.#report = (violation) => {
+      if (this.violations.length < violationsMax) this.violations.push(violation);
+    };
+    this.schedule = faults ?? drawFaults(plan, this.cluster.world.rng.fork("faults"));
+    if (recording) tellFrames(this.cluster.world.network);
+  }
+
+  /** All phases. An exception out of them is a client's: nodes are caught where they are entered. */
+  go(): void {
+    try {
+      this.#phases();
+    } catch (error) {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#blame("client-threw", `a client could make no sense of what it got: ${reason}`);
+    }
+  }
+
+  /** Ends early when a node has died of itself. */
+  #phases(): void {
+    const { cluster } = this;
+    this.#watch();
+    cluster.boot();
+    if (!cluster.awaitReady()) this.#blame("cluster-never-ready", "not every node became ready");
+    else if (this.#chaos() && this.#heal() && this.#converge()) this.#audit();
+    for (const death of cluster.world.deaths) {
+      const text = `${death.node.name}: ${death.reason}`;
+      this.#report({ at: death.at, invariant: "node-died", text });
+    }
+  }
+
+  #watch(): void {
+    const { ledger, world } = this.cluster;
+    ledger.watch(new DotsUnique((key) => this.cluster.partitionOf(key), this.#report));
+    if (this.plan.durability === Durability.memory) return;
+    const numberOf = (seat: number): number => this.cluster.nodeAt(seat)?.shared.number ?? 0;
+    const lifeOf = (seat: number): number => world.nodes[seat]?.life ?? 0;
+    ledger.watch(new CountersRise(numberOf, lifeOf, this.#report));
+  }
+
+  #blame(invariant: string, text: string): void {
+    this.#report({ at: this.cluster.world.now, invariant, text });
+  }
+
+  get #dead(): boolean {
+    return this.cluster.world.deaths.length > 0;
+  }
+
+  #pass(duration: DurationUs): void {
+    const { world } = this.cluster;
+    const until = instant(world.now + duration);
+    while (!this.#dead && world.now < until) {
+      world.runFor(Math.min(queueCheckUs, until - world.now));
+      checkQueues(this.cluster, this.#report);
+    }
+  }
+
+  #until(within: DurationUs, condition: () => boolean): boolean {
+    const { world } = this.cluster;
+    return world.runUntil(instant(world.now + within), () => this.#dead || condition()) && !this.#dead;
+  }
+
+  #chaos(): boolean {
+    const { cluster, plan } = this;
+    const quorum = new QuorumHonoured(cluster, this.#report);
+    for (let i = 0; i < plan.clients; i += 1) cluster.addClient(quorum).fetchRing();
+    const workload = new Workload(plan, cluster.world, cluster.clients);
+    this.#faults = new Faults({
+      world: cluster.world,
+      drives: cluster.drives,
+      clients: cluster.clients,
+      onClientCrash: (client) => workload.onClientCrash(client),
+    });
+    cluster.world.excuse = (node, reason) => this.#faults?.excuses(node, reason) ?? false;
+    this.#ring = cluster.nodeAt(0)?.ring;
+    workload.start();
+    this.#pass(plan.warmUpUs);
+    this.#faults.schedule(cluster.world.now, this.schedule);
+    this.#pass(plan.chaosUs);
+    workload.stop();
+    if (this.#until(3 * plan.deadlineUs, () => workload.idle)) return true;
+    if (!this.#dead) this.#blame("operations-end", "the clients did not come to rest after the chaos");
+    return false;
+  }
+
+  #heal(): boolean {
+    const { world } = this.cluster;
+    const faults = this.#faults as Faults;
+    faults.heal(world.now);
+    const ready = this.#until(healWithinUs, () => {
+      faults.bootDead(world.now);
+      return world.nodes.every((node) => node.ready);
+    });
+    if (!ready && !this.#dead) this.#blame("cluster-not-ready-after-heal", "not every node became ready again");
+    // What stalled in a split arrives late: a put that its client gave up long ago may still happen.
+    this.#pass(quietUs);
+    return ready && !this.#dead;
+  }
+
+  /**
+   * Reads every key at R = N, from one coordinator after the other, until all owners hold the same; then once more from
+   * every coordinator, for the oracle.
+   */
+  #converge(): boolean {
+    const reader = this.cluster.addClient(undefined, true);
+    const keys = this.cluster.history.keys();
+    const { nodes } = this.plan;
+    for (let round = 0; round < convergeRoundsMax; round += 1) {
+      if (!this.#readAll(reader, keys, (index) => [(index + round) % nodes], false)) return false;
+      this.#pass(settleUs);
+      if (!this.#dead && this.#converged(keys)) break;
+    }
+    const everywhere = Array.from({ length: nodes }, (_, node) => node);
+    if (!this.#readAll(reader, keys, () => everywhere, true)) return false;
+    this.#pass(quietUs);
+    return !this.#dead;
+  }
+
+  #readAll(
+    reader: SimClient,
+    keys: readonly string[],
+    coordinators: (index: number) => readonly number[],
+    final: boolean,
+  ): boolean {
+    let open = 0;
+    const ask = (key: string, node: number): void => {
+      reader.read({ keys: [key], r: this.plan.n, final, node }, (_now, operation) => {
+        if (operation.outcome === "ok") open -= 1;
+        else this.cluster.world.scheduler.in(200_000, () => ask(key, node));
+      });
+    };
+    for (const [index, key] of keys.entries()) {
+      for (const node of coordinators(index)) {
+        open += 1;
+        ask(key, node);
+      }
+    }
+    const done = this.#until(convergeWithinUs, () => open === 0);
+    if (!done && !this.#dead) this.#blame("reads-fail-after-heal", `${open} of the convergence reads never succeeded`);
+    return done;
+  }
+
+  #converged(keys: readonly string[]): boolean {
+    const audit = new Audit(this.cluster, this.#ring as Ring, () => {});
+    return keys.every((key) => {
+      const copies = audit.owners(key).map((seat) => audit.disks[seat]?.get(key) ?? noBytes);
+      return copies.every((copy) => equalBytes(copy, copies[0] as Uint8Array));
+    });
+  }
+
+  #audit(): void {
+    const audit = new Audit(this.cluster, this.#ring as Ring, this.#report);
+    for (const invariant of endInvariants) invariant.check(audit);
+    const { plan } = this;
+    const lossy = this.schedule.some((fault) => losesCopies(fault.kind, plan.durability));
+    const dotsOf = (requestId: string): ReturnType<typeof this.cluster.ledger.dotsOf> =>
+      this.cluster.ledger.dotsOf(requestId);
+    judge(this.cluster.history.operations, { recency: plan.r + plan.w > plan.n && !lossy, dotsOf }, this.#report);
+  }
+
+  /** Faults that happened, by class. */
+  get faultCounts(): ReadonlyMap<FaultClass, number> {
+    return this.#faults?.counts ?? new Map();
+  }
+}
