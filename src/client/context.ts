@@ -1,21 +1,11 @@
 /**
  * Context: what a get returns and a put takes, opaque to the application (Dynamo 4.4). The SDK holds no key and checks
- * no tag: a node does. It reads one field, the node that answered the get first, which should coordinate the put.
+ * no tag: a node does.
+ * The node that should coordinate the put can be read from it without a key: `fastestOf` in version/context.ts.
  */
 import { noBytes } from "../base/bytes.ts";
 import { RingtailError } from "../base/errors.ts";
 import { contextBytesMax } from "../version/context.ts";
-
-// The layout is documented in version/context.ts.
-const format = 1;
-const fastestAt = 10;
-const headBytes = 16;
-
-/** The number of the node that answered the get first, as a context names it; 0: none. */
-export function fastestOf(context: Uint8Array): number {
-  if (context.length < headBytes || context[0] !== format) return 0;
-  return (context[fastestAt] as number) | ((context[fastestAt + 1] as number) << 8);
-}
 
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

@@ -10,8 +10,8 @@ import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { instant } from "../base/time.ts";
+import { fastestOf } from "../version/context.ts";
 import { GetReply, type MessageCodec, MultiGetReply, PutReply } from "../wire/codec.ts";
-import { fastestOf } from "./context.ts";
 
 /** What is asked. The values index tables; they are not on the wire. */
 export const RequestKind = { get: 0, put: 1, delete: 2, multiGet: 3 } as const;

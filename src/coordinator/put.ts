@@ -13,6 +13,7 @@ import { Durability } from "../base/durability.ts";
 import { errorTable, type Status, statusOk } from "../base/errors.ts";
 import { mark } from "../base/mark.ts";
 import type { Instant } from "../base/time.ts";
+import type { OwnWrite } from "../version/sibling-set.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import { failSlot, fullMessage, Op, OpTable, type OpTableOptions } from "./op.ts";
 import { putShortfall } from "./shortfall.ts";
@@ -23,6 +24,8 @@ import { decidePut, refusalOf, Verdict } from "./tally.ts";
 export class PutOp<O> extends Op<O> implements Syncing {
   durability: Durability = Durability.buffered;
   context: VersionVector = VersionVector.empty;
+  /** The writer's own write before this one, where the context names it by itself. */
+  contextOwn: OwnWrite | null = null;
   requestId: Uint8Array = noBytes;
   /** Borrowed until `begin` returns, and emptied then. */
   value: Uint8Array = noBytes;
@@ -35,6 +38,8 @@ export class PutOp<O> extends Op<O> implements Syncing {
   sealed: Uint8Array = noBytes;
   /** What the writer may say it has read, once the own replica has minted: the context of the answer. */
   version: VersionVector = VersionVector.empty;
+  /** Goes with `version`, where the write had to be named by itself. */
+  own: OwnWrite | null = null;
   acked = 0;
   durable = 0;
   designated = 0;

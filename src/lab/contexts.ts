@@ -11,14 +11,17 @@ const firstPlaceBytes = 64;
 const arenaBytesMax = 128 * 1024 * 1024;
 const longest = 0xffff;
 
-// The layout is documented in version/context.ts: the vector's words come last, three to an entry, its counter first.
+// The layout is documented in version/context.ts: the vector's words come last, three to an entry, its counter first; in
+// format 2 the writer's own write comes before them.
 const wordsAt = 16;
+const ownBytes = 28;
+const formatOwn = 2;
 const entryBytes = 12;
 
 /** How many writes a context has seen, more or less: the sum of its counters. Of two of one key the larger is newer. */
 function seenBy(bytes: Uint8Array, start: number, end: number): number {
-  let sum = 0;
-  for (let at = start + wordsAt; at + entryBytes <= end; at += entryBytes) sum += readWord(bytes, at) >>> 0;
+  let sum = bytes[start] === formatOwn ? 1 : 0;
+  for (let at = start + wordsAt + sum * ownBytes; at + entryBytes <= end; at += entryBytes) sum += readWord(bytes, at) >>> 0;
   return sum;
 }
 

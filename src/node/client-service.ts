@@ -222,8 +222,11 @@ export class ClientService {
     op.targets = count;
     op.localSlot = localSlot;
     op.durability = resolveDurability(policy, put.durability);
-    op.context =
-      put.context.length === 0 ? VersionVector.empty : openContext(shared.contextKey, fullKey, put.context).version;
+    if (put.context.length > 0) {
+      const { version, own } = openContext(shared.contextKey, fullKey, put.context);
+      op.context = version;
+      op.contextOwn = own;
+    }
     op.requestId = put.requestId.slice();
     op.value = put.value;
     op.tombstone = put.tombstone;
@@ -255,7 +258,7 @@ export class ClientService {
     this.#putLatency.record(elapsed);
     const shared = this.#shared;
     const reply = this.#putReply;
-    reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch);
+    reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch, op.own);
     reply.epoch = shared.epoch;
     reply.coordinator = shared.number;
     reply.elapsedUs = elapsed;

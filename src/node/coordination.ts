@@ -81,6 +81,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     const local = this.#newLocal(ReplicaKind.put, op, op.deadline);
     local.durability = durability;
     local.context = op.context;
+    local.contextOwn = op.contextOwn;
     local.requestId = op.requestId;
     local.value = op.value;
     local.tombstone = op.tombstone;
@@ -172,8 +173,9 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   /** The own replica has minted and sealed a put of ours. */
   prepared(now: Instant, local: ReplicaOp<ReplicaOrigin>): void {
-    const { id } = local.origin as PutOp<Request>;
-    this.puts.onPrepared(now, id, local.sealed as Uint8Array, local.version);
+    const op = local.origin as PutOp<Request>;
+    op.own = local.own;
+    this.puts.onPrepared(now, op.id, local.sealed as Uint8Array, local.version);
   }
 
   /** The own replica has finished an op: a peer's request, the own slot of a put or get, or an own read repair. */

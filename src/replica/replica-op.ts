@@ -6,6 +6,7 @@ import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import { type Instant, never } from "../base/time.ts";
+import type { OwnWrite } from "../version/sibling-set.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import type { Waiter } from "./busy-keys.ts";
 
@@ -48,6 +49,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
 
   /** Put: what the writer had read. */
   context: VersionVector = VersionVector.empty;
+  /** Put: the writer's own write before this one, where the context names it by itself. */
+  contextOwn: OwnWrite | null = null;
   /** Put: 16 bytes, borrowed until `put` returns. */
   requestId: Uint8Array = noBytes;
   /** Put: borrowed until `put` returns; empty for a tombstone. */
@@ -65,6 +68,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   sealed: Uint8Array | null = null;
   /** Put: from `prepared` on, what its writer may say it has read (`SiblingSet.contextAfter`): the context of the reply. */
   version: VersionVector = VersionVector.empty;
+  /** Put: goes with `version`, where the write had to be named by itself. */
+  own: OwnWrite | null = null;
   /** Set before `done`. */
   status: Status = statusOk;
   /** Why, for people, when `status` is an error. */

@@ -221,7 +221,9 @@ export class Replica<O> {
 
   #put(now: Instant, op: ReplicaOp<O>, mine: SiblingSet, held: SiblingSet): boolean {
     if (op.deadline <= now) return this.#expire(now, op);
-    this.#noticeAmnesia(now, op.partition, op.context, held.version);
+    const { context, contextOwn } = op;
+    const shown = contextOwn === null ? context : context.with(contextOwn.dot);
+    this.#noticeAmnesia(now, op.partition, shown, held.version);
     const known = this.#knownDot(now, op, held);
     if (known !== undefined) {
       mark("replica.retry");
@@ -248,8 +250,9 @@ export class Replica<O> {
     const actorHigh = this.#actors.actorHigh(op.partition);
     const actorLow = this.#actors.actorLow(op.partition);
     const dot = { actorHigh, actorLow, counter };
-    const { context, requestId, value, tombstone, second } = op;
-    const after = held.put({ context, dot, requestId, value, tombstone, second, keepRecentFor: this.#keepRecentFor });
+    const { context, contextOwn: own, requestId, value, tombstone, second } = op;
+    const keepRecentFor = this.#keepRecentFor;
+    const after = held.put({ context, own, dot, requestId, value, tombstone, second, keepRecentFor });
     const count = after.siblings.length;
     if (count > op.siblingsMax) return this.#fail(now, op, tooManySiblings, "the key would have too many siblings");
     if (count >= siblingsWarn) mark("replica.many-siblings");
@@ -271,7 +274,9 @@ export class Replica<O> {
   ): boolean {
     this.#issue(now, op, sealed, before, after);
     op.sealed = sealed;
-    op.version = after.contextAfter(op.context, dot);
+    const seen = after.contextAfter(op.context, { dot, requestId: op.requestId });
+    op.version = seen.version;
+    op.own = seen.own;
     this.#effects.prepared(now, op);
     return false;
   }

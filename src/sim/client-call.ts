@@ -7,7 +7,7 @@ import type { ErrorCode, Status } from "../base/errors.ts";
 import { statusOk } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
-import { VersionVector } from "../version/version-vector.ts";
+import { type Dot, VersionVector } from "../version/version-vector.ts";
 import type { AnswerSink, ClientLink } from "./client-link.ts";
 import type { Operation } from "./history.ts";
 
@@ -44,10 +44,12 @@ export interface AckWatch {
 export interface HeldContext {
   readonly bytes: Uint8Array;
   readonly version: VersionVector;
+  /** The own write that it names beside the vector. */
+  readonly own: Dot | null;
 }
 
 /** What a client holds of a key that it has not read. */
-export const noContext: HeldContext = { bytes: noBytes, version: VersionVector.empty };
+export const noContext: HeldContext = { bytes: noBytes, version: VersionVector.empty, own: null };
 
 /** What a client wants written. */
 export interface WriteWish {

@@ -166,6 +166,7 @@ export class SimClient implements Place, CallOwner {
       requestId: idName(requestId),
       value: wish.kind === "put" ? wish.value : 0,
       context: wish.context.version,
+      contextOwn: wish.context.own,
       begin: now,
       deadline,
       w: wish.w ?? 0,
@@ -309,13 +310,15 @@ export class SimClient implements Place, CallOwner {
 
   #held(key: string, bytes: Uint8Array): HeldContext {
     const copy = bytes.slice();
-    return { bytes: copy, version: openContext(this.#contextKey as ContextKey, fullKeyOfName(key), copy).version };
+    const { version, own } = openContext(this.#contextKey as ContextKey, fullKeyOfName(key), copy);
+    return { bytes: copy, version, own: own === null ? null : own.dot };
   }
 
   #onWritten(now: Instant, call: Call, reply: PutReply): void {
     const operation = call.first;
     const context = this.#held(operation.key, reply.context);
     operation.version = context.version;
+    operation.own = context.own;
     operation.acks = [...reply.acks].map((ack) => ack & 0xffff);
     operation.coordinator = reply.coordinator;
     this.#close(now, operation, "ok", statusOk);

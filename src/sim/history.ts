@@ -38,6 +38,8 @@ export class Operation {
   readonly value: number;
   /** What the context that came with a put or delete covers. */
   readonly context: VersionVector;
+  /** Of a write: the own write that its context names beside the vector. */
+  readonly contextOwn: Dot | null;
   readonly begin: Instant;
   /** When the client gives it up; `never` in a history made by hand. */
   readonly deadline: Instant;
@@ -55,6 +57,8 @@ export class Operation {
   siblings: readonly Shown[] = [];
   /** Of an `ok` answer: what its context covers. */
   version: VersionVector = VersionVector.empty;
+  /** Of an `ok` put: its own dot, where the answer names it beside the vector. */
+  own: Dot | null = null;
   /** Of an `ok` answer: the numbers of the nodes that acknowledged, and of the one that coordinated. */
   acks: readonly number[] = [];
   coordinator = 0;
@@ -67,6 +71,7 @@ export class Operation {
     readonly requestId?: string;
     readonly value?: number;
     readonly context?: VersionVector;
+    readonly contextOwn?: Dot | null;
     readonly begin: Instant;
     readonly deadline?: Instant;
     readonly final?: boolean;
@@ -80,6 +85,7 @@ export class Operation {
     this.requestId = fields.requestId ?? "";
     this.value = fields.value ?? 0;
     this.context = fields.context ?? VersionVector.empty;
+    this.contextOwn = fields.contextOwn ?? null;
     this.begin = fields.begin;
     this.deadline = fields.deadline ?? never;
     this.final = fields.final ?? false;
@@ -121,18 +127,40 @@ export function idName(requestId: Uint8Array): string {
   return name;
 }
 
+/** The name of a dot as a map's key. */
+export function dotName(dot: Dot): string {
+  return `${dot.actorHigh}.${dot.actorLow}.${dot.counter}`;
+}
+
+/** What the contexts of writes cover: their vectors' union, and the own writes that they name beside them. */
+export class Coverage {
+  #vector: VersionVector = VersionVector.empty;
+  readonly #owns = new Set<string>();
+
+  add(write: Operation): void {
+    this.#vector = mergeVersions(this.#vector, write.context);
+    if (write.contextOwn !== null) this.#owns.add(dotName(write.contextOwn));
+  }
+
+  /** Whether one of these dots is covered. */
+  coversAny(dots: readonly Dot[]): boolean {
+    return this.#vector.coversAny(dots) || (this.#owns.size > 0 && dots.some((dot) => this.#owns.has(dotName(dot))));
+  }
+}
+
 /** What the contexts of all writes cover that may have happened. */
-export function coveredByContexts(writes: Iterable<Operation>): VersionVector {
-  let covered = VersionVector.empty;
-  for (const write of writes) if (write.outcome !== "fail") covered = mergeVersions(covered, write.context);
+export function coveredByContexts(writes: Iterable<Operation>): Coverage {
+  const covered = new Coverage();
+  for (const write of writes) if (write.outcome !== "fail") covered.add(write);
   return covered;
 }
 
 /**
  * What an acknowledged write's dot may be when nobody ever saw it: what is new in the answered version, of its
- * coordinator if possible. Empty: the answer does not tell (it covers a put's own dot only where that is harmless).
+ * coordinator if possible.
  */
 export function possibleDots(write: Operation): readonly Dot[] {
+  if (write.own !== null) return [write.own];
   const fresh: Dot[] = [];
   for (let i = 0; i < write.version.size; i += 1) {
     const dot = write.version.entry(i);
@@ -146,7 +174,8 @@ export function possibleDots(write: Operation): readonly Dot[] {
 export function operationText(operation: Operation): string {
   const { kind, key, outcome, requestId, value } = operation;
   const what = kind === "put" ? `put ${key} = ${value}` : `${kind} ${key}`;
-  const context = operation.isWrite ? ` context ${versionText(operation.context)}` : "";
+  const own = operation.contextOwn === null ? "" : ` and ${dotText(operation.contextOwn)}`;
+  const context = operation.isWrite ? ` context ${versionText(operation.context)}${own}` : "";
   const id = requestId === "" ? "" : ` id ${requestId.slice(0, 8)}`;
   const seen = kind === "get" && outcome === "ok" ? ` -> [${operation.siblings.map(shownText).join(", ")}]` : "";
   const version = outcome === "ok" ? ` version ${versionText(operation.version)}` : "";

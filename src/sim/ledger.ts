@@ -25,11 +25,6 @@ class KeyAccount {
   }
 }
 
-/** The name of a dot as a map's key. */
-export function dotName(dot: Dot): string {
-  return `${dot.actorHigh}.${dot.actorLow}.${dot.counter}`;
-}
-
 export class Ledger implements DiskWatch {
   readonly #nodes: number;
   readonly #accounts = new Map<string, KeyAccount>();

@@ -8,9 +8,11 @@
  * rules are the functions below, one each, named as in a report.
  */
 import type { Instant } from "../base/time.ts";
-import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
+import { type Dot, VersionVector } from "../version/version-vector.ts";
 import {
+  Coverage,
   coveredByContexts,
+  dotName,
   dotText,
   type Operation,
   operationText,
@@ -18,7 +20,7 @@ import {
   type Shown,
   versionText,
 } from "./history.ts";
-import { dotName, sameDot } from "./ledger.ts";
+import { sameDot } from "./ledger.ts";
 import type { Report } from "./violation.ts";
 
 /** What holds for the run that is judged. */
@@ -39,7 +41,7 @@ class Case {
   readonly reads: Operation[] = [];
   readonly finals: Operation[] = [];
   /** Everything that some write's context covers: nothing else may disappear. */
-  readonly covered: VersionVector;
+  readonly covered: Coverage;
   readonly report: Report;
   readonly #dots = new Map<string, Dot[]>();
 
@@ -184,11 +186,11 @@ function judgeAnswers(it: Case): void {
   const begun = [...it.writes.values()].filter((write) => write.outcome !== "fail");
   const acked = begun.filter((write) => write.outcome === "ok").sort((a, b) => a.end - b.end || a.id - b.id);
   begun.sort((a, b) => a.begin - b.begin || a.id - b.id);
-  let replaced = VersionVector.empty;
+  const replaced = new Coverage();
   let next = 0;
   for (const write of acked) {
     for (; next < begun.length && (begun[next] as Operation).begin <= write.end; next += 1) {
-      replaced = mergeVersions(replaced, (begun[next] as Operation).context);
+      replaced.add(begun[next] as Operation);
     }
     for (const other of begun) {
       const dots = it.dotsOf(other);

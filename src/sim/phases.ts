@@ -4,10 +4,12 @@
  */
 import { equalBytes, noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
+import { errorTable } from "../base/errors.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import { Audit, type Invariant } from "./audit.ts";
 import type { SimClient } from "./client.ts";
+import { noContext } from "./client-call.ts";
 import { Cluster } from "./cluster.ts";
 import { tellFrames } from "./describe.ts";
 import { drawFaults, type Fault, Faults, losesCopies } from "./faults.ts";
@@ -39,6 +41,9 @@ const healWithinUs: DurationUs = 30_000_000;
 const convergeWithinUs: DurationUs = 30_000_000;
 const convergeRoundsMax = 5;
 const queueCheckUs: DurationUs = 250_000;
+/** The puts after the chaos submit values from here on: the workload never gets so far. */
+const lastValues = 1_000_000;
+const tooManySiblings = errorTable.TOO_MANY_SIBLINGS.wire;
 const settleUs: DurationUs = 300_000;
 const quietUs: DurationUs = 1_500_000;
 
@@ -156,12 +161,13 @@ export class Run {
   }
 
   /**
-   * Reads every key at R = N, from one coordinator after the other, until all owners hold the same; then once more from
+   * Writes every key once, then reads it at R = N, from one coordinator after the other, until all owners hold the same; then once more from
    * every coordinator, for the oracle.
    */
   #converge(): boolean {
     const reader = this.cluster.addClient(undefined, true);
     const keys = this.cluster.history.keys();
+    if (!this.#writeAll(reader, keys)) return false;
     const { nodes } = this.plan;
     for (let round = 0; round < convergeRoundsMax; round += 1) {
       if (!this.#readAll(reader, keys, (index) => [(index + round) % nodes], false)) return false;
@@ -172,6 +178,22 @@ export class Run {
     if (!this.#readAll(reader, keys, () => everywhere, true)) return false;
     this.#pass(quietUs);
     return !this.#dead;
+  }
+
+  /** A healed cluster takes a put of every key: being safe by doing nothing is not enough. */
+  #writeAll(writer: SimClient, keys: readonly string[]): boolean {
+    let open = keys.length;
+    for (const [index, key] of keys.entries()) {
+      writer.write(
+        { kind: "put", key, value: lastValues + index, padding: 0, context: noContext },
+        (_now, operation) => {
+          if (operation.outcome === "ok" || operation.status === tooManySiblings) open -= 1;
+        },
+      );
+    }
+    const done = this.#until(convergeWithinUs, () => open === 0 || writer.open === 0) && open === 0;
+    if (!done && !this.#dead) this.#blame("writes-fail-after-heal", `${open} of ${keys.length} puts did not succeed`);
+    return done;
   }
 
   #readAll(

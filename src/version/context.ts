@@ -4,8 +4,9 @@
  * cluster's secret binds it to its bucket and key, since counters belong to an actor and not to a key: the vector of
  * one key would cover, and so destroy, values of another (mechanisms 3.3, 3.13).
  *
- * Bytes: u8 format, u8 key number, 8 bytes SipHash-2-4 tag, u16 fastest, u32 epoch, then the vector's words, all
- * little-endian. The tag covers u16 length of the full key, the full key, and everything behind the tag.
+ * Bytes: u8 format, u8 key number, 8 bytes SipHash-2-4 tag, u16 fastest, u32 epoch, then in format 2 the writer's own last
+ * write (a dot's three words and 16 bytes of request id), then the vector's words, all little-endian. The tag covers u16
+ * length of the full key, the full key, and everything behind the tag.
  */
 import { assert } from "../base/assert.ts";
 import { RingtailError } from "../base/errors.ts";
@@ -13,6 +14,8 @@ import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
 import { Hash64, SipKey, sipHash } from "../base/hash.ts";
 import { takeBytes } from "../base/pool.ts";
 import { readWord, writeWord } from "../base/words.ts";
+import { writeDot } from "./dots.ts";
+import type { OwnWrite, Seen } from "./sibling-set.ts";
 import { VersionVector } from "./version-vector.ts";
 
 /** A longer context is refused when it comes back; it has room for 681 actors. */
@@ -20,16 +23,18 @@ export const contextBytesMax: number = 8 * 1024;
 /** From here on a context is worth a warning: the record's vector has grown beyond 84 actors. */
 export const contextBytesWarn = 1024;
 
-const format = 1;
+/** A vector alone. */
+const formatPlain = 1;
+/** With an own write before the vector. */
+const formatOwn = 2;
 const tagAt = 2;
 const fastestAt = 10;
 const epochAt = 12;
-const wordsAt = 16;
+const headBytes = 16;
+const ownBytes = 12 + 16;
 
 /** What a context says. */
-export interface OpenedContext {
-  /** What was read. */
-  readonly version: VersionVector;
+export interface OpenedContext extends Seen {
   /** The number of the node that answered the get first, or 0. */
   readonly fastest: number;
   /** The ring's epoch at the get, or 0. */
@@ -73,15 +78,17 @@ export function sealContext(
   version: VersionVector,
   fastest: number,
   epoch: number,
+  own: OwnWrite | null = null,
 ): Uint8Array {
   assert(fastest >= 0 && fastest <= 0xffff, "a node number has 16 bits");
   const { words } = version;
-  const context = takeBytes(wordsAt + 4 * words.length);
-  context[0] = format;
+  const context = takeBytes(headBytes + (own === null ? 0 : ownBytes) + 4 * words.length);
+  context[0] = own === null ? formatPlain : formatOwn;
   context[1] = key.keyNumber;
   context[fastestAt] = fastest;
   context[fastestAt + 1] = fastest >>> 8;
   let at = writeWord(context, epochAt, epoch);
+  if (own !== null) at = writeOwn(context, at, own);
   for (let i = 0; i < words.length; i += 1) at = writeWord(context, at, words[i] as number);
   makeTag(key, fullKey, context);
   writeWord(context, tagAt, tag.low);
@@ -89,7 +96,30 @@ export function sealContext(
   return context;
 }
 
-const nothingRead: OpenedContext = { version: VersionVector.empty, fastest: 0, epoch: 0 };
+function writeOwn(context: Uint8Array, start: number, own: OwnWrite): number {
+  assert(own.requestId.length === 16, "a request id has 16 bytes");
+  const at = writeDot(context, start, own.dot);
+  context.set(own.requestId, at);
+  return at + 16;
+}
+
+function readOwn(context: Uint8Array): OwnWrite {
+  const counter = readWord(context, headBytes) >>> 0;
+  const actorLow = readWord(context, headBytes + 4) >>> 0;
+  const actorHigh = readWord(context, headBytes + 8) >>> 0;
+  return { dot: { actorHigh, actorLow, counter }, requestId: context.slice(headBytes + 12, headBytes + ownBytes) };
+}
+
+const nothingRead: OpenedContext = { version: VersionVector.empty, own: null, fastest: 0, epoch: 0 };
+
+/**
+ * The number of the node that answered the get first, as a context names it, tag unchecked; 0: none. For the SDK, which
+ * has no key and writes through that node.
+ */
+export function fastestOf(context: Uint8Array): number {
+  if (context.length < headBytes || context[0] === 0 || (context[0] as number) > formatOwn) return 0;
+  return (context[fastestAt] as number) | ((context[fastestAt + 1] as number) << 8);
+}
 
 /** Checks and opens a context of this key; no bytes are a context that has read nothing. Throws `INVALID_ARGUMENT`. */
 export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Array): OpenedContext {
@@ -97,7 +127,10 @@ export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Ar
   if (bytes.length > contextBytesMax) {
     throw invalid(`the context has ${bytes.length} bytes; at most ${contextBytesMax} are allowed`);
   }
-  if (bytes[0] !== format) throw invalid(`context format ${bytes[0]} is unknown here (known: ${format})`);
+  if (bytes[0] !== formatPlain && bytes[0] !== formatOwn) {
+    throw invalid(`context format ${bytes[0]} is unknown here (known: ${formatPlain}, ${formatOwn})`);
+  }
+  const wordsAt = bytes[0] === formatPlain ? headBytes : headBytes + ownBytes;
   if (bytes.length < wordsAt || (bytes.length - wordsAt) % 12 !== 0) {
     throw invalid(`the context is cut off: it has ${bytes.length} bytes`);
   }
@@ -114,6 +147,7 @@ export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Ar
   if (version === null) throw invalid("the context holds no version vector");
   return {
     version,
+    own: bytes[0] === formatPlain ? null : readOwn(bytes),
     fastest: (bytes[fastestAt] as number) | ((bytes[fastestAt + 1] as number) << 8),
     epoch: readWord(bytes, epochAt) >>> 0,
   };

@@ -23,10 +23,28 @@ import { compareVersions, mergeVersions, VersionVector, wordsPerDot } from "./ve
 export type { Superseded } from "./recent.ts";
 export type { Sibling } from "./sibling.ts";
 
+/**
+ * A writer's own last write, beside the vector of its context: a vector covers a prefix, so it cannot say "this write, but
+ * not the older one of the same actor that I have not seen". The id serves where the dot is not known yet.
+ */
+export interface OwnWrite {
+  readonly dot: Dot;
+  /** 16 bytes. */
+  readonly requestId: Uint8Array;
+}
+
+/** What a writer may say it has read. */
+export interface Seen {
+  readonly version: VersionVector;
+  readonly own: OwnWrite | null;
+}
+
 /** One logical write, as the coordinating replica applies it. The set keeps the arrays: they must not change after. */
 export interface SiblingWrite {
   /** What the writer has read: it supersedes exactly the siblings that this covers. */
   readonly context: VersionVector;
+  /** What it has read besides: its own write before this one. */
+  readonly own?: OwnWrite | null;
   /** Freshly minted: neither the set nor the context has seen it. */
   readonly dot: Dot;
   /** 16 bytes; not known to the set (`dotsOf`). */
@@ -72,11 +90,15 @@ export class SiblingSet {
     return findRecent(this.recent, requestId)?.dots;
   }
 
-  /** The set after a new write: siblings whose dots the context covers are superseded, all others stay. */
+  /**
+   * The set after a new write: siblings whose dots the context covers are superseded, all others stay. An own write that
+   * has not come here yet is superseded all the same: `recent` names it, and a merge drops it by its id.
+   */
   put(write: SiblingWrite): SiblingSet {
     assert(!this.version.covers(write.dot), "a minted dot is new to the record");
     assert(!write.context.covers(write.dot), "a minted dot is new to the context");
     assert(this.dotsOf(write.requestId) === undefined, "a write is put once");
+    const own = write.own ?? null;
     const siblings: Sibling[] = [];
     const recent: Superseded[] = [];
     const oldest = write.second - write.keepRecentFor;
@@ -86,10 +108,13 @@ export class SiblingSet {
     }
     for (let i = 0; i < this.siblings.length; i += 1) {
       const sibling = this.siblings[i] as Sibling;
-      if (!write.context.coversAny(sibling.dots)) siblings.push(sibling);
+      if (!write.context.coversAny(sibling.dots) && !isOwn(own, sibling)) siblings.push(sibling);
       else if (sibling.second > oldest) addRecent(recent, supersede(sibling));
     }
     const { dot, requestId, value, tombstone, second } = write;
+    if (own !== null && !this.version.covers(own.dot)) {
+      addRecent(recent, { requestId: own.requestId, dots: [own.dot], second });
+    }
     siblings.push({ dots: [dot], requestId, value, tombstone, second });
     if (siblings.length > 1) siblings.sort(compareSiblings);
     const version = mergeVersions(this.version, write.context).with(dot);
@@ -97,21 +122,22 @@ export class SiblingSet {
   }
 
   /**
-   * What the writer of `dot`, who put with `context`, may say it has read: the context of a put's reply, so that the next
-   * put can follow without a get. All that is here, if its write is alone; else its context and its own write. A vector
-   * covers a prefix, though: where that would take in a sibling of the same actor that the writer has not seen, it is
-   * the old context alone, and the next put leaves the last value as a sibling rather than destroy another's unread.
+   * What the writer of `write`, who put with `context`, may say it has read: the context of a put's reply, so that the next
+   * put can follow without a get. All that is here, if its write is alone; else its context and its own write, never a
+   * sibling that it has not seen.
    */
-  contextAfter(context: VersionVector, dot: Dot): VersionVector {
-    const own = context.with(dot);
+  contextAfter(context: VersionVector, write: OwnWrite): Seen {
+    const whole = context.with(write.dot);
     let others = 0;
+    let covered = false;
     for (let i = 0; i < this.siblings.length; i += 1) {
-      const { dots } = this.siblings[i] as Sibling;
-      if (holdsDot(dots, dot)) continue;
-      if (own.coversAny(dots)) return context;
+      const sibling = this.siblings[i] as Sibling;
+      if (holdsDot(sibling.dots, write.dot)) continue;
       others += 1;
+      if (whole.coversAny(sibling.dots)) covered = true;
     }
-    return others === 0 ? this.version : own;
+    if (others === 0) return { version: this.version, own: null };
+    return covered ? { version: context, own: write } : { version: whole, own: null };
   }
 
   /**
@@ -175,6 +201,10 @@ export class SiblingSet {
     }
     return true;
   }
+}
+
+function isOwn(own: OwnWrite | null, sibling: Sibling): boolean {
+  return own !== null && (holdsDot(sibling.dots, own.dot) || equalBytes(sibling.requestId, own.requestId));
 }
 
 function supersede(sibling: Sibling): Superseded {

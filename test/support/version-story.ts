@@ -4,7 +4,7 @@
  */
 import { utf8, utf8Text } from "../../src/base/bytes.ts";
 import { openRecord, sealRecord } from "../../src/version/record.ts";
-import { SiblingSet } from "../../src/version/sibling-set.ts";
+import { type Seen, SiblingSet } from "../../src/version/sibling-set.ts";
 import type { Dot } from "../../src/version/version-vector.ts";
 import { VersionVector } from "../../src/version/version-vector.ts";
 import { idOf } from "./version-world.ts";
@@ -46,21 +46,23 @@ export class Story {
   put(
     name: string,
     value: string | null,
-    context: VersionVector = VersionVector.empty,
+    context: VersionVector | Seen = VersionVector.empty,
     id: string = value ?? "delete",
-  ): VersionVector {
+  ): Seen {
     const replica = this.#replica(name);
     const known = replica.set.dotsOf(idOf(id));
-    const how = `${value === null ? "delete" : `put "${value}"`} with ${vectorText(context)}`;
+    const seen = context instanceof VersionVector ? { version: context, own: null } : context;
+    const how = `${value === null ? "delete" : `put "${value}"`} with ${seenText(seen)}`;
     if (known !== undefined) {
       this.#lines.push(`  ${name}: ${how} -> known, answered as ${known.map(dotText).join("+")}`);
-      return context;
+      return seen;
     }
     replica.counter += 1;
     this.#second += 1;
     const dot = this.#dot(name, replica.counter);
     replica.set = replica.set.put({
-      context,
+      context: seen.version,
+      own: seen.own,
       dot,
       requestId: idOf(id),
       value: utf8(value ?? ""),
@@ -68,8 +70,8 @@ export class Story {
       second: this.#second,
       keepRecentFor,
     });
-    const after = replica.set.contextAfter(context, dot);
-    this.#lines.push(`  ${name}: ${how} -> ${vectorText(after)}`);
+    const after = replica.set.contextAfter(seen.version, { dot, requestId: idOf(id) });
+    this.#lines.push(`  ${name}: ${how} -> ${seenText(after)}`);
     this.show(name);
     return after;
   }
@@ -139,6 +141,10 @@ export class Story {
 
 function dotText({ actorHigh, actorLow, counter }: Dot): string {
   return `(${String.fromCharCode(actorHigh >>> 16)}${"'".repeat(actorLow)},${counter})`;
+}
+
+function seenText({ version, own }: Seen): string {
+  return own === null ? vectorText(version) : `${vectorText(version)} and ${dotText(own.dot)}`;
 }
 
 function vectorText(version: VersionVector): string {

@@ -6,9 +6,8 @@
 import { Durability } from "../../base/durability.ts";
 import { openRecord } from "../../version/record.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
-import type { VersionVector } from "../../version/version-vector.ts";
 import type { Audit, Invariant } from "../audit.ts";
-import { coveredByContexts, idName, type Operation, operationText, possibleDots } from "../history.ts";
+import { type Coverage, coveredByContexts, idName, type Operation, operationText, possibleDots } from "../history.ts";
 
 /** Judged on every owner's disk. */
 export const ackedWritesSurvive: Invariant = {
@@ -34,7 +33,7 @@ interface Copy {
   /** The request ids of its siblings. */
   readonly present: ReadonlySet<string>;
   /** What the contexts of the key's writes cover. */
-  readonly covered: VersionVector;
+  readonly covered: Coverage;
 }
 
 function checkCopy(audit: Audit, seat: number, copy: Copy, write: Operation): void {

@@ -5,8 +5,7 @@
 import { openRecord } from "../../version/record.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
 import type { Audit, Invariant } from "../audit.ts";
-import { dotText, idName, type Operation, operationText } from "../history.ts";
-import { dotName } from "../ledger.ts";
+import { dotName, dotText, idName, type Operation, operationText } from "../history.ts";
 
 export const causality: Invariant = {
   name: "causality",

@@ -7,8 +7,8 @@
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
 import type { Dot } from "../../version/version-vector.ts";
-import { dotText } from "../history.ts";
-import { dotName, type RecordWatch } from "../ledger.ts";
+import { dotName, dotText } from "../history.ts";
+import type { RecordWatch } from "../ledger.ts";
 import type { Report } from "../violation.ts";
 
 /** Watches every record that a node hands to its engine. */

@@ -5,8 +5,8 @@
  */
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
-import { dotText, idName } from "../history.ts";
-import { dotName, type RecordWatch } from "../ledger.ts";
+import { dotName, dotText, idName } from "../history.ts";
+import type { RecordWatch } from "../ledger.ts";
 import type { Report } from "../violation.ts";
 
 /** Watches every record that a node hands to its engine. */

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { hexOf } from "../../../src/base/bytes.ts";
 import { RingtailError } from "../../../src/base/errors.ts";
 import { json, text } from "../../../src/client/codecs.ts";
-import { Context, fastestOf } from "../../../src/client/context.ts";
+import { Context } from "../../../src/client/context.ts";
 import { unionArrays } from "../../../src/client/resolvers.ts";
 import type { GetResult } from "../../../src/client/results.ts";
+import { fastestOf } from "../../../src/version/context.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
 import { ClientWorld, ringOf } from "../../support/client-world.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { hexOf, utf8 } from "../../../src/base/bytes.ts";
 import { RingtailError } from "../../../src/base/errors.ts";
 import { fullKeyOf } from "../../../src/base/full-key.ts";
-import { ContextKey, contextBytesMax, openContext, sealContext } from "../../../src/version/context.ts";
+import { ContextKey, contextBytesMax, fastestOf, openContext, sealContext } from "../../../src/version/context.ts";
 import { VersionVector } from "../../../src/version/version-vector.ts";
 import { anySet } from "../../support/any-set.ts";
 import { fromHex, readVectors } from "../../support/vectors.ts";
@@ -37,8 +37,31 @@ describe("a context", () => {
     );
   });
 
+  it("carries the writer's own last write beside the vector", () => {
+    fc.assert(
+      fc.property(anySet, fc.nat({ max: 0xffff_ffff }), (set, counter) => {
+        const own = {
+          dot: { actorHigh: 0x0003_abcd, actorLow: 0xfedc_ba98, counter },
+          requestId: new Uint8Array(16).fill(7),
+        };
+        const sealed = sealContext(key, cart, set.version, 3, 9, own);
+        const opened = openContext(key, cart, sealed);
+        expect(opened.own).toEqual(own);
+        expect(opened.version.words).toEqual(set.version.words);
+        expect([opened.fastest, opened.epoch, fastestOf(sealed)]).toEqual([3, 9, 3]);
+        sealed[20] = (sealed[20] as number) ^ 1;
+        expect(() => openContext(key, cart, sealed)).toThrow("damaged");
+      }),
+    );
+  });
+
   it("of no bytes has read nothing", () => {
-    expect(openContext(key, cart, new Uint8Array(0))).toEqual({ version: VersionVector.empty, fastest: 0, epoch: 0 });
+    expect(openContext(key, cart, new Uint8Array(0))).toEqual({
+      version: VersionVector.empty,
+      own: null,
+      fastest: 0,
+      epoch: 0,
+    });
   });
 
   it("is these bytes for ever", () => {
@@ -77,7 +100,7 @@ describe("a context", () => {
       expect(refusal(context.subarray(0, length))).toContain(length === 16 ? "not one of" : "cut off");
     }
     expect(refusal(new Uint8Array(contextBytesMax + 1))).toBe("the context has 8193 bytes; at most 8192 are allowed");
-    expect(refusal(Uint8Array.of(9, ...context.subarray(1)))).toBe("context format 9 is unknown here (known: 1)");
+    expect(refusal(Uint8Array.of(9, ...context.subarray(1)))).toBe("context format 9 is unknown here (known: 1, 2)");
   });
 
   it("cannot be moved to a shorter key whose rest it would continue", () => {

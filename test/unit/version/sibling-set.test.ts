@@ -97,12 +97,12 @@ describe("the context after a put", () => {
         const { version } = (world.states[which % world.states.length] as { set: SiblingSet }).set;
         const at = dot(9, 1);
         const after = pair.set.put(write("new", at, { context: version }));
-        const context = after.contextAfter(version, at);
+        const { version: context, own: named } = after.contextAfter(version, { dot: at, requestId: idOf("new") });
         expect(context.coversAll(version)).toBe(true);
         for (const { dots } of after.siblings) {
           if (!dots.some((one) => one.actorHigh === at.actorHigh)) expect(context.coversAny(dots)).toBe(false);
         }
-        if (context.covers(at)) own += 1;
+        if (context.covers(at) || named?.dot === at) own += 1;
         if (after.siblings.length === 1) expect(context).toBe(after.version);
       }),
       { numRuns: 200 },
@@ -110,12 +110,26 @@ describe("the context after a put", () => {
     expect(own).toBe(200);
   });
 
-  it("leaves the writer's own dot out where it would take in an unseen sibling of the same actor", () => {
+  it("names the write by itself where a vector would take in an unseen sibling of the same actor", () => {
     const first = SiblingSet.empty.put(write("a", dot(1, 1)));
     const second = first.put(write("b", dot(1, 2)));
-    expect(second.contextAfter(VersionVector.empty, dot(1, 2))).toBe(VersionVector.empty);
-    const seen = second.put(write("c", dot(1, 3), { context: second.version }));
-    expect(seen.contextAfter(second.version, dot(1, 3))).toBe(seen.version);
+    const own = { dot: dot(1, 2), requestId: idOf("b") };
+    expect(second.contextAfter(VersionVector.empty, own)).toEqual({ version: VersionVector.empty, own });
+    const third = second.put(write("c", dot(1, 3), { context: VersionVector.empty, own }));
+    expect(third.siblings.map(({ dots }) => dots[0]?.counter)).toEqual([1, 3]);
+    const seen = third.put(write("d", dot(1, 4), { context: third.version }));
+    const whole = { version: seen.version, own: null };
+    expect(seen.contextAfter(third.version, { dot: dot(1, 4), requestId: idOf("d") })).toEqual(whole);
+  });
+
+  it("a put that names an own write unknown here drops it when it comes", () => {
+    const there = SiblingSet.empty.put(write("a", dot(1, 1))).put(write("b", dot(1, 2)));
+    const own = { dot: dot(1, 2), requestId: idOf("b") };
+    const here = SiblingSet.empty.put(write("c", dot(2, 1), { context: VersionVector.empty, own }));
+    for (const merged of [here.merge(there), there.merge(here)]) {
+      expect(merged.siblings.map(({ requestId }) => requestId)).toEqual([idOf("a"), idOf("c")]);
+      expect(merged.dotsOf(idOf("b"))).toEqual([dot(1, 2)]);
+    }
   });
 });
 

@@ -39,16 +39,28 @@ describe("stories", () => {
     const alone = story.put("A", "milk");
     story.say("Alone, the reply covers the record, and the next put follows without a get:");
     story.put("A", "milk, eggs", alone);
-    story.say("A blind write beside it: covering (A,3) would cover (A,2), which this writer never saw.");
+    story.say(
+      "A blind write beside it: a vector with (A,3) would cover (A,2), which this writer never saw. So the reply",
+    );
+    story.say("names the write by itself, and the next put replaces it and nothing else:");
     const blind = story.put("A", "bread");
-    expect(blind.size).toBe(0);
-    story.put("A", "bread, jam", blind);
-    expect(liveIds(story.set("A"))).toEqual(["bread", "bread, jam", "milk, eggs"]);
-    story.say("Through another node there is no such trap:");
+    expect(blind.version.size).toBe(0);
+    expect(blind.own?.dot.counter).toBe(3);
+    story.send("A", "C");
+    const jam = story.put("A", "bread, jam", blind);
+    expect(liveIds(story.set("A"))).toEqual(["bread, jam", "milk, eggs"]);
+    story.say("The same through a node that has not heard of it: its id goes into `recent`, and a merge drops it:");
+    story.put("B", "bread, honey", jam);
     story.send("A", "B");
-    const other = story.put("B", "tea");
-    story.put("B", "green tea", other);
-    expect(liveIds(story.set("B"))).toEqual(["bread", "bread, jam", "green tea", "milk, eggs"]);
+    expect(liveIds(story.set("B"))).toEqual(["bread, honey", "milk, eggs"]);
+    story.send("B", "A", "C", "D");
+    expect(liveIds(story.set("A"))).toEqual(["bread, honey", "milk, eggs"]);
+    expect(liveIds(story.set("C"))).toEqual(["bread, honey", "milk, eggs"]);
+    story.say("Through a node none of whose writes is there, a vector says it:");
+    const other = story.put("D", "tea");
+    expect(other.own).toBe(null);
+    story.put("D", "green tea", other);
+    expect(liveIds(story.set("D"))).toEqual(["bread, honey", "green tea", "milk, eggs"]);
     expectGolden("reply-context", story.text);
   });
 
