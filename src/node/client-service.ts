@@ -41,6 +41,7 @@ import { type GetOrigin, MultiGet, MultiGetPart, Request } from "./request.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 
+const mebibyte = 1024 * 1024;
 const overloadedRetryUs = 20_000;
 /** Left in a multi-get's frame for what is not records. */
 const multiGetSlack = 256 * 1024;
@@ -95,7 +96,8 @@ export class ClientService {
     start: number,
     end: number,
   ): void {
-    const status = this.#admit(session);
+    const size = end - start;
+    const status = this.#admit(session, type, size);
     if (status !== statusOk) {
       this.#refused.value += 1;
       session.fail(type, frameId, status, "", overloadedRetryUs);
@@ -108,26 +110,35 @@ export class ClientService {
       case FrameType.PUT: {
         const put = decode(PutRequest, bytes, start, end);
         put.tombstone = false;
-        this.#onPut(now, new Request(session, type, frameId, noNode), put);
+        this.#onPut(now, new Request(session, type, frameId, noNode, size), put);
         return;
       }
       case FrameType.DELETE:
-        this.#onPut(now, new Request(session, type, frameId, noNode), putOfDelete(bytes, start, end));
+        this.#onPut(now, new Request(session, type, frameId, noNode, size), putOfDelete(bytes, start, end));
         return;
       case FrameType.FORWARD_PUT:
-        this.#onPut(now, new Request(session, type, frameId, session.number), decode(PutRequest, bytes, start, end));
+        this.#onPut(
+          now,
+          new Request(session, type, frameId, session.number, size),
+          decode(PutRequest, bytes, start, end),
+        );
         return;
       default:
         this.#onMultiGet(now, new Request(session, type, frameId, noNode), bytes, start, end);
     }
   }
 
-  #admit(session: Session): Status {
+  #admit(session: Session, type: number, size: number): Status {
     const shared = this.#shared;
     if (shared.phase === "stopping") return wireOf("NODE_STOPPING");
     if (shared.phase === "starting") return wireOf("OVERLOADED");
     if (shared.inFlight >= shared.config.inFlightMax) return wireOf("OVERLOADED");
     if (session.inFlight >= shared.config.inFlightPerConnectionMax) return wireOf("OVERLOADED");
+    if (type === FrameType.GET || type === FrameType.MULTI_GET) return statusOk;
+    const bytesMax = shared.config.inFlightMiBMax * mebibyte;
+    // A peer forwards for many clients: it is bound by the whole, not by a connection's share.
+    const mine = session.role === "node" ? 0 : (session.inFlightBytes + size) * 4;
+    if (shared.inFlightBytes + size > bytesMax || mine > bytesMax || shared.storeBehind()) return wireOf("OVERLOADED");
     return statusOk;
   }
 
@@ -160,7 +171,7 @@ export class ClientService {
 
   #onGet(now: Instant, request: Request, get: GetRequest): void {
     const op = this.#newGet(request, get.bucket, get.key, get, get.timeoutUs);
-    this.#enter(request.session);
+    this.#enter(request.session, 0);
     (this.#coordination as Coordination).gets.begin(now, op);
   }
 
@@ -182,7 +193,7 @@ export class ClientService {
       return;
     }
     for (const op of ops) {
-      this.#enter(request.session);
+      this.#enter(request.session, 0);
       coordination.gets.begin(now, op);
     }
   }
@@ -211,7 +222,7 @@ export class ClientService {
         return;
       }
       if ((this.#forwarding as Forwarding).forward(now, request, put, targets, count, timeoutUs))
-        this.#enter(request.session);
+        this.#enter(request.session, request.bytes);
       return;
     }
     const op = new PutOp<Request>(request, fullKey, quorum);
@@ -232,24 +243,28 @@ export class ClientService {
     op.tombstone = put.tombstone;
     op.second = Math.floor(shared.env.wallMs() / 1000);
     op.timeoutUs = timeoutUs;
-    this.#enter(request.session);
+    this.#enter(request.session, request.bytes);
     (this.#coordination as Coordination).puts.begin(now, op);
   }
 
-  #enter(session: Session): void {
+  #enter(session: Session, bytes: number): void {
     session.inFlight += 1;
+    session.inFlightBytes += bytes;
     this.#shared.inFlight += 1;
+    this.#shared.inFlightBytes += bytes;
   }
 
   /** A request of that session has been answered (or given up with the session). */
-  leave(session: Session): void {
+  leave(session: Session, bytes: number): void {
     session.inFlight -= 1;
+    session.inFlightBytes -= bytes;
     this.#shared.inFlight -= 1;
+    this.#shared.inFlightBytes -= bytes;
   }
 
   answerPut(now: Instant, op: PutOp<Request>): void {
-    const { session, type, frameId, forwardedBy } = op.origin;
-    this.leave(session);
+    const { session, type, frameId, forwardedBy, bytes } = op.origin;
+    this.leave(session, bytes);
     if (op.status !== statusOk) {
       session.fail(type, frameId, op.status, op.message);
       return;
@@ -271,7 +286,7 @@ export class ClientService {
   answerGet(now: Instant, op: GetOp<GetOrigin>): void {
     const origin = op.origin;
     const session = origin instanceof Request ? origin.session : origin.whole.request.session;
-    this.leave(session);
+    this.leave(session, 0);
     if (origin instanceof MultiGetPart) {
       this.#answerPart(now, op, origin);
       return;

@@ -37,6 +37,7 @@ export interface NodeConfig {
   readonly connectionsMax: number;
   readonly inFlightMax: number;
   readonly inFlightPerConnectionMax: number;
+  readonly inFlightMiBMax: number;
   readonly queuedMiBPerConnectionMax: number;
   readonly idleTimeoutMs: number;
 }
@@ -219,6 +220,15 @@ export const settings: readonly Setting[] = [
     min: 16,
     max: 65536,
     help: "Requests this node works on at once; above it, OVERLOADED.",
+  },
+  {
+    key: "inFlightMiBMax",
+    kind: "integer",
+    value: 256,
+    min: 16,
+    max: 65536,
+    unit: "MiB",
+    help: "Bytes of puts this node works on at once, a quarter of them for one connection; above it, OVERLOADED. Higher: larger bursts of large values; lower: less memory.",
   },
   {
     key: "inFlightPerConnectionMax",

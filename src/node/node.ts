@@ -43,6 +43,8 @@ const stopPatienceUs = 5_000_000;
 const sweepEveryUs = 1_000_000;
 const waitersMax = 16_384;
 const reservedForNodes = 256;
+/** Writes queued for the engine; more are refused, by owners and coordinators alike. */
+const storeQueuedBytesMax = 64 * 1024 * 1024;
 
 /** One node, on whatever world its environment is bound to. */
 export class Node implements StoreEvents {
@@ -93,7 +95,7 @@ export class Node implements StoreEvents {
     this.#coordination = new Coordination(shared, this.#peers, clientService);
     const onForwardOver = clientService.leave.bind(clientService);
     this.#forwarding = new Forwarding(shared, this.#peers, {
-      onForwardOver: (request) => onForwardOver(request.session),
+      onForwardOver: (request) => onForwardOver(request.session, request.bytes),
     });
     clientService.attach(this.#coordination, this.#forwarding);
     this.#gate = this.#newGate(clientService, common.describe);
@@ -162,7 +164,9 @@ export class Node implements StoreEvents {
       bufferBytes: this.#config.objectBufferMiB * 1024 * 1024,
       wantTurnEnd: () => this.#env.wantTurnEnd(),
     });
-    this.#store.start(now);
+    const store = this.#store;
+    this.#shared.storeBehind = () => store.queuedBytes > storeQueuedBytesMax;
+    store.start(now);
   }
 
   onStoreStarted(now: Instant, report: StartReport): void {

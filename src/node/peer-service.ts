@@ -49,6 +49,10 @@ export class PeerService {
       session.fail(type, frameId, wireOf("NOT_SYNCED"), "the node is starting");
       return;
     }
+    if (type !== FrameType.REPLICA_READ && this.#shared.storeBehind()) {
+      session.fail(type, frameId, wireOf("OVERLOADED"), "the store has fallen behind");
+      return;
+    }
     if (type === FrameType.REPLICA_READ) this.#onRead(now, replica, session, frameId, bytes, start, end);
     else this.#onWrite(now, replica, session, type, frameId, bytes, start, end);
   }

@@ -15,12 +15,15 @@ export class Request {
   readonly frameId: number;
   /** The node that forwarded this put here, or 0. */
   readonly forwardedBy: NodeNumber | 0;
+  /** Bytes of the frame's body, which a put holds until it is done. */
+  readonly bytes: number;
 
-  constructor(session: Session, type: number, frameId: number, forwardedBy: NodeNumber | 0) {
+  constructor(session: Session, type: number, frameId: number, forwardedBy: NodeNumber | 0, bytes = 0) {
     this.session = session;
     this.type = type;
     this.frameId = frameId;
     this.forwardedBy = forwardedBy;
+    this.bytes = bytes;
   }
 }
 

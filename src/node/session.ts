@@ -52,6 +52,8 @@ const helloTimeoutUs = 5_000_000;
 const unreadRetryUs = 50_000;
 /** A frame that has begun must be whole within this time: slow senders must not pile up half frames in memory. */
 const frameTimeoutUs = 30_000_000;
+/** Answers that the other side does not read for this long end the connection. */
+const writeTimeoutUs = 10_000_000;
 
 export class Session implements LinkEvents, FrameSink {
   readonly label: string;
@@ -61,6 +63,8 @@ export class Session implements LinkEvents, FrameSink {
   number: NodeNumber | 0 = 0;
   /** Requests of this session that are not answered yet. */
   inFlight = 0;
+  /** Bytes of their frames. */
+  inFlightBytes = 0;
   /** When the session is closed unless a frame comes first. */
   idleAt: Instant;
   readonly #link: Link;
@@ -71,11 +75,14 @@ export class Session implements LinkEvents, FrameSink {
   #closing = false;
   /** When the last whole frame came. */
   #heardAt: Instant;
+  /** When what is queued for the other side last moved. */
+  #writtenAt: Instant;
 
   constructor(now: Instant, link: Link, state: NodeState, events: SessionEvents) {
     this.label = link.label;
     this.idleAt = after(now, helloTimeoutUs);
     this.#heardAt = now;
+    this.#writtenAt = now;
     this.#link = link;
     this.#state = state;
     this.#events = events;
@@ -94,6 +101,7 @@ export class Session implements LinkEvents, FrameSink {
   }
 
   onWritable(now: Instant): void {
+    this.#writtenAt = now;
     this.#writer.onWritable();
     this.#events.settle(now);
   }
@@ -187,8 +195,10 @@ export class Session implements LinkEvents, FrameSink {
 
   /** Ends a connection that has said nothing, or left a frame unfinished, for too long. Links of nodes have pings of their own. */
   closeIfIdle(now: Instant): void {
+    if (this.#writer.queuedBytes === 0) this.#writtenAt = now;
     const stalled = this.#reader.pendingBytes > 0 && after(this.#heardAt, frameTimeoutUs) <= now;
     if (stalled) this.#drop("a frame it began was never finished");
+    else if (after(this.#writtenAt, writeTimeoutUs) <= now) this.#drop(unread);
     else if (this.idleAt <= now && this.inFlight === 0 && this.role !== "node") this.close();
   }
 

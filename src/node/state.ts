@@ -25,6 +25,10 @@ export class NodeState {
   clusterId: ClusterId | undefined = undefined;
   /** Requests that came from outside (clients, and peers on behalf of clients) and are not answered yet. */
   inFlight = 0;
+  /** Bytes of their frames. */
+  inFlightBytes = 0;
+  /** The store has fallen behind: it should get no new writes. */
+  storeBehind: () => boolean = () => false;
   #ring: Ring | undefined = undefined;
   #contextKey: ContextKey | undefined = undefined;
 
