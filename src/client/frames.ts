@@ -34,6 +34,7 @@ const writeFields = {
   hostConfirms: 0,
   strict: false,
   durability: 0,
+  overwrite: false,
 };
 const put = { ...writeFields, value: noBytes };
 const deletion = { ...writeFields };
@@ -63,6 +64,7 @@ function fillWrite(message: typeof writeFields, request: Request<AnyReply>, epoc
   message.hostConfirms = options.hostConfirms;
   message.strict = options.strict;
   message.durability = options.durability;
+  message.overwrite = options.overwrite;
 }
 
 /** Queues the request's frame. False, with nothing queued, when the writer takes no more for now. */

@@ -31,6 +31,12 @@ export interface RequestSettings {
   readonly hostConfirms?: number | undefined;
   /** Only owners count, no fallbacks. */
   readonly strict?: boolean | undefined;
+  /**
+   * The context that a put or delete returns covers every value that its coordinator holds, those that this writer has not
+   * seen included, so that the next put replaces them unread. For values that are replaced as a whole, as in a cache;
+   * false, the default, never loses another's write.
+   */
+  readonly overwrite?: boolean | undefined;
   /** What a replica has done before it acknowledges a put. */
   readonly durability?: DurabilityName | undefined;
   /** Until the call fails with `DEADLINE_EXCEEDED`; 1 to 600,000. */
@@ -94,10 +100,10 @@ export function timeoutUsOf(name: string, timeoutMs: number): number {
 }
 
 function asksNothing(given: RequestSettings): boolean {
-  const { n, r, w, pr, pw, dw, hostConfirms, strict, durability, timeoutMs } = given;
+  const { n, r, w, pr, pw, dw, hostConfirms, strict, overwrite, durability, timeoutMs } = given;
   if (n !== undefined || r !== undefined || w !== undefined || timeoutMs !== undefined) return false;
   if (pr !== undefined || pw !== undefined || dw !== undefined || durability !== undefined) return false;
-  return hostConfirms === undefined && strict === undefined;
+  return hostConfirms === undefined && strict === undefined && overwrite === undefined;
 }
 
 /** Base and overrides as one; the base itself where nothing is overridden. Throws `INVALID_ARGUMENT`. */
@@ -114,8 +120,9 @@ export function resolveOptions(
     const value = given[name];
     return value === undefined ? base[name] : wholeNumber(name, value, min, most, `${min} to ${most} (n)`);
   };
-  if (given.strict !== undefined && typeof given.strict !== "boolean") {
-    throw new RingtailError("INVALID_ARGUMENT", `strict is ${String(given.strict)}; allowed: true, false`);
+  for (const name of ["strict", "overwrite"] as const) {
+    if (given[name] === undefined || typeof given[name] === "boolean") continue;
+    throw new RingtailError("INVALID_ARGUMENT", `${name} is ${String(given[name])}; allowed: true, false`);
   }
   return {
     n,
@@ -126,6 +133,7 @@ export function resolveOptions(
     dw: count("dw", 0),
     hostConfirms: count("hostConfirms", 0),
     strict: given.strict ?? base.strict,
+    overwrite: given.overwrite ?? base.overwrite,
     durability: given.durability === undefined ? base.durability : durabilityOf(given.durability),
     timeoutUs: given.timeoutMs === undefined ? base.timeoutUs : timeoutUsOf("timeoutMs", given.timeoutMs),
   };

@@ -28,6 +28,7 @@ export interface RequestOptions {
   readonly dw: number;
   readonly hostConfirms: number;
   readonly strict: boolean;
+  readonly overwrite: boolean;
   readonly durability: Durability;
   readonly timeoutUs: DurationUs;
 }
@@ -42,6 +43,7 @@ export const defaultOptions: RequestOptions = {
   dw: 0,
   hostConfirms: 0,
   strict: false,
+  overwrite: false,
   durability: Durability.bucket,
   timeoutUs: 1_000_000,
 };

@@ -30,6 +30,8 @@ export class PutOp<O> extends Op<O> implements Syncing {
   /** Borrowed until `begin` returns, and emptied then. */
   value: Uint8Array = noBytes;
   tombstone = false;
+  /** The answer's context covers all that is there, seen by its writer or not. */
+  overwrite = false;
   /** Wall-clock seconds, kept with the sibling; never used for order. */
   second = 0;
 

@@ -94,6 +94,8 @@ class Bench {
       r: workload.r === 0 ? undefined : workload.r,
       w: workload.w === 0 ? undefined : workload.w,
       durability: workload.durability ?? undefined,
+      // An update of these workloads replaces the whole value, whoever wrote it.
+      overwrite: true,
       timeoutMs,
     };
     this.#requestOptions = resolveOptions(defaultOptions, settings, target.ring.policyOf(this.#bucket));

@@ -21,7 +21,8 @@ const entryBytes = 12;
 /** How many writes a context has seen, more or less: the sum of its counters. Of two of one key the larger is newer. */
 function seenBy(bytes: Uint8Array, start: number, end: number): number {
   let sum = bytes[start] === formatOwn ? 1 : 0;
-  for (let at = start + wordsAt + sum * ownBytes; at + entryBytes <= end; at += entryBytes) sum += readWord(bytes, at) >>> 0;
+  for (let at = start + wordsAt + sum * ownBytes; at + entryBytes <= end; at += entryBytes)
+    sum += readWord(bytes, at) >>> 0;
   return sum;
 }
 

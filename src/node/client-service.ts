@@ -241,6 +241,7 @@ export class ClientService {
     op.requestId = put.requestId.slice();
     op.value = put.value;
     op.tombstone = put.tombstone;
+    op.overwrite = put.overwrite;
     op.second = Math.floor(shared.env.wallMs() / 1000);
     op.timeoutUs = timeoutUs;
     this.#enter(request.session, request.bytes);

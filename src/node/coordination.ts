@@ -85,6 +85,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     local.requestId = op.requestId;
     local.value = op.value;
     local.tombstone = op.tombstone;
+    local.overwrite = op.overwrite;
     local.second = op.second;
     local.siblingsMax = this.#shared.config.siblingsMax;
   }

@@ -264,25 +264,27 @@ export class Node implements StoreEvents {
     };
   }
 
+  // The store asks for the end of the turn after each of these, and that is where alarms are set.
+
   onStoreRead(now: Instant, token: number, sealed: Uint8Array | null, error: string | null): void {
     if (error !== null) this.#env.log.error("a record could not be read", { reason: error });
     this.#replica?.onStoreRead(now, token, sealed, error);
-    this.#settle(now);
+    this.#coordination.settle(now);
   }
 
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     this.#replica?.onStoreHints(now, token, hints, error);
-    this.#settle(now);
+    this.#coordination.settle(now);
   }
 
   onStoreWritten(now: Instant, token: number): void {
     this.#replica?.onStoreWritten(now, token);
-    this.#settle(now);
+    this.#coordination.settle(now);
   }
 
   onStoreSynced(now: Instant, token: number): void {
     this.#replica?.onStoreSynced(now, token);
-    this.#settle(now);
+    this.#coordination.settle(now);
   }
 
   onStoreScanned(_now: Instant, _token: number, _page: RecordPage | null, _error: string | null): void {

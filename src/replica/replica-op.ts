@@ -56,6 +56,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   /** Put: borrowed until `put` returns; empty for a tombstone. */
   value: Uint8Array = noBytes;
   tombstone = false;
+  /** Put: the reply's context covers all that is there, seen by its writer or not. */
+  overwrite = false;
   /** Put: seconds since 1970 by the coordinator's clock, for people and for trimming `recent`. */
   second = 0;
   siblingsMax: number = siblingsMaxDefault;

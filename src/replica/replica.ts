@@ -21,7 +21,8 @@ import { copyBytes } from "../base/pool.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
 import { type Store, type StoredHint, StoreWrite, SyncMode } from "../storage/store.ts";
-import { openRecord, RecordError, sealRecord } from "../version/record.ts";
+import { mergeSealed, openRecord, RecordError, sealRecord, versionOfSealed } from "../version/record.ts";
+import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
 import type { Dot, VersionVector } from "../version/version-vector.ts";
 import { contextBytesMax, frameBytesMax } from "../wire/limits.ts";
@@ -186,6 +187,9 @@ export class Replica<O> {
 
   /** `stored` may be a view that the next call on the store takes away. */
   #onRecord(now: Instant, op: ReplicaOp<O>, stored: Uint8Array | null): boolean {
+    if (op.kind === ReplicaKind.write && stored !== null && this.#store.hintTotal === 0) {
+      return this.#mergeBytes(now, op, stored);
+    }
     const mine = stored === null ? SiblingSet.empty : opened(stored);
     if (mine === null) return this.#unreadable(now, op);
     if (this.#store.hintTotal === 0 || !this.#needsHints(op, mine)) return this.#apply(now, op, mine, mine);
@@ -274,9 +278,12 @@ export class Replica<O> {
   ): boolean {
     this.#issue(now, op, sealed, before, after);
     op.sealed = sealed;
-    const seen = after.contextAfter(op.context, { dot, requestId: op.requestId });
-    op.version = seen.version;
-    op.own = seen.own;
+    if (op.overwrite) op.version = after.version;
+    else {
+      const seen = after.contextAfter(op.context, { dot, requestId: op.requestId });
+      op.version = seen.version;
+      op.own = seen.own;
+    }
     this.#effects.prepared(now, op);
     return false;
   }
@@ -292,6 +299,24 @@ export class Replica<O> {
     if (after === mine) return this.#keepAsIs(now, op, mine);
     const bytes = after !== incoming ? sealRecord(after) : op.kept ? sealed : copyBytes(sealed);
     this.#issue(now, op, bytes, mine, after);
+    return false;
+  }
+
+  /** `#merge` for the common case, without opening either record: mostly one of the two is the result as it is. */
+  #mergeBytes(now: Instant, op: ReplicaOp<O>, stored: Uint8Array): boolean {
+    const incoming = op.sealed as Uint8Array;
+    const merged = mergedBytes(stored, incoming);
+    if (merged === null) {
+      if (opened(stored) === null) return this.#unreadable(now, op);
+      return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
+    }
+    const shown = versionOfSealed(incoming);
+    if (shown.size === 0) return this.#fail(now, op, invalidArgument, "the incoming record is empty");
+    this.#noticeAmnesia(now, op.partition, shown, versionOfSealed(stored));
+    if (merged === stored) return this.#keepAsIs(now, op, openRecord(stored));
+    causalHashOfSealed(stored, op.fullKey, this.#hashBefore);
+    causalHashOfSealed(merged, op.fullKey, this.#hashAfter);
+    this.#write(now, op, merged !== incoming || op.kept ? merged : copyBytes(incoming));
     return false;
   }
 
@@ -314,6 +339,11 @@ export class Replica<O> {
   #issue(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, before: SiblingSet, after: SiblingSet): void {
     causalHash(before, op.fullKey, this.#hashBefore);
     causalHash(after, op.fullKey, this.#hashAfter);
+    this.#write(now, op, sealed);
+  }
+
+  /** Hands `sealed` to the store; the causal hashes of before and after have been made. */
+  #write(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array): void {
     const write = new StoreWrite();
     write.fullKey = op.fullKey;
     write.hashHigh = op.hashHigh;
@@ -445,4 +475,14 @@ function opened(sealed: Uint8Array): SiblingSet | null {
 function syncModeOf(durability: Durability): SyncMode {
   if (durability === Durability.durable) return SyncMode.now;
   return durability === Durability.oneDurable ? SyncMode.designated : SyncMode.none;
+}
+
+/** The merge of two sealed records, or null if one of them is none. */
+function mergedBytes(stored: Uint8Array, incoming: Uint8Array): Uint8Array | null {
+  try {
+    return mergeSealed(stored, incoming);
+  } catch (error) {
+    if (error instanceof RecordError) return null;
+    throw error;
+  }
 }

@@ -3,14 +3,14 @@
  * order in which it came. That keeps two writes of one key in order (parallel puts do not), and costs one trip to the
  * engine for many writes (performance.md 5).
  *
- * A batch holds records, each Merkle leaf they touched, and the batch's number. Memory writes, which have been answered
+ * A batch holds records, and in one value the batch's number and each Merkle leaf they touched. Memory writes, which have been answered
  * already, wait for the next batch of any kind, but no longer than 20 ms and 4 MiB (Dynamo 6.1). Syncs: sync-group.ts.
  */
 import { assert } from "../base/assert.ts";
 import type { Instant } from "../base/time.ts";
 import { after, never } from "../base/time.ts";
 import type { Engine, EngineBatch } from "./engine.ts";
-import { batchNumberKey, recordKey, u64Bytes } from "./keys.ts";
+import { recordKey } from "./keys.ts";
 import type { Leaves } from "./leaves.ts";
 import type { StoreCounters } from "./store-counters.ts";
 import type { StoreWrite } from "./store-write.ts";
@@ -144,10 +144,8 @@ export class GroupCommit {
 
   /** Completes a composed batch with touched leaves and its number, and writes it. */
   send(batch: EngineBatch): void {
-    this.#counters.leavesWritten += this.#leaves.writeTouched(batch);
     this.batchNumber += 1;
-    const high = Math.floor(this.batchNumber / 0x1_0000_0000);
-    batch.put(batchNumberKey(this.batchNumber), u64Bytes(high, this.batchNumber >>> 0));
+    this.#counters.leavesWritten += this.#leaves.log(batch, this.batchNumber);
     this.#counters.batches += 1;
     this.#counters.batchBytes += batch.bytes;
     this.#writing = true;

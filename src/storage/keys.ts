@@ -4,8 +4,8 @@
  *
  *   format stamp   01                                          what wrote this store
  *   sync marker    02                                          written by the engine alone, to force a sync
- *   batch number   03 | u16 slot                               mechanisms.md 3.8: shows a hole in the log
- *   leaf           04 | u8 n | u16 partition | u16 leaf        one Merkle leaf: u64
+ *   batch number   03 | u16 slot                               of the number, which shows a hole in the log: u64 number, then the leaves that the batch touched
+ *   leaf           04 | u8 n | u16 partition | u16 leaf        a Merkle leaf that the batches' slots no longer tell: u64
  *   hint           05 | u64 key hash | full key | u16 target   all hints of one key lie together
  *   record         10 | u64 key hash | full key
  *

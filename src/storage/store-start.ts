@@ -1,6 +1,7 @@
 /**
  * StoreStart: the boot scan. It checks the format stamp (or makes a new store), reads the batch numbers and tells
- * whether they form one gapless run, loads the Merkle leaves and counts the hints.
+ * whether they form one gapless run, loads the Merkle leaves, first their own keys and then the batches' log, and counts
+ * the hints.
  *
  * A torn log tail leaves a gapless run of batch numbers; a hole does not (mechanisms.md 3.8): the newest 65,536 numbers
  * must all be in their slots.
@@ -22,7 +23,7 @@ import {
   u64High,
   u64Low,
 } from "./keys.ts";
-import type { Leaves } from "./leaves.ts";
+import { isLogEntry, type Leaves } from "./leaves.ts";
 import type { StartReport } from "./store-events.ts";
 
 /** The format this code writes: every disk key and value of keys.ts, and the sealed record. */
@@ -51,7 +52,7 @@ export class StoreStart {
   #lowest = Number.MAX_SAFE_INTEGER;
   #newest = 0;
   #misplaced = false;
-  #leafCount = 0;
+  #log: { readonly number: number; readonly value: Uint8Array }[] = [];
   readonly #hints: Map<number, number> = new Map();
 
   constructor(engine: Engine, leaves: Leaves, partitions: number, effects: StartEffects) {
@@ -101,6 +102,7 @@ export class StoreStart {
         return;
       case "leaves":
         this.#onLeaves(page);
+        if (page.done) this.#applyLog();
         this.#goOn(page, KeyKind.leaf, "hints", KeyKind.hint);
         return;
       case "hints":
@@ -162,11 +164,16 @@ export class StoreStart {
   #onNumbers(page: Page): void {
     for (let i = 0; i < page.keys.length; i += 1) {
       const value = page.values[i] as Uint8Array;
-      const number = value.length === 8 ? u64High(value) * 0x1_0000_0000 + u64Low(value) : 0;
-      if (!Number.isSafeInteger(number) || number % batchSlots !== slotOfKey(page.keys[i] as Uint8Array)) {
+      const number = value.length >= 8 ? u64High(value) * 0x1_0000_0000 + u64Low(value) : 0;
+      if (
+        !isLogEntry(value) ||
+        !Number.isSafeInteger(number) ||
+        number % batchSlots !== slotOfKey(page.keys[i] as Uint8Array)
+      ) {
         this.#misplaced = true;
         continue;
       }
+      this.#log.push({ number, value });
       this.#numbers += 1;
       this.#lowest = Math.min(this.#lowest, number);
       this.#newest = Math.max(this.#newest, number);
@@ -179,7 +186,13 @@ export class StoreStart {
       const value = page.values[i] as Uint8Array;
       this.#leaves.load(n, partition, leaf, u64High(value), u64Low(value));
     }
-    this.#leafCount += page.keys.length;
+  }
+
+  /** Slots are in the order of a lap, the log is in the order of time. */
+  #applyLog(): void {
+    this.#log.sort((a, b) => a.number - b.number);
+    for (const { number, value } of this.#log) this.#leaves.loadLog(number, value);
+    this.#log = [];
   }
 
   #onHints(page: Page): void {
@@ -201,7 +214,7 @@ export class StoreStart {
       created: this.#created,
       hole: this.#hole(),
       batchNumber: this.#newest,
-      leaves: this.#leafCount,
+      leaves: this.#leaves.held,
       hints: this.#hints,
     });
   }

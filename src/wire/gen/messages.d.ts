@@ -49,6 +49,7 @@ export interface DeleteRequest {
   hostConfirms: number;
   strict: boolean;
   durability: number;
+  overwrite: boolean;
 }
 
 export interface ErrorReply {
@@ -188,6 +189,7 @@ export interface PutRequest {
   strict: boolean;
   durability: number;
   tombstone: boolean;
+  overwrite: boolean;
 }
 
 export interface Record {

@@ -314,6 +314,7 @@ export const ringtail = $root.ringtail = (() => {
             this.strict = false;
             this.durability = 0;
             this.tombstone = false;
+            this.overwrite = false;
         };
 
         PutRequest.prototype.bucket = $noBytes;
@@ -331,6 +332,7 @@ export const ringtail = $root.ringtail = (() => {
         PutRequest.prototype.strict = false;
         PutRequest.prototype.durability = 0;
         PutRequest.prototype.tombstone = false;
+        PutRequest.prototype.overwrite = false;
 
         PutRequest.encode = function (message, writer, _depth) {
             if (!writer)
@@ -369,6 +371,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(112).int32(message.durability);
             if (message.tombstone != null && message.tombstone !== false)
                 writer.uint32(120).bool(message.tombstone);
+            if (message.overwrite != null && message.overwrite !== false)
+                writer.uint32(128).bool(message.overwrite);
             return writer;
         };
 
@@ -486,6 +490,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.tombstone = reader.bool();
+                        continue;
+                    }
+                case 16: {
+                        if (wireType !== 0)
+                            break;
+                        message.overwrite = reader.bool();
                         continue;
                     }
                 }
@@ -656,6 +666,7 @@ export const ringtail = $root.ringtail = (() => {
             this.hostConfirms = 0;
             this.strict = false;
             this.durability = 0;
+            this.overwrite = false;
         };
 
         DeleteRequest.prototype.bucket = $noBytes;
@@ -671,6 +682,7 @@ export const ringtail = $root.ringtail = (() => {
         DeleteRequest.prototype.hostConfirms = 0;
         DeleteRequest.prototype.strict = false;
         DeleteRequest.prototype.durability = 0;
+        DeleteRequest.prototype.overwrite = false;
 
         DeleteRequest.encode = function (message, writer, _depth) {
             if (!writer)
@@ -705,6 +717,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(96).bool(message.strict);
             if (message.durability != null && message.durability !== 0)
                 writer.uint32(104).int32(message.durability);
+            if (message.overwrite != null && message.overwrite !== false)
+                writer.uint32(112).bool(message.overwrite);
             return writer;
         };
 
@@ -810,6 +824,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.durability = reader.int32();
+                        continue;
+                    }
+                case 14: {
+                        if (wireType !== 0)
+                            break;
+                        message.overwrite = reader.bool();
                         continue;
                     }
                 }
