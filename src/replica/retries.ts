@@ -12,6 +12,8 @@ import type { DurationUs, Instant } from "../base/time.ts";
 import type { Dot } from "../version/version-vector.ts";
 
 const none = -1;
+/** Room at first: a table grows with the puts it sees. */
+const entriesFirst = 1_024;
 const idWords = 4;
 /** Words per entry: request id, key hash (high, low), dot (actor high, actor low, counter). */
 const entryWords = idWords + 5;
@@ -29,11 +31,13 @@ function wordOf(bytes: Uint8Array, at: number): number {
 /** The latest puts of one node. */
 export class Retries {
   readonly #entriesMax: number;
+  /** Entries that there is room for now: a power of two that doubles up to `entriesMax`. */
+  #capacity: number;
   readonly #window: DurationUs;
-  readonly #words: Uint32Array;
-  readonly #mintedAt: Float64Array;
-  readonly #nexts: Int32Array;
-  readonly #heads: Int32Array;
+  #words: Uint32Array;
+  #mintedAt: Float64Array;
+  #nexts: Int32Array;
+  #heads: Int32Array;
   /** The entry looked for or made last: id and key hash as words. */
   readonly #wanted = new Uint32Array(idWords + 2);
   #cursor = 0;
@@ -45,17 +49,19 @@ export class Retries {
     assert(entriesMax >= 1 && (entriesMax & (entriesMax - 1)) === 0, "the retry table holds a power of two");
     this.#entriesMax = entriesMax;
     this.#window = window;
-    this.#words = new Uint32Array(entriesMax * entryWords);
-    this.#mintedAt = new Float64Array(entriesMax);
-    this.#nexts = new Int32Array(entriesMax);
-    this.#heads = new Int32Array(entriesMax).fill(none);
+    this.#capacity = Math.min(entriesMax, entriesFirst);
+    this.#words = new Uint32Array(this.#capacity * entryWords);
+    this.#mintedAt = new Float64Array(this.#capacity);
+    this.#nexts = new Int32Array(this.#capacity);
+    this.#heads = new Int32Array(this.#capacity).fill(none);
   }
 
   /** Remembers that the put with this id of this key got `dot`, in place of the oldest put if the table is full. */
   add(now: Instant, requestId: Uint8Array, hashHigh: number, hashLow: number, dot: Dot): void {
+    if (this.#size === this.#capacity && this.#capacity < this.#entriesMax) this.#grow();
     const entry = this.#cursor;
-    this.#cursor = (entry + 1) & (this.#entriesMax - 1);
-    if (this.#size === this.#entriesMax) this.#unlink(entry);
+    this.#cursor = (entry + 1) & (this.#capacity - 1);
+    if (this.#size === this.#capacity) this.#unlink(entry);
     else this.#size += 1;
     this.#want(requestId, hashHigh, hashLow);
     const at = entry * entryWords;
@@ -111,7 +117,27 @@ export class Retries {
     let hash = 0;
     for (let i = 0; i < idWords + 2; i += 1)
       hash = Math.imul(hash ^ (words[at + i] as number), 0x9e3779b1) ^ (hash >>> 15);
-    return (hash ^ (hash >>> 16)) & (this.#entriesMax - 1);
+    return (hash ^ (hash >>> 16)) & (this.#capacity - 1);
+  }
+
+  /** Doubles a full table. Entries keep their places, so their order of age; chains are made anew, oldest first. */
+  #grow(): void {
+    const size = this.#capacity;
+    this.#capacity *= 2;
+    const words = new Uint32Array(this.#capacity * entryWords);
+    words.set(this.#words);
+    this.#words = words;
+    const mintedAt = new Float64Array(this.#capacity);
+    mintedAt.set(this.#mintedAt);
+    this.#mintedAt = mintedAt;
+    this.#nexts = new Int32Array(this.#capacity);
+    this.#heads = new Int32Array(this.#capacity).fill(none);
+    for (let entry = 0; entry < size; entry += 1) {
+      const chain = this.#chainOf(entry * entryWords);
+      this.#nexts[entry] = this.#heads[chain] as number;
+      this.#heads[chain] = entry;
+    }
+    this.#cursor = size;
   }
 
   /** Takes the oldest entry out of its chain, where it is the last: chains grow at their heads. */

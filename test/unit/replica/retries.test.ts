@@ -60,4 +60,23 @@ describe("retries", () => {
       { numRuns: 300 },
     );
   });
+
+  it("grows with the puts it sees, up to its limit, and forgets none before that", () => {
+    const retries = new Retries({ entriesMax: 4096, window: 1_000_000 });
+    const found = (id: number): number | undefined => retries.find(instant(0), wideId(id), 1, id)?.counter;
+    for (let id = 1; id <= 4096; id += 1) {
+      retries.add(instant(0), wideId(id), 1, id, dotOf(id));
+      if (id === 1024 || id === 1025 || id === 2049)
+        for (let old = 1; old <= id; old += 1) expect(found(old)).toBe(old);
+    }
+    for (let id = 1; id <= 4096; id += 1) expect(found(id)).toBe(id);
+    for (let id = 4097; id <= 5000; id += 1) retries.add(instant(0), wideId(id), 1, id, dotOf(id));
+    expect([found(904), found(905), found(5000)]).toEqual([undefined, 905, 5000]);
+  });
 });
+
+function wideId(id: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setUint32(3, id);
+  return bytes;
+}
