@@ -12,16 +12,23 @@ import { after, never } from "./time.ts";
 
 class Lane {
   readonly timeout: DurationUs;
+  readonly step: DurationUs;
   ids: number[] = [];
   deadlines: number[] = [];
   head = 0;
 
   constructor(timeout: DurationUs) {
     this.timeout = timeout;
+    this.step = stepOf(timeout);
   }
 
   get empty(): boolean {
     return this.head === this.ids.length;
+  }
+
+  /** When a deadline of this lane is looked at. */
+  due(deadline: number): number {
+    return Math.ceil(deadline / this.step) * this.step;
   }
 
   compact(): void {
@@ -32,14 +39,20 @@ class Lane {
   }
 }
 
+function stepOf(timeout: DurationUs): DurationUs {
+  return timeout < 128_000 ? 1_000 : timeout < 2_500_000 ? 10_000 : 100_000;
+}
+
 function rounded(timeout: DurationUs): DurationUs {
-  const step = timeout < 128_000 ? 1_000 : timeout < 2_500_000 ? 10_000 : 100_000;
+  const step = stepOf(timeout);
   return Math.ceil(timeout / step) * step;
 }
 
 /** Deadlines are honoured within one tick and one rounding step, never early. */
 export class DeadlineQueue {
   readonly #lanes: Lane[] = [];
+  /** What `next` answers; -1: to be looked up again. It is asked after every event, and changes with few of them. */
+  #next: number = never;
 
   /** Queues `id` to expire `timeout` (rounded up) after `now`; returns the deadline. */
   push(now: Instant, id: number, timeout: DurationUs): Instant {
@@ -48,6 +61,7 @@ export class DeadlineQueue {
     const deadline = after(now, lane.timeout);
     lane.ids.push(id);
     lane.deadlines.push(deadline);
+    if (this.#next >= 0) this.#next = Math.min(this.#next, lane.due(deadline));
     return deadline;
   }
 
@@ -71,17 +85,27 @@ export class DeadlineQueue {
       const id = lane.ids[lane.head] as number;
       lane.head += 1;
       lane.compact();
+      this.#next = -1;
       return id;
     }
     return -1;
   }
 
-  /** The earliest deadline queued, or `never`. */
+  /**
+   * When `expired` has something to hand out, or `never`: the earliest deadline, rounded up to a step of its lane. Nearly
+   * all ops are through long before their deadline, and a tick for each of them would cost more than the op.
+   */
   next(): Instant {
-    let earliest: Instant = never;
+    if (this.#next < 0) this.#next = this.#earliest();
+    return this.#next as Instant;
+  }
+
+  #earliest(): number {
+    let earliest: number = never;
     for (const lane of this.#lanes) {
-      const head = lane.deadlines[lane.head] as Instant | undefined;
-      if (head !== undefined && head < earliest) earliest = head;
+      if (lane.empty) continue;
+      const due = lane.due(lane.deadlines[lane.head] as number);
+      if (due < earliest) earliest = due;
     }
     return earliest;
   }

@@ -41,7 +41,8 @@ describe("DeadlineQueue", () => {
             expect(deadline - now).toBeLessThan(timeout + 1_000);
             waiting.push({ id, deadline });
           }
-          expect(queue.next()).toBe(Math.min(never, ...waiting.map(({ deadline }) => deadline)));
+          const looks = waiting.map(({ deadline }) => Math.ceil(deadline / 1_000) * 1_000);
+          expect(queue.next()).toBe(Math.min(never, ...looks));
           if (pass % 2 === 0) return;
           const due = waiting.filter(({ deadline }) => deadline <= now).map((entry) => entry.id);
           expect(drain(queue, now).sort((a, b) => a - b)).toEqual(due);
@@ -52,6 +53,29 @@ describe("DeadlineQueue", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it("asks to be looked at when a step of the timeout's ends, at or after the earliest deadline", () => {
+    const cases: [number, number][] = [
+      [1_000, 2_000],
+      [128_000, 140_000],
+      [2_500_000, 2_600_000],
+    ];
+    for (const [timeout, due] of cases) {
+      const queue = new DeadlineQueue();
+      queue.push(instant(7), 1, timeout);
+      expect(queue.next()).toBe(due);
+      expect(drain(queue, due)).toEqual([1]);
+      expect(queue.next()).toBe(never);
+    }
+    const queue = new DeadlineQueue();
+    queue.push(instant(7), 1, 2_500_000);
+    queue.push(instant(7), 2, 128_000);
+    expect(queue.next()).toBe(140_000);
+    queue.push(instant(10), 3, 1_000);
+    expect(queue.next()).toBe(2_000);
+    expect(drain(queue, 140_000).sort()).toEqual([2, 3]);
+    expect(queue.next()).toBe(2_600_000);
   });
 
   it("stays correct when a long lane is compacted", () => {
