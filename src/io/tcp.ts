@@ -11,6 +11,7 @@ import { RingtailError } from "../base/errors.ts";
 import type { Clock } from "../base/time.ts";
 import { parseAddress } from "../node/config.ts";
 import type { Acceptor, Link, LinkEvents, Transport } from "../wire/link.ts";
+import { readInto, rewrapped } from "./read-buffer.ts";
 
 const keepAliveMs = 30_000;
 /** How long a closed link waits for the other side to end its half before it is cut. */
@@ -45,14 +46,17 @@ class TcpLink implements Link {
   /** Starts the delivery of events. */
   attach(events: LinkEvents): void {
     this.#events = events;
-    this.#socket.on("data", (chunk: Uint8Array) => {
-      if (this.#ending || this.#closed) return;
-      // Cores copy with `slice()`, which on a Buffer would be a view: they are given a plain array.
-      events.onBytes(this.#clock.now(), new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
-    });
+    // A socket that does not read into `readBuffer` (see there) emits 'data'.
+    this.#socket.on("data", (chunk: Uint8Array) => this.onChunk(chunk.buffer, chunk.byteOffset, chunk.length));
     this.#socket.on("end", () => {
       if (this.#reason === "" && !this.#ending) this.#reason = `${this.label} closed the connection`;
     });
+  }
+
+  /** Bytes came. Cores copy with `slice()`, which on a Buffer would be a view: they are given a plain array. */
+  onChunk(memory: ArrayBufferLike, offset: number, length: number): void {
+    if (this.#ending || this.#closed) return;
+    this.#events?.onBytes(this.#clock.now(), new Uint8Array(memory, offset, length));
   }
 
   onConnected(): void {
@@ -148,7 +152,8 @@ export class TcpTransport implements Transport {
     }
     if (target.port === 0)
       return new UnopenedLink(address, this.#clock, events, `${address}: port 0 cannot be dialled`);
-    const socket = dial({ host: target.host, port: target.port });
+    const onread = readInto((memory, offset, length) => link.onChunk(memory, offset, length));
+    const socket = dial({ host: target.host, port: target.port, onread });
     const link = new TcpLink(socket, this.#clock, address);
     link.attach(events);
     socket.once("connect", () => link.onConnected());
@@ -192,11 +197,16 @@ export function listen(options: {
   readonly accept: Acceptor;
 }): Promise<Listener> {
   const { address, clock, accept } = options;
-  const server = createServer((socket) => {
-    const link = new TcpLink(socket, clock, joinAddress(socket.remoteAddress ?? "?", socket.remotePort ?? 0));
+  const server = createServer({ pauseOnConnect: true }, (accepted) => {
+    const label = joinAddress(accepted.remoteAddress ?? "?", accepted.remotePort ?? 0);
+    const socket = rewrapped(accepted, (memory, offset, length) => link.onChunk(memory, offset, length));
+    const link = new TcpLink(socket, clock, label);
     const events = accept(clock.now(), link);
     if (events === undefined) link.destroy();
-    else link.attach(events);
+    else {
+      link.attach(events);
+      link.resumeReading();
+    }
   });
   return new Promise((resolve, reject) => {
     const { host, port } = parseAddress("address", address);
