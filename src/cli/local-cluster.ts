@@ -29,6 +29,12 @@ export interface LocalClusterOptions {
   readonly say: (line: string) => void;
 }
 
+/**
+ * V8's worker threads compile and collect garbage beside the event loop. Several nodes share this machine's CPUs, and with
+ * four workers each (Node's default) a young cluster compiles so much at once that its loops starve.
+ */
+const oneWorker = "--v8-pool-size=1";
+
 const restartMs = 1_000;
 const readyMs = 60_000;
 const pollMs = 50;
@@ -129,7 +135,7 @@ export class LocalCluster {
   #spawn(member: Member): void {
     const log = openSync(member.log, "a");
     const program = fileURLToPath(new URL("./main.js", import.meta.url));
-    const child = spawn(process.execPath, [program, "serve", ...member.arguments], {
+    const child = spawn(process.execPath, [oneWorker, program, "serve", ...member.arguments], {
       stdio: ["ignore", log, log, "ipc"],
       // A group of its own: Ctrl-C comes to `up` alone, which then stops the nodes.
       detached: true,
