@@ -35,6 +35,7 @@ import {
 import { FrameType } from "../wire/frame-types.ts";
 import { frameBytesMax, keysPerMultiGetMax, valueBytesMax } from "../wire/limits.ts";
 import { ringToMessage } from "../wire/ring-codec.ts";
+import { Admission } from "./admission.ts";
 import type { Coordination } from "./coordination.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { type GetOrigin, MultiGet, MultiGetPart, Request } from "./request.ts";
@@ -51,6 +52,7 @@ export class ClientService {
   readonly #hash = new Hash64();
   readonly #getLatency: Latency;
   readonly #putLatency: Latency;
+  readonly #admission: Admission;
   readonly #refused;
   #coordination: Coordination | undefined = undefined;
   #forwarding: Forwarding | undefined = undefined;
@@ -79,6 +81,7 @@ export class ClientService {
     this.#getLatency = shared.metrics.latency("get");
     this.#putLatency = shared.metrics.latency("put");
     this.#refused = shared.metrics.counter("requests_refused");
+    this.#admission = new Admission(shared.config.inFlightMax);
   }
 
   attach(coordination: Coordination, forwarding: Forwarding): void {
@@ -97,7 +100,7 @@ export class ClientService {
     end: number,
   ): void {
     const size = end - start;
-    const status = this.#admit(session, type, size);
+    const status = this.#admit(now, session, type, size);
     if (status !== statusOk) {
       this.#refused.value += 1;
       session.fail(type, frameId, status, "", overloadedRetryUs);
@@ -128,11 +131,14 @@ export class ClientService {
     }
   }
 
-  #admit(session: Session, type: number, size: number): Status {
+  #admit(now: Instant, session: Session, type: number, size: number): Status {
     const shared = this.#shared;
     if (shared.phase === "stopping") return wireOf("NODE_STOPPING");
     if (shared.phase === "starting") return wireOf("OVERLOADED");
-    if (shared.inFlight >= shared.config.inFlightMax) return wireOf("OVERLOADED");
+    if (shared.inFlight >= this.#admission.limit) {
+      this.#admission.onRefused(now, shared.inFlight);
+      return wireOf("OVERLOADED");
+    }
     if (session.inFlight >= shared.config.inFlightPerConnectionMax) return wireOf("OVERLOADED");
     if (type === FrameType.GET || type === FrameType.MULTI_GET) return statusOk;
     const bytesMax = shared.config.inFlightMiBMax * mebibyte;
@@ -272,6 +278,7 @@ export class ClientService {
     }
     const elapsed = now - op.started;
     this.#putLatency.record(elapsed);
+    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     const shared = this.#shared;
     const reply = this.#putReply;
     reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch, op.own);
@@ -298,6 +305,7 @@ export class ClientService {
     }
     const elapsed = now - op.started;
     this.#getLatency.record(elapsed);
+    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     const shared = this.#shared;
     const reply = this.#getReply;
     reply.record = op.merged === null ? noBytes : recordBody(op.merged);
