@@ -58,9 +58,10 @@ const canaries: readonly (readonly [string, number])[] = [
   ["ack-before-w", 10],
   ["skip-read-repair", 10],
   ["sim.entropy-repeats", 40],
-  ["sim.engine-loses-batch", 10],
+  ["sim.engine-loses-batch", 40],
+  ["sim.log-loses-append", 20],
   ["sim.engine-forgets", 40],
-  ["sim.engine-skips-sync", 20],
+  ["sim.log-skips-sync", 20],
   ["sim.client-repeats-ids", 10],
   ["sim.network-flips-bits", 40],
 ];

@@ -3,9 +3,11 @@
  *
  *   FORMAT      one line of text: the format version of the directory as a whole
  *   store/      RocksDB; its LOCK keeps a second process out, and is gone with a killed one
+ *   log/        the write-ahead log (log-files.ts)
  *   state/      the node's small files (state-files.ts)
  *
- * Open it in this order: `prepareDataDirectory`, `RocksEngine.open` (which takes the lock), `DiskStateFiles`.
+ * Open it in this order: `prepareDataDirectory`, `RocksEngine.open` (which takes the lock), `LogFiles` and
+ * `DiskStateFiles`.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -20,6 +22,7 @@ const stampPattern = /^ringtail data directory, format (\d+)\n$/;
 /** Where the parts of a data directory lie. */
 export interface DataDirectory {
   readonly store: string;
+  readonly log: string;
   readonly state: string;
 }
 
@@ -37,7 +40,7 @@ export function prepareDataDirectory(directory: string): DataDirectory {
     if (error instanceof RingtailError) throw error;
     throw new RingtailError("STORAGE_FAILED", `cannot use the data directory ${directory}: ${String(error)}`);
   }
-  return { store: join(directory, "store"), state: join(directory, "state") };
+  return { store: join(directory, "store"), log: join(directory, "log"), state: join(directory, "state") };
 }
 
 function readStamp(directory: string): string | null {

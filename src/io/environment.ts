@@ -6,6 +6,7 @@ import type { Clock, Instant, WallMs } from "../base/time.ts";
 import type { Environment } from "../node/environment.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
+import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
 import type { Transport } from "../wire/link.ts";
 import { deriveKey } from "./secret.ts";
 import { TcpTransport } from "./tcp.ts";
@@ -33,6 +34,7 @@ const poolBytes = 4096;
 export class RealEnvironment implements Environment {
   readonly log: Logger;
   readonly engine: Engine;
+  readonly writeAheadLog: WriteAheadLog;
   readonly stateFiles: StateFiles;
   readonly transport: Transport;
   readonly bootId: string = machineBootId();
@@ -46,6 +48,7 @@ export class RealEnvironment implements Environment {
   constructor(options: {
     readonly log: Logger;
     readonly engine: Engine;
+    readonly writeAheadLog: WriteAheadLog;
     readonly stateFiles: StateFiles;
     readonly clock: Clock;
     readonly secret: Uint8Array | undefined;
@@ -53,6 +56,7 @@ export class RealEnvironment implements Environment {
   }) {
     this.log = options.log;
     this.engine = options.engine;
+    this.writeAheadLog = options.writeAheadLog;
     this.stateFiles = options.stateFiles;
     this.#clock = options.clock;
     this.#secret = options.secret;

@@ -7,8 +7,9 @@ import { never } from "../base/time.ts";
 import type { NodeConfig } from "../node/config.ts";
 import { Node } from "../node/node.ts";
 import { systemClock } from "./clock.ts";
-import { prepareDataDirectory } from "./data-directory.ts";
+import { type DataDirectory, prepareDataDirectory } from "./data-directory.ts";
 import { RealEnvironment } from "./environment.ts";
+import { LogFiles } from "./log-files.ts";
 import { RocksEngine } from "./rocks-store.ts";
 import { DiskStateFiles } from "./state-files.ts";
 import { type Listener, listen } from "./tcp.ts";
@@ -43,7 +44,7 @@ const exitFatal = 70;
 export async function startNode(options: RunOptions): Promise<RunningNode> {
   const paths = prepareDataDirectory(options.directory);
   const engine = await RocksEngine.open(paths.store, { clock: systemClock });
-  const host = new NodeHost(options, engine, paths.state);
+  const host = new NodeHost(options, engine, paths);
   try {
     await host.start();
   } catch (error) {
@@ -56,7 +57,7 @@ export async function startNode(options: RunOptions): Promise<RunningNode> {
 class NodeHost implements RunningNode {
   readonly #options: RunOptions;
   readonly #engine: RocksEngine;
-  readonly #stateDirectory: string;
+  readonly #paths: DataDirectory;
   readonly #turnEnd: TurnEnd;
   readonly #alarm: Alarm;
   #node: Node | undefined;
@@ -65,10 +66,10 @@ class NodeHost implements RunningNode {
   #stopped: Promise<void> | undefined;
   #onStopped: () => void = () => {};
 
-  constructor(options: RunOptions, engine: RocksEngine, stateDirectory: string) {
+  constructor(options: RunOptions, engine: RocksEngine, paths: DataDirectory) {
     this.#options = options;
     this.#engine = engine;
-    this.#stateDirectory = stateDirectory;
+    this.#paths = paths;
     this.#turnEnd = new TurnEnd(systemClock, (now) => this.#node?.endTurn(now));
     this.#alarm = new Alarm(systemClock, (now) => this.#node?.tick(now));
   }
@@ -90,7 +91,8 @@ class NodeHost implements RunningNode {
       secret,
       clock: systemClock,
       engine: this.#engine,
-      stateFiles: new DiskStateFiles(this.#stateDirectory, systemClock),
+      writeAheadLog: new LogFiles(this.#paths.log, systemClock),
+      stateFiles: new DiskStateFiles(this.#paths.state, systemClock),
       hooks: {
         setAlarm: (at) => this.#alarm.set(at),
         wantTurnEnd: () => this.#turnEnd.want(),

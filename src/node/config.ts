@@ -33,6 +33,7 @@ export interface NodeConfig {
   readonly requestTimeoutMs: number;
   readonly requestTimeoutMaxMs: number;
   readonly objectBufferMiB: number;
+  readonly logSegmentKiB: number;
   readonly siblingsMax: number;
   readonly connectionsMax: number;
   readonly inFlightMax: number;
@@ -196,6 +197,15 @@ export const settings: readonly Setting[] = [
     max: 65536,
     unit: "MiB",
     help: "Memory for recent records, so that hot gets and the read half of writes need no engine call. Higher: fewer engine reads; lower: less memory.",
+  },
+  {
+    key: "logSegmentKiB",
+    kind: "integer",
+    value: 16_384,
+    min: 64,
+    max: 262_144,
+    unit: "KiB",
+    help: "The size of a segment of the write-ahead log. Larger: longer starts after a crash; smaller: more syncs of the store.",
   },
   {
     key: "siblingsMax",

@@ -10,11 +10,13 @@ import type { Logger } from "../base/log.ts";
 import type { Instant, WallMs } from "../base/time.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
+import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
 import type { Transport } from "../wire/link.ts";
 
 export interface Environment {
   readonly log: Logger;
   readonly engine: Engine;
+  readonly writeAheadLog: WriteAheadLog;
   readonly stateFiles: StateFiles;
   readonly transport: Transport;
   /** For ages shown to people and `second` fields; never for order. */

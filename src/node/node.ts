@@ -159,6 +159,8 @@ export class Node implements StoreEvents {
     this.#actors = actors;
     this.#store = new Store({
       engine: this.#env.engine,
+      log: this.#env.writeAheadLog,
+      logSegmentBytes: this.#config.logSegmentKiB * 1024,
       events: this,
       partitions: this.#shared.ring.partitions,
       bufferBytes: this.#config.objectBufferMiB * 1024 * 1024,
@@ -171,7 +173,7 @@ export class Node implements StoreEvents {
 
   onStoreStarted(now: Instant, report: StartReport): void {
     if (report.hole) {
-      const alarm = "batches are missing from the middle of the store's log: writes were lost here";
+      const alarm = "the middle of a log of the store is missing or damaged: writes were lost here";
       this.#env.log.error(alarm, { newestBatch: report.batchNumber });
     }
     this.#replica = new Replica<ReplicaOrigin>({

@@ -15,7 +15,7 @@ import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Program, SimNode } from "./process.ts";
-import { WatchedDrive } from "./watched-engine.ts";
+import { WatchedDrive } from "./watched-drive.ts";
 import { World } from "./world.ts";
 
 const patientUs: DurationUs = 8_000_000;
@@ -42,7 +42,7 @@ export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
     w: plan.w,
     durability: durabilityName(plan.durability),
   });
-  return { ...config, objectBufferMiB: plan.bufferKiB / 1024 };
+  return { ...config, objectBufferMiB: plan.bufferKiB / 1024, logSegmentKiB: plan.logSegmentKiB };
 }
 
 export class Cluster {

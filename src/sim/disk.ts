@@ -6,7 +6,9 @@
  *      files (durable) | log: synced batches | written batches | in flight
  *
  * A killed process loses only what had not reached the system; a power cut keeps a random prefix of what was not synced;
- * a hole takes a run out of the log's middle, and the engine opens past it without a word, as the real one does.
+ * a hole takes a run out of the log's middle, and the engine opens past it without a word, as the real one does. The
+ * write-ahead log's segments lie beside it; of each a power cut takes a random part of what it has not synced, in the
+ * middle of an entry too.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";
@@ -19,6 +21,36 @@ export interface LoggedBatch {
   readonly entries: readonly Entry[];
   /** It has reached the system: a kill does not lose it. */
   applied: boolean;
+}
+
+/** One segment of the write-ahead log. */
+export class LogSegment {
+  #chunks: Uint8Array[] = [];
+  length = 0;
+  /** Bytes at the start that are durable. */
+  synced = 0;
+
+  append(bytes: Uint8Array): void {
+    this.#chunks.push(bytes);
+    this.length += bytes.length;
+  }
+
+  /** A copy of all its bytes. */
+  content(): Uint8Array {
+    const bytes = new Uint8Array(this.length);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  }
+
+  /** Loses everything from `length` on. */
+  cut(length: number): void {
+    this.#chunks = [this.content().slice(0, length)];
+    this.length = length;
+  }
 }
 
 /** How long the disk takes, in microseconds: uniform between the two. */
@@ -52,6 +84,8 @@ export class SimDisk {
   readonly latencies: SimLatencies;
   readonly rng: Rng;
   readonly stateFiles: Map<StateFileName, Uint8Array> = new Map();
+  /** The write-ahead log, by number. */
+  readonly segments: Map<number, LogSegment> = new Map();
   readonly #files: SortedBytes = new SortedBytes();
   #log: LoggedBatch[] = [];
   /** Batches at the start of the log that are durable. */
@@ -84,6 +118,14 @@ export class SimDisk {
     const view = this.#files.copy();
     for (const batch of this.#log) for (const entry of batch.entries) view.apply(entry);
     return view;
+  }
+
+  /** A new segment of the write-ahead log. */
+  addSegment(number: number): LogSegment {
+    assert(!this.segments.has(number), "segments have numbers of their own");
+    const segment = new LogSegment();
+    this.segments.set(number, segment);
+    return segment;
   }
 
   /** A batch has been handed over; it counts as in flight until `applied`. */
@@ -121,6 +163,7 @@ export class SimDisk {
   powerCut(): void {
     this.#endLife();
     this.#cut(this.#synced);
+    for (const segment of this.segments.values()) segment.cut(this.rng.between(segment.synced, segment.length));
   }
 
   #cut(kept: number): void {
@@ -160,6 +203,7 @@ export class SimDisk {
     this.#files.clear();
     this.#log = [];
     this.#synced = 0;
+    this.segments.clear();
     this.stateFiles.clear();
   }
 

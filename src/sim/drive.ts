@@ -1,7 +1,10 @@
-/** SimDrive: a simulated disk as the world drives it: it opens engine and state files for each life of the node's process. */
+/** SimDrive: a simulated disk as the world drives it: it opens engine, log and state files for each life of the node's process. */
 import type { Rng } from "../base/rng.ts";
 import { fullKeyOfRecord, KeyKind, kindRange } from "../storage/keys.ts";
+import { replayed } from "../storage/log-replay.ts";
+import { readLogEntries } from "../storage/write-ahead-log.ts";
 import { SimDisk, type SimLatencies } from "./disk.ts";
+import { SimLog } from "./log.ts";
 import type { Drive, Later } from "./process.ts";
 import { nameOf } from "./sorted-bytes.ts";
 import { SimStateFiles } from "./state-files.ts";
@@ -15,9 +18,17 @@ export class SimDrive implements Drive {
     this.disk = new SimDisk(rng, latencies);
   }
 
-  boot(later: Later): { readonly engine: SimEngine; readonly stateFiles: SimStateFiles } {
+  boot(later: Later): {
+    readonly engine: SimEngine;
+    readonly writeAheadLog: SimLog;
+    readonly stateFiles: SimStateFiles;
+  } {
     this.disk.begin();
-    return { engine: new SimEngine(this.disk, later), stateFiles: new SimStateFiles(this.disk, later) };
+    return {
+      engine: new SimEngine(this.disk, later),
+      writeAheadLog: new SimLog(this.disk, later),
+      stateFiles: new SimStateFiles(this.disk, later),
+    };
   }
 
   kill(): void {
@@ -32,13 +43,24 @@ export class SimDrive implements Drive {
     this.disk.faults.slowness = 1 + factor;
   }
 
+  /** Everything it holds: what is in the engine, merged with what is in the log. */
   records(): Iterable<readonly [Uint8Array, Uint8Array]> {
-    const found: [Uint8Array, Uint8Array][] = [];
+    const found: Map<string, readonly [Uint8Array, Uint8Array]> = new Map();
+    const add = (fullKey: Uint8Array, sealed: Uint8Array): void => {
+      const name = nameOf(fullKey);
+      const held = found.get(name);
+      found.set(name, [fullKey, held === undefined ? sealed : replayed(fullKey, held[1], sealed)]);
+    };
     const { from, to } = kindRange(KeyKind.record);
     this.disk.contents().walk(nameOf(from), nameOf(to), (entry) => {
-      if (entry.value !== null) found.push([fullKeyOfRecord(entry.key), entry.value]);
+      if (entry.value !== null) add(fullKeyOfRecord(entry.key), entry.value);
       return true;
     });
-    return found;
+    const numbers = [...this.disk.segments.keys()].sort((a, b) => a - b);
+    for (const number of numbers) {
+      const content = this.disk.segments.get(number)?.content() ?? new Uint8Array(0);
+      readLogEntries(content, (entry) => add(entry.fullKey, entry.sealed));
+    }
+    return found.values();
   }
 }

@@ -62,6 +62,7 @@ export interface RunPlan {
   readonly durability: Durability;
   /** The object buffer, KiB: far below what a configuration allows, so that reads reach the engine. */
   readonly bufferKiB: number;
+  readonly logSegmentKiB: number;
   readonly network: NetworkOptions;
   readonly turnUs: DurationUs;
   readonly clients: number;
@@ -122,6 +123,7 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
     w: strict ? majority : rng.between(1, n),
     durability: rng.pick([Durability.memory, Durability.buffered, Durability.oneDurable, Durability.durable]),
     bufferKiB: rng.pick([4, 16, 64, 256]),
+    logSegmentKiB: rng.pick([1, 8, 64]),
     network: drawNetwork(rng),
     turnUs: rng.pick([0, 20, 200]),
     clients,

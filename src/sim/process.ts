@@ -14,6 +14,7 @@ import { type DurationUs, type Instant, instant, never } from "../base/time.ts";
 import type { Environment } from "../node/environment.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
+import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { deriveKey } from "./keys.ts";
 import type { Network } from "./network.ts";
@@ -39,8 +40,12 @@ export type Later = (delay: DurationUs, entry: Action) => void;
 
 /** The disk of one node as the world drives it; what it holds survives its processes. */
 export interface Drive {
-  /** Opens engine and state files for a new life; their answers come through `later`. */
-  boot(later: Later): { readonly engine: Engine; readonly stateFiles: StateFiles };
+  /** Opens engine, log and state files for a new life; their answers come through `later`. */
+  boot(later: Later): {
+    readonly engine: Engine;
+    readonly writeAheadLog: WriteAheadLog;
+    readonly stateFiles: StateFiles;
+  };
   /** The process is gone: what it handed to the system stays. */
   kill(): void;
   /** The machine lost power: a prefix of what was not synced stays. */
@@ -222,11 +227,12 @@ export class SimNode implements Place {
     const life = this.life;
     const scheduler = this.#network.scheduler;
     const later: Later = (delay, entry) => scheduler.in(delay, (now) => this.enter(now, life, entry));
-    const { engine, stateFiles } = this.drive.boot(later);
+    const { engine, writeAheadLog, stateFiles } = this.drive.boot(later);
     const entropy = this.#options.rng.fork(canary("sim.entropy-repeats") ? "entropy" : `entropy/${life}`);
     return {
       log: this.#log(),
       engine,
+      writeAheadLog,
       stateFiles,
       transport: this.#network.transport(this),
       wallMs: () => wallStartMs + this.wallOffsetMs + Math.floor(scheduler.now / 1000),

@@ -10,11 +10,9 @@ import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
 import { fullKeyOfRecord, KeyKind } from "../storage/keys.ts";
-import type { StateFiles } from "../storage/state-files.ts";
 import { openRecord } from "../version/record.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
-import type { SimDrive } from "./drive.ts";
-import type { Drive, Later } from "./process.ts";
+import type { Later } from "./process.ts";
 
 /** One record of a batch, opened. */
 export interface WrittenRecord {
@@ -35,8 +33,8 @@ export interface DiskWatch {
   onSynced(now: Instant, node: number, record: WrittenRecord): void;
 }
 
-/** Copies: the store may use its bytes again. */
-function opened(fullKey: Uint8Array, sealed: Uint8Array): WrittenRecord {
+/** A record opened for the checkers. Copies: the store may use its bytes again. */
+export function openedRecord(fullKey: Uint8Array, sealed: Uint8Array): WrittenRecord {
   return { key: utf8Text(keyOf(fullKey)), set: openRecord(sealed.slice()) };
 }
 
@@ -55,40 +53,11 @@ class WatchedBatch implements EngineBatch {
   put(key: Uint8Array, value: Uint8Array): void {
     this.inner.put(key, value);
     if (key[0] !== KeyKind.record) return;
-    this.records.push(opened(fullKeyOfRecord(key), value));
+    this.records.push(openedRecord(fullKeyOfRecord(key), value));
   }
 
   del(key: Uint8Array): void {
     this.inner.del(key);
-  }
-}
-
-/** A node's disk with a watch between it and its processes. */
-export class WatchedDrive implements Drive {
-  readonly #drive: SimDrive;
-  readonly #node: number;
-  readonly #watch: DiskWatch;
-  readonly #now: () => Instant;
-
-  constructor(drive: SimDrive, node: number, watch: DiskWatch, now: () => Instant) {
-    this.#drive = drive;
-    this.#node = node;
-    this.#watch = watch;
-    this.#now = now;
-  }
-
-  boot(later: Later): { readonly engine: Engine; readonly stateFiles: StateFiles } {
-    const { engine, stateFiles } = this.#drive.boot(later);
-    for (const [fullKey, sealed] of this.#drive.records()) this.#watch.onFound(this.#node, opened(fullKey, sealed));
-    return { engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now, later), stateFiles };
-  }
-
-  kill(): void {
-    this.#drive.kill();
-  }
-
-  powerCut(): void {
-    this.#drive.powerCut();
   }
 }
 

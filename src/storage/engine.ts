@@ -9,7 +9,7 @@ import type { Instant } from "../base/time.ts";
 
 /**
  * One atomic batch under construction. The engine makes it (`Engine.batch`), the store fills it and gives it back with
- * `Engine.write`. Keys and values are borrowed until the `write` has been answered: do not change them before.
+ * `Engine.write`. Keys and values are copied: they are the caller's again when `put` or `del` returns.
  */
 export interface EngineBatch {
   put(key: Uint8Array, value: Uint8Array): void;

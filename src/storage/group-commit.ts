@@ -3,28 +3,26 @@
  * order in which it came. That keeps two writes of one key in order (parallel puts do not), and costs one trip to the
  * engine for many writes (performance.md 5).
  *
- * A batch holds records, and in one value the batch's number and each Merkle leaf they touched. Memory writes, which have been answered
- * already, wait for the next batch of any kind, but no longer than 20 ms and 4 MiB (Dynamo 6.1). Syncs: sync-group.ts.
+ * A batch holds records whose wait in write-back is over (write-back.ts), the writes that are answered by the batch
+ * itself, and in one value the batch's number and each Merkle leaf they touched. Syncs: sync-group.ts.
  */
 import { assert } from "../base/assert.ts";
-import type { Instant } from "../base/time.ts";
-import { after, never } from "../base/time.ts";
+import { Fifo } from "../base/fifo.ts";
 import type { Engine, EngineBatch } from "./engine.ts";
 import { recordKey } from "./keys.ts";
 import type { Leaves } from "./leaves.ts";
 import type { StoreCounters } from "./store-counters.ts";
 import type { StoreWrite } from "./store-write.ts";
-import { WriteQueue } from "./write-queue.ts";
+import type { WriteBack } from "./write-back.ts";
 
-/** Longest wait of a memory write for its batch. */
-const memoryDelayUs = 20_000;
-/** Bytes of waiting memory writes that end the wait. */
-const memoryBytesMax = 4 * 1024 * 1024;
+/** More than the ops of a node can be. */
+const queuedMax = 1 << 20;
 
 /** What group commit works on. */
 export interface GroupCommitOptions {
   readonly engine: Engine;
   readonly leaves: Leaves;
+  readonly writeBack: WriteBack;
   readonly counters: StoreCounters;
   /** A batch ends before the write that would make it larger; it always takes one. */
   readonly batchBytesMax: number;
@@ -34,24 +32,23 @@ export interface GroupCommitOptions {
 export class GroupCommit {
   readonly #engine: Engine;
   readonly #leaves: Leaves;
+  readonly #writeBack: WriteBack;
   readonly #counters: StoreCounters;
   readonly #batchBytesMax: number;
-  readonly #queue: WriteQueue = new WriteQueue();
-  /** How many writes at the head of the queue wait for nothing but the batch in flight. */
-  #urgent = 0;
-  #memoryBytes = 0;
+  readonly #queue: Fifo<StoreWrite> = new Fifo(queuedMax);
   #inFlight: StoreWrite[] = [];
   #finished: StoreWrite[] = [];
   #batchBytes = 0;
   #writing = false;
   /** The number of the newest batch. */
   batchNumber = 0;
-  /** Bytes of keys and records queued or in flight. */
+  /** Bytes of keys and records queued or in flight, write-back's excepted. */
   queuedBytes = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#engine = options.engine;
     this.#leaves = options.leaves;
+    this.#writeBack = options.writeBack;
     this.#counters = options.counters;
     this.#batchBytesMax = options.batchBytesMax;
   }
@@ -63,82 +60,42 @@ export class GroupCommit {
 
   /** Nothing queued, nothing in flight. */
   get idle(): boolean {
-    return !this.#writing && this.#queue.size === 0;
+    return !this.#writing && this.#queue.size === 0 && this.#writeBack.size === 0;
   }
 
-  /** The sequence number that the next write will get. */
-  get nextSequence(): number {
-    return this.#queue.nextSequence;
+  /** Writes that wait for a batch that answers them. */
+  get waiting(): number {
+    return this.#queue.size;
   }
 
-  /** Queues a write. `patient`: it has been answered, so it may wait for company. */
-  push(now: Instant, write: StoreWrite, patient: boolean): void {
-    const bytes = write.fullKey.length + write.sealed.length;
-    write.queuedAt = now;
+  /** Queues a write that its batch answers. */
+  push(write: StoreWrite): void {
+    // A change of the key that was acknowledged earlier must not reach the engine later.
+    write.behind = this.#writeBack.hurry(write);
     this.#queue.push(write);
-    this.queuedBytes += bytes;
-    if (!patient) this.flush();
-    else {
-      this.#memoryBytes += bytes;
-      if (this.#memoryBytes >= memoryBytesMax) this.flush();
-    }
-  }
-
-  /** The waiting write with this sequence number. */
-  find(sequence: number): StoreWrite | undefined {
-    return this.#queue.find(sequence);
-  }
-
-  /** Replaces the record of a write that still waits; `deltaHigh` and `deltaLow` lead from its record to the new one. */
-  replace(write: StoreWrite, sealed: Uint8Array, deltaHigh: number, deltaLow: number): void {
-    const growth = sealed.length - write.sealed.length;
-    this.queuedBytes += growth;
-    this.#memoryBytes += growth;
-    write.sealed = sealed;
-    write.deltaHigh ^= deltaHigh;
-    write.deltaLow ^= deltaLow;
-  }
-
-  /** Lets everything queued go out without further waiting. */
-  flush(): void {
-    this.#urgent = this.#queue.size;
-  }
-
-  /** Ends the wait of memory writes whose time is over. */
-  tick(now: Instant): void {
-    if (this.#patientUntil() <= now) this.flush();
-  }
-
-  #patientUntil(): Instant {
-    const head = this.#queue.peek();
-    return head === undefined || this.#urgent > 0 ? never : after(head.queuedAt, memoryDelayUs);
-  }
-
-  /** When `tick` is due. */
-  nextTick(): Instant {
-    return this.#patientUntil();
+    this.queuedBytes += write.fullKey.length + write.sealed.length;
   }
 
   /** Whether a batch should go out: there is something to write, and none is in flight. */
   get due(): boolean {
-    return this.#urgent > 0 && !this.#writing;
+    return !this.#writing && (this.#queue.size > 0 || this.#writeBack.due);
   }
 
-  /** Moves queued writes, oldest first, into a new batch. */
+  /** Moves what is due, oldest first, into a new batch. */
   compose(): EngineBatch {
     assert(!this.#writing, "one batch is in flight");
     const batch = this.#engine.batch();
+    this.#writeBack.compose(batch, this.#batchBytesMax);
     for (let write = this.#queue.peek(); write !== undefined; write = this.#queue.peek()) {
       const bytes = write.fullKey.length + write.sealed.length;
-      if (this.#inFlight.length > 0 && batch.bytes + bytes > this.#batchBytesMax) break;
+      if (batch.bytes > 0 && batch.bytes + bytes > this.#batchBytesMax) break;
+      if (!this.#writeBack.passed(write.behind)) break;
       this.#queue.shift();
       batch.put(recordKey(write.fullKey, write.hashHigh, write.hashLow), write.sealed);
       this.#leaves.apply(write.n, write.partition, write.hashHigh, write.deltaHigh, write.deltaLow);
       this.#inFlight.push(write);
       this.#batchBytes += bytes;
-      if (write.answered) this.#memoryBytes -= bytes;
     }
-    this.#urgent = Math.max(0, this.#urgent - this.#inFlight.length);
     return batch;
   }
 
@@ -155,6 +112,7 @@ export class GroupCommit {
   /** The batch in flight is written: its writes, in order, valid until the next call of `finish`. */
   finish(): readonly StoreWrite[] {
     assert(this.#writing, "no batch is in flight");
+    this.#writeBack.finish();
     const written = this.#inFlight;
     this.#inFlight = this.#finished;
     this.#inFlight.length = 0;

@@ -11,7 +11,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { HashIndex } from "./hash-index.ts";
-import { RingArena } from "./ring-arena.ts";
+import { type BufferEntry, RingArena } from "./ring-arena.ts";
 
 /** The mean entry that the index is made for: smaller ones are bounded by number instead of bytes. */
 const entryBytesMin = 256;
@@ -86,10 +86,25 @@ export class ObjectBuffer {
     return true;
   }
 
-  /** Makes an entry clean if it still carries this token. */
-  clean(fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
-    const location = this.#find(fullKey, hashHigh, hashLow);
-    if (location !== 0 && this.#arena.dirtyToken(location) === token) this.#arena.setDirty(location, 0);
+  /** The place of the entry that carries this token, or 0. */
+  #findDirty(hashLow: number, token: number): number {
+    for (let slot = this.#index.first(hashLow); slot >= 0; slot = this.#index.next(hashLow, slot)) {
+      const location = this.#index.locationAt(slot);
+      if (this.#arena.dirtyToken(location) === token) return location;
+    }
+    return 0;
+  }
+
+  /** Full key and sealed record of the entry that carries this token: views valid until the next change of the buffer. */
+  dirtyEntry(hashLow: number, token: number): BufferEntry | undefined {
+    const location = this.#findDirty(hashLow, token);
+    return location === 0 ? undefined : this.#arena.entryAt(location);
+  }
+
+  /** Makes the entry that still carries this token clean. */
+  clean(hashLow: number, token: number): void {
+    const location = this.#findDirty(hashLow, token);
+    if (location !== 0) this.#arena.setDirty(location, 0);
   }
 
   /** Forgets a key, dirty or not. */

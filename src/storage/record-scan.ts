@@ -1,8 +1,10 @@
 /**
  * RecordScans: paged reads of a partition's records (transfer, exchange, scrub) and of the hints of one key. Each is
- * one engine page per call, checked record by record.
+ * one engine page per call, checked record by record. A page of records is read when write-back has brought to the engine
+ * what was acknowledged before the page was asked for.
  */
-
+import { assert } from "../base/assert.ts";
+import { Fifo } from "../base/fifo.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
 import { checkRecord } from "../version/record.ts";
@@ -10,6 +12,7 @@ import type { Engine, Page } from "./engine.ts";
 import { fullKeyOfRecord, hintKey, hintRange, keyAfter, partitionRange, targetOfHint } from "./keys.ts";
 import type { StoreCounters } from "./store-counters.ts";
 import type { RecordPage, StoredHint, StoreEvents } from "./store-events.ts";
+import type { WriteBack } from "./write-back.ts";
 
 /** Scans in flight. */
 const scansMax = 4096;
@@ -42,31 +45,51 @@ class Scan {
   }
 }
 
-/** The scans in flight. */
+interface WaitingScan {
+  /** Of write-back, which must have reached it. */
+  readonly mark: number;
+  readonly request: ScanRequest;
+}
+
+/** The scans that wait or are in flight. */
 export class RecordScans {
   readonly #engine: Engine;
   readonly #events: StoreEvents;
   readonly #counters: StoreCounters;
   readonly #partitions: number;
+  readonly #writeBack: WriteBack;
+  readonly #waiting: Fifo<WaitingScan> = new Fifo(scansMax);
   readonly #scans: Slab<Scan> = new Slab(scansMax);
 
-  constructor(engine: Engine, events: StoreEvents, counters: StoreCounters, partitions: number) {
+  constructor(engine: Engine, events: StoreEvents, counters: StoreCounters, partitions: number, writeBack: WriteBack) {
     this.#engine = engine;
     this.#events = events;
     this.#counters = counters;
     this.#partitions = partitions;
+    this.#writeBack = writeBack;
   }
 
   get idle(): boolean {
-    return this.#scans.size === 0;
-  }
-
-  get full(): boolean {
-    return this.#scans.full;
+    return this.#scans.size === 0 && this.#waiting.size === 0;
   }
 
   /** Reads a page of records; `onStoreScanned` follows. */
   records(request: ScanRequest): void {
+    assert(this.#scans.size + this.#waiting.size < scansMax, "too many scans in flight");
+    this.#waiting.push({ mark: this.#writeBack.flush(), request });
+    this.begin();
+  }
+
+  /** Begins the scans that have waited long enough. */
+  begin(): void {
+    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
+      if (!this.#writeBack.reached(next.mark)) return;
+      this.#waiting.shift();
+      this.#read(next.request);
+    }
+  }
+
+  #read(request: ScanRequest): void {
     const range = partitionRange(request.partition, this.#partitions);
     const id = this.#scans.add(new Scan(request.token, range.to, null, 0));
     const from = request.cursor ?? range.from;
@@ -75,6 +98,7 @@ export class RecordScans {
 
   /** Reads all hints of a key; `onStoreHints` follows. */
   hints(fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
+    assert(this.#scans.size + this.#waiting.size < scansMax, "too many scans in flight");
     const range = hintRange(fullKey, hashHigh, hashLow);
     const id = this.#scans.add(new Scan(token, range.to, [], hintKey(fullKey, hashHigh, hashLow, 0).length));
     this.#engine.scan({ from: range.from, to: range.to, keysMax: hintKeys, bytesMax: hintBytes }, id);

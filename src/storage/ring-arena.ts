@@ -34,6 +34,12 @@ const lengthMask = 0xffff;
 const spareMax = 32;
 const moveMax = 256;
 
+/** What an entry holds: views. */
+export interface BufferEntry {
+  readonly fullKey: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
 /** Knows the index, because a sweep moves and drops entries. */
 export class RingArena {
   readonly #index: HashIndex;
@@ -102,6 +108,17 @@ export class RingArena {
     words[base + keyWord] = key | used;
     const start = base * 4 + headerBytes + (key & lengthMask);
     return this.#bytesOf(location).subarray(start, start + (words[base + recordWord] as number));
+  }
+
+  /** Views of an entry's key and record. */
+  entryAt(location: number): BufferEntry {
+    const words = this.#wordsOf(location);
+    const base = this.#base(location);
+    const start = base * 4 + headerBytes;
+    const record = start + ((words[base + keyWord] as number) & lengthMask);
+    const bytes = this.#bytesOf(location);
+    const end = record + (words[base + recordWord] as number);
+    return { fullKey: bytes.subarray(start, record), sealed: bytes.subarray(record, end) };
   }
 
   dirtyToken(location: number): number {

@@ -5,7 +5,7 @@ import type { Instant } from "../base/time.ts";
 export interface StartReport {
   /** The store was empty and has just been made. */
   readonly created: boolean;
-  /** Batches are missing from the middle of the log: distrust every tree and every partition (mechanisms.md 3.8). */
+  /** Batches, or entries of the write-ahead log, are missing from the middle: distrust every tree and every partition (mechanisms.md 3.8). */
   readonly hole: boolean;
   /** The number of the newest batch; 0: none yet. */
   readonly batchNumber: number;

@@ -24,7 +24,9 @@ import {
   u64Low,
 } from "./keys.ts";
 import { isLogEntry, type Leaves } from "./leaves.ts";
+import { LogReplay } from "./log-replay.ts";
 import type { StartReport } from "./store-events.ts";
+import type { WriteAheadLog } from "./write-ahead-log.ts";
 
 /** The format this code writes: every disk key and value of keys.ts, and the sealed record. */
 export const storeFormat = 1;
@@ -38,7 +40,7 @@ export interface StartEffects {
   failed(now: Instant, reason: string): void;
 }
 
-type Step = "stamp" | "create" | "sync" | "numbers" | "leaves" | "hints" | "done";
+type Step = "stamp" | "create" | "sync" | "numbers" | "leaves" | "replay" | "hints" | "done";
 
 /** One boot scan. */
 export class StoreStart {
@@ -52,14 +54,32 @@ export class StoreStart {
   #lowest = Number.MAX_SAFE_INTEGER;
   #newest = 0;
   #misplaced = false;
+  #numbersHole = false;
+  #logHole = false;
+  readonly #replay: LogReplay | undefined;
   #log: { readonly number: number; readonly value: Uint8Array }[] = [];
   readonly #hints: Map<number, number> = new Map();
 
-  constructor(engine: Engine, leaves: Leaves, partitions: number, effects: StartEffects) {
+  constructor(
+    engine: Engine,
+    log: WriteAheadLog | undefined,
+    leaves: Leaves,
+    partitions: number,
+    effects: StartEffects,
+  ) {
     this.#engine = engine;
     this.#leaves = leaves;
     this.#partitions = partitions;
     this.#effects = effects;
+    if (log === undefined) return;
+    this.#replay = new LogReplay(log, engine, leaves, {
+      replayed: (_now, report) => {
+        this.#newest = report.batchNumber;
+        this.#logHole = report.hole || (this.#created && report.records > 0);
+        this.#scanHints();
+      },
+      failed: (now, reason) => this.#fail(now, reason),
+    });
   }
 
   /** Starts the scan; `started` or `failed` follows. */
@@ -71,7 +91,16 @@ export class StoreStart {
     this.#engine.scan({ from: range.from, to: range.to, keysMax: pageKeys, bytesMax: pageBytes }, 0);
   }
 
+  onGot(now: Instant, id: number, value: Uint8Array | null, error: string | null): void {
+    assert(this.#step === "replay", "only a replay reads records");
+    this.#replay?.onGot(now, id, value, error);
+  }
+
   onWritten(now: Instant, error: string | null): void {
+    if (this.#step === "replay") {
+      this.#replay?.onWritten(now, error);
+      return;
+    }
     assert(this.#step === "create", "the boot scan writes the stamp only");
     if (error !== null) {
       this.#fail(now, `cannot write the format stamp: ${error}`);
@@ -82,9 +111,14 @@ export class StoreStart {
   }
 
   onSynced(now: Instant, error: string | null): void {
+    if (this.#step === "replay") {
+      this.#replay?.onSynced(now, error);
+      return;
+    }
     assert(this.#step === "sync", "the boot scan syncs the stamp only");
     if (error !== null) this.#fail(now, `cannot sync the format stamp: ${error}`);
-    else this.#finish(now);
+    else if (this.#replay === undefined) this.#finish(now);
+    else this.#beginReplay(now);
   }
 
   onScanned(now: Instant, page: Page | null, error: string | null): void {
@@ -102,8 +136,8 @@ export class StoreStart {
         return;
       case "leaves":
         this.#onLeaves(page);
-        if (page.done) this.#applyLog();
-        this.#goOn(page, KeyKind.leaf, "hints", KeyKind.hint);
+        if (page.done) this.#onAllLeaves(now);
+        else this.#nextPage(page, KeyKind.leaf);
         return;
       case "hints":
         this.#onHints(page);
@@ -188,6 +222,24 @@ export class StoreStart {
     }
   }
 
+  #onAllLeaves(now: Instant): void {
+    this.#applyLog();
+    this.#numbersHole = this.#hole();
+    if (this.#replay === undefined) this.#scanHints();
+    else this.#beginReplay(now);
+  }
+
+  /** A log beside an engine that has just been made is what is left of one that is gone: what it holds is kept, and more is missing. */
+  #beginReplay(now: Instant): void {
+    this.#step = "replay";
+    this.#replay?.begin(now, this.#newest);
+  }
+
+  #scanHints(): void {
+    this.#step = "hints";
+    this.#scan(kindRange(KeyKind.hint));
+  }
+
   /** Slots are in the order of a lap, the log is in the order of time. */
   #applyLog(): void {
     this.#log.sort((a, b) => a.number - b.number);
@@ -212,7 +264,7 @@ export class StoreStart {
     this.#step = "done";
     this.#effects.started(now, {
       created: this.#created,
-      hole: this.#hole(),
+      hole: this.#numbersHole || this.#logHole,
       batchNumber: this.#newest,
       leaves: this.#leaves.held,
       hints: this.#hints,

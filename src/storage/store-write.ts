@@ -1,7 +1,5 @@
 /** StoreWrite: one record on its way to the engine, from the call that queued it to the end of its batch. */
 import { noBytes } from "../base/bytes.ts";
-import type { Instant } from "../base/time.ts";
-import { instant } from "../base/time.ts";
 
 /** What a write asks for beyond reaching the operating system. */
 export const SyncMode: Readonly<{ none: 0; designated: 1; now: 2 }> = {
@@ -34,14 +32,8 @@ export class StoreWrite {
   memory: boolean;
   sync: SyncMode;
   token: number;
-  /** The store's: place in the queue's order, 2^31..2^32-1, wrapping; also the dirty token of its buffer entry. */
-  sequence: number;
-  /** The store's: when it was queued. */
-  queuedAt: Instant;
-  /** The store's: whether `onStoreWritten` has been or is about to be called. */
-  answered: boolean;
-  /** The store's: a later memory write of the key may take its place while it waits. */
-  joinable: boolean;
+  /** The store's: a place in write-back that must have gone to the engine before; 0: none. */
+  behind: number;
 
   constructor() {
     this.fullKey = noBytes;
@@ -55,9 +47,6 @@ export class StoreWrite {
     this.memory = false;
     this.sync = SyncMode.none;
     this.token = 0;
-    this.sequence = 0;
-    this.queuedAt = instant(0);
-    this.answered = false;
-    this.joinable = false;
+    this.behind = 0;
   }
 }

@@ -1,91 +1,71 @@
 /**
- * Store: one node's records. It joins the engine, the object buffer, group commit, grouped syncs, Merkle leaves and
- * batch numbers, each of which is a file of its own, and keeps them coherent:
+ * Store: one node's records. It joins the write-ahead log, the object buffer, write-back, the engine, group commit, grouped
+ * syncs, Merkle leaves and batch numbers, each of which is a file of its own, and keeps them coherent:
  *
- * - An entry of the object buffer changes in the turn in which its batch completes, never before; a `memory` write is
- *   the exception: it enters at once, as a dirty entry, and is acknowledged (mechanisms.md 3.8, Dynamo 6.1).
- * - What an engine read brings enters the buffer only if no write of its key began or ended meanwhile.
- * - A checksum is verified on every engine read; an unreadable record is an error, never "not found".
+ * - A record enters the object buffer at once, as a dirty entry, and the log at the end of the turn, and is acknowledged
+ *   then (a `memory` write does not wait for the log); write-back brings it to the engine later (mechanisms.md 3.8, Dynamo
+ *   6.1). Where the buffer has no room a write waits for its batch, and enters the buffer in the turn that completes it.
+ * - A scan sees every record that was acknowledged before it was asked for.
  * - A failed write or sync is fatal: `onStoreFailed`, and nothing afterwards.
  *
  * What a record means, how two are merged, and who may write is replica/'s business.
  */
 import { assert } from "../base/assert.ts";
 import { mark } from "../base/mark.ts";
-import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
-import { instant } from "../base/time.ts";
-import { checkRecord } from "../version/record.ts";
+import { instant, never } from "../base/time.ts";
 import type { Engine, EngineEvents, Page } from "./engine.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { KeyTouches } from "./key-touches.ts";
-import { fullKeyOfRecord, hashHighOf, hashLowOf, recordKey } from "./keys.ts";
 import { Leaves } from "./leaves.ts";
+import { LogRetirement } from "./log-retirement.ts";
+import { LogTail } from "./log-tail.ts";
 import { ObjectBuffer } from "./object-buffer.ts";
 import type { DeleteRequest } from "./range-delete.ts";
 import { RangeDelete } from "./range-delete.ts";
+import { RecordReads } from "./record-reads.ts";
 import type { ScanRequest } from "./record-scan.ts";
 import { RecordScans } from "./record-scan.ts";
 import { StoreCounters } from "./store-counters.ts";
 import type { StartReport, StoreEvents } from "./store-events.ts";
+import { logSegmentsMax, type StoreOptions, storeDefaults, waitOf } from "./store-options.ts";
 import { StoreStart } from "./store-start.ts";
 import type { StoreWrite } from "./store-write.ts";
 import { SyncMode } from "./store-write.ts";
 import { SyncGroup } from "./sync-group.ts";
-import { isLater } from "./write-queue.ts";
+import type { WriteAheadLog, WriteAheadLogEvents } from "./write-ahead-log.ts";
+import { WriteBack } from "./write-back.ts";
 
 export type { DeletedPage, RecordPage, StartReport, StoredHint, StoreEvents } from "./store-events.ts";
 export { StoreWrite, SyncMode } from "./store-write.ts";
-export type { DeleteRequest, ScanRequest };
-
-/** What a store is made of. */
-export interface StoreOptions {
-  /** Open, and not attached yet. */
-  readonly engine: Engine;
-  readonly events: StoreEvents;
-  /** Q. */
-  readonly partitions: number;
-  /** Memory for the object buffer: more saves engine reads, each of which costs a trip to another thread. */
-  readonly bufferBytes: number;
-  /** A batch takes no further write past this; default 1 MiB. Larger: fewer trips; smaller: shorter waits behind one. */
-  readonly batchBytesMax?: number;
-  /** Bytes queued or in flight from which `overloaded` is true; default 64 MiB. */
-  readonly queuedBytesMax?: number;
-  /** Engine reads in flight; a read past it is answered with an error. Default 16,384. */
-  readonly readsMax?: number;
-  /** Asks for one `endTurn` when this turn's callbacks are through. */
-  readonly wantTurnEnd: () => void;
-}
+export type { DeleteRequest, ScanRequest, StoreOptions };
 
 type State = "new" | "starting" | "open" | "stopping" | "closing" | "closed" | "failed";
 
 /** The engine token of a deletion's scans; those of others are below it. */
 const deleteScan = 0x2000_0000;
-
-class Read {
-  readonly token: number;
-  readonly key: Uint8Array;
-  readonly clock: number;
-
-  constructor(token: number, key: Uint8Array, clock: number) {
-    this.token = token;
-    this.key = key;
-    this.clock = clock;
-  }
-}
-
+/** Engine tokens of syncs: the last one, one for those who asked, and one after which log segments can go. */
+const closingSync = 0;
+const askedSync = 1;
+const retiringSync = 2;
 /** One node's store. It calls the engine and its owner, and nothing else. */
-export class Store implements EngineEvents {
+export class Store implements EngineEvents, WriteAheadLogEvents {
   readonly counters: StoreCounters = new StoreCounters();
   /** The Merkle trees, as of the last batch composed. */
   readonly leaves: Leaves;
   readonly #engine: Engine;
   readonly #events: StoreEvents;
   readonly #buffer: ObjectBuffer;
+  readonly #writeBack: WriteBack;
   readonly #commit: GroupCommit;
+  readonly #log: WriteAheadLog | undefined;
+  readonly #tail: LogTail | undefined;
+  readonly #retirement: LogRetirement | undefined;
+  /** Who waits for the engine, and who for the log, to be synced. */
   readonly #syncs: SyncGroup = new SyncGroup();
+  readonly #logSyncs: SyncGroup = new SyncGroup();
   readonly #touches: KeyTouches = new KeyTouches();
-  readonly #reads: Slab<Read>;
+  readonly #reads: RecordReads;
   readonly #scans: RecordScans;
   readonly #deletes: RangeDelete;
   readonly #start: StoreStart;
@@ -93,8 +73,10 @@ export class Store implements EngineEvents {
   readonly #queuedBytesMax: number;
   #hints: ReadonlyMap<number, number> = new Map();
   #hintTotal = 0;
-  #acks: number[] = [];
-  #refused: number[] = [];
+  /** A page of a deletion that waits until what the log holds has gone. */
+  #waitingDelete: DeleteRequest | null = null;
+  /** Writes to be answered at the end of the turn. */
+  #acks: StoreWrite[] = [];
   #state: State = "new";
   #stopWanted = false;
   #turnWanted = false;
@@ -104,15 +86,36 @@ export class Store implements EngineEvents {
     this.#engine = engine;
     this.#events = events;
     this.#wantTurnEnd = options.wantTurnEnd;
-    this.#queuedBytesMax = options.queuedBytesMax ?? 64 * 1024 * 1024;
+    this.#queuedBytesMax = options.queuedBytesMax ?? storeDefaults.queuedBytesMax;
     this.leaves = new Leaves(partitions);
     this.#buffer = new ObjectBuffer(options.bufferBytes);
-    this.#reads = new Slab(options.readsMax ?? 16_384);
-    const batchBytesMax = options.batchBytesMax ?? 1024 * 1024;
-    this.#commit = new GroupCommit({ engine, leaves: this.leaves, counters: this.counters, batchBytesMax });
-    this.#scans = new RecordScans(engine, events, this.counters, partitions);
+    this.#log = options.log;
+    this.#tail =
+      options.log === undefined
+        ? undefined
+        : new LogTail(options.log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes);
+    const { leaves, counters } = this;
+    const writeBack = new WriteBack({
+      buffer: this.#buffer,
+      leaves,
+      ...waitOf(options),
+      settled: (hashLow) => this.#touches.end(hashLow),
+    });
+    this.#writeBack = writeBack;
+    this.#reads = new RecordReads({
+      engine,
+      events,
+      counters,
+      buffer: this.#buffer,
+      touches: this.#touches,
+      readsMax: options.readsMax ?? storeDefaults.readsMax,
+    });
+    this.#retirement = this.#tail === undefined ? undefined : new LogRetirement(this.#tail, writeBack);
+    const batchBytesMax = options.batchBytesMax ?? storeDefaults.batchBytesMax;
+    this.#commit = new GroupCommit({ engine, leaves, writeBack, counters, batchBytesMax });
+    this.#scans = new RecordScans(engine, events, this.counters, partitions, writeBack);
     this.#deletes = new RangeDelete(engine, this.leaves, this.#touches, this.#buffer, partitions);
-    this.#start = new StoreStart(engine, this.leaves, partitions, {
+    this.#start = new StoreStart(engine, options.log, this.leaves, partitions, {
       started: (now, report) => this.#onStarted(now, report),
       failed: (now, reason) => this.#fail(now, reason),
     });
@@ -128,7 +131,7 @@ export class Store implements EngineEvents {
     return this.#buffer.size;
   }
 
-  /** Bytes acknowledged from memory that no batch has written yet. */
+  /** Bytes acknowledged that the engine does not hold yet. */
   get dirtyBytes(): number {
     return this.#buffer.dirtyBytes;
   }
@@ -143,9 +146,11 @@ export class Store implements EngineEvents {
     return this.#commit.batchNumber;
   }
 
-  /** The engine has fallen behind: memory writes wait for their batches, and admission should refuse new work. */
+  /** The engine has fallen behind: writes wait for their batches, and admission should refuse new work. */
   get overloaded(): boolean {
-    return this.#commit.queuedBytes > this.#queuedBytesMax || this.#buffer.dirtyBytes * 2 > this.#buffer.bytesMax;
+    const { dirtyBytes, bytesMax } = this.#buffer;
+    if (this.#commit.queuedBytes > this.#queuedBytesMax || dirtyBytes * 2 > bytesMax) return true;
+    return this.#tail !== undefined && this.#tail.segments > logSegmentsMax;
   }
 
   /** Hints kept for all nodes together: while it is 0 no key has any. */
@@ -167,10 +172,16 @@ export class Store implements EngineEvents {
     assert(this.#state === "new", "a store starts once");
     this.#state = "starting";
     this.#engine.attach(this);
+    this.#log?.attach(this);
     this.#start.begin();
   }
 
   #onStarted(now: Instant, report: StartReport): void {
+    const flaw = this.#tail?.open() ?? null;
+    if (flaw !== null) {
+      this.#fail(now, `the log cannot be opened: ${flaw}`);
+      return;
+    }
     this.#state = "open";
     this.#commit.batchNumber = report.batchNumber;
     this.#hints = report.hints;
@@ -193,38 +204,17 @@ export class Store implements EngineEvents {
   /** Reads a record from the engine, after `lookup` has not found it; `onStoreRead` follows. The key's bytes are copied. */
   read(_now: Instant, fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
     if (!this.#serving) return;
-    if (this.#reads.full) {
-      mark("store.reads-full");
-      this.#refused.push(token);
-      this.#want();
-      return;
-    }
-    this.counters.engineReads += 1;
-    const read = new Read(token, recordKey(fullKey, hashHigh, hashLow), this.#touches.clock);
-    this.#engine.get(read.key, this.#reads.add(read));
+    if (!this.#reads.begin(fullKey, hashHigh, hashLow, token)) this.#want();
   }
 
   onGot(now: Instant, id: number, value: Uint8Array | null, error: string | null): void {
-    const read = this.#reads.get(id);
-    if (!this.#serving || read === undefined) return;
-    this.#reads.remove(id);
-    const flaw = error ?? (value === null ? null : checkRecord(value));
-    if (flaw === null && value !== null) this.#fill(read, value);
-    if (flaw !== null) this.counters.unreadable += 1;
-    this.#events.onStoreRead(now, read.token, flaw === null ? value : null, flaw);
-    this.#want();
-  }
-
-  #fill(read: Read, sealed: Uint8Array): void {
-    const hashLow = hashLowOf(read.key);
-    if (this.#touches.changedSince(hashLow, read.clock)) {
-      mark("store.fill-dropped");
-      this.counters.fillsDropped += 1;
+    if (this.#state === "starting") {
+      this.#start.onGot(now, id, value, error);
       return;
     }
-    const fullKey = fullKeyOfRecord(read.key);
-    const hashHigh = hashHighOf(read.key);
-    if (!this.#buffer.has(fullKey, hashHigh, hashLow)) this.#buffer.put(fullKey, hashHigh, hashLow, sealed, 0);
+    if (!this.#serving) return;
+    this.#reads.onGot(now, id, value, error);
+    this.#want();
   }
 
   /**
@@ -235,49 +225,38 @@ export class Store implements EngineEvents {
     assert(!write.memory || write.sync === SyncMode.none, "a memory write asks for no sync");
     if (!this.#serving) return;
     this.counters.writes += 1;
-    if (write.memory) {
-      if (!this.overloaded && this.#writeMemory(now, write)) return;
+    if (write.memory || this.#tail !== undefined) {
+      // What is queued for a batch must not be overtaken by a later change of its key.
+      if (!this.overloaded && this.#commit.waiting === 0 && this.#defer(now, write)) return;
       mark("store.memory-waits");
       this.counters.memoryWaits += 1;
+      this.#tail?.add(now, write, true);
     }
-    this.#closeToJoin(write);
     this.#touches.begin(write.hashLow);
-    this.#commit.push(now, write, false);
+    this.#commit.push(write);
     this.#want();
   }
 
-  /** The waiting memory write of the key, if there is one. */
-  #waiting(write: StoreWrite): StoreWrite | undefined {
-    if (this.#buffer.dirtyBytes === 0) return undefined;
-    const dirty = this.#buffer.dirtyToken(write.fullKey, write.hashHigh, write.hashLow);
-    return dirty === 0 ? undefined : this.#commit.find(dirty);
-  }
-
-  /** A later memory write must not slip into an earlier one's place in the queue, ahead of this write. */
-  #closeToJoin(write: StoreWrite): void {
-    const waiting = this.#waiting(write);
-    if (waiting !== undefined) waiting.joinable = false;
-  }
-
-  /** Takes the record into the object buffer and acknowledges it; false when there is no room. */
-  #writeMemory(now: Instant, write: StoreWrite): boolean {
-    const { fullKey, hashHigh, hashLow, sealed } = write;
-    const waiting = this.#waiting(write);
-    const joins = waiting?.joinable === true && waiting.n === write.n;
-    const sequence = joins ? waiting.sequence : this.#commit.nextSequence;
-    if (!this.#buffer.put(fullKey, hashHigh, hashLow, sealed, sequence)) return false;
-    if (joins) {
-      this.#commit.replace(waiting, sealed, write.deltaHigh, write.deltaLow);
-      this.counters.coalesced += 1;
-    } else {
-      write.answered = true;
-      write.joinable = true;
-      this.#touches.begin(hashLow);
-      this.#commit.push(now, write, true);
-    }
-    this.#acks.push(write.token);
+  /** Takes the record into the object buffer and the log, to be answered at the end of the turn; false when there is no room. */
+  #defer(now: Instant, write: StoreWrite): boolean {
+    const placed = this.#writeBack.put(now, write, this.#tail?.segment ?? 0);
+    if (placed === "refused") return false;
+    if (placed === "joined") this.counters.coalesced += 1;
+    else this.#touches.begin(write.hashLow);
+    this.#tail?.add(now, write, write.memory);
+    this.#acks.push(write);
     this.#want();
     return true;
+  }
+
+  /** What is in the log afterwards survives kill -9. False: the store has failed. */
+  #appendLog(now: Instant): boolean {
+    return this.#logDone(now, this.#tail?.append() ?? null);
+  }
+
+  #logDone(now: Instant, error: string | null): boolean {
+    if (error !== null) this.#fail(now, `the log cannot be written: ${error}`);
+    return error === null;
   }
 
   onWritten(now: Instant, _token: number, error: string | null): void {
@@ -294,33 +273,49 @@ export class Store implements EngineEvents {
     for (const write of writes) this.#settle(write);
     for (const write of writes) {
       if (write.sync !== SyncMode.none) this.#syncs.add(write.token, write.sync);
-      if (!write.answered) this.#events.onStoreWritten(now, write.token);
+      this.#events.onStoreWritten(now, write.token);
     }
     this.#finishDelete(now);
     this.#beginSync(now);
+    this.#retireLog();
+    this.#scans.begin();
     this.#want();
   }
 
-  /** Brings the object buffer up to a completed write, unless a later memory write is there already. */
+  /** Brings the object buffer up to a completed write, unless a later change is there already. */
   #settle(write: StoreWrite): void {
     const { fullKey, hashHigh, hashLow } = write;
     this.#touches.end(hashLow);
-    if (write.answered) {
-      this.#buffer.clean(fullKey, hashHigh, hashLow, write.sequence);
-      return;
-    }
-    const dirty = this.#buffer.dirtyBytes === 0 ? 0 : this.#buffer.dirtyToken(fullKey, hashHigh, hashLow);
-    if (dirty !== 0 && isLater(dirty, write.sequence)) return;
+    if (this.#writeBack.size > 0 && this.#buffer.dirtyToken(fullKey, hashHigh, hashLow) !== 0) return;
     if (!this.#buffer.put(fullKey, hashHigh, hashLow, write.sealed, 0)) this.#buffer.evict(fullKey, hashHigh, hashLow);
   }
 
   #beginSync(now: Instant): void {
-    if (!this.#syncs.begin(now)) return;
+    if (this.#syncs.begin(now)) {
+      this.counters.syncs += 1;
+      this.#engine.sync(askedSync);
+    }
+    if (!this.#logSyncs.begin(now) || !this.#appendLog(now)) return;
     this.counters.syncs += 1;
-    this.#engine.sync(this.counters.syncs);
+    this.#log?.sync(this.counters.syncs);
   }
 
-  onSynced(now: Instant, _token: number, error: string | null): void {
+  #retireLog(): void {
+    if (this.#retirement?.begin() === true) this.#engine.sync(retiringSync);
+  }
+
+  onLogSynced(now: Instant, _token: number, error: string | null): void {
+    if (this.#state === "closed" || this.#state === "failed") return;
+    if (error !== null) {
+      this.#fail(now, `a sync of the log failed: ${error}`);
+      return;
+    }
+    for (const token of this.#logSyncs.finish()) this.#events.onStoreSynced(now, token);
+    this.#beginSync(now);
+    this.#want();
+  }
+
+  onSynced(now: Instant, token: number, error: string | null): void {
     if (this.#state === "starting") {
       this.#start.onSynced(now, error);
       return;
@@ -328,8 +323,15 @@ export class Store implements EngineEvents {
     if (this.#state === "closed" || this.#state === "failed") return;
     if (error !== null) {
       this.#fail(now, `a sync failed: ${error}`);
-    } else if (this.#state === "closing") {
+    } else if (token === closingSync) {
+      // A segment that will not go is replayed at the next start, and changes nothing.
+      this.#tail?.removeBelow(this.#tail.segment + 1);
+      this.#log?.close();
       this.#engine.close();
+    } else if (token === retiringSync) {
+      if (!this.#logDone(now, this.#retirement?.finish() ?? null)) return;
+      this.#retireLog();
+      this.#want();
     } else {
       for (const token of this.#syncs.finish()) this.#events.onStoreSynced(now, token);
       this.#beginSync(now);
@@ -337,26 +339,41 @@ export class Store implements EngineEvents {
     }
   }
 
-  /** Reads one page of a partition's records as the batches so far have left them; `onStoreScanned` follows. */
+  /** Reads one page of a partition's records, with all that was acknowledged so far; `onStoreScanned` follows. */
   scanRecords(_now: Instant, request: ScanRequest): void {
     if (!this.#serving) return;
-    assert(!this.#scans.full, "too many scans in flight");
     this.#scans.records(request);
+    this.#want();
   }
 
   /** Reads the hints kept under one key; `onStoreHints` follows. Not needed while `hintTotal` is 0. */
   readHints(_now: Instant, fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
     if (!this.#serving) return;
-    assert(!this.#scans.full, "too many scans in flight");
     this.#scans.hints(fullKey, hashHigh, hashLow, token);
   }
 
   /**
    * Deletes one page of a partition's records; `onStoreDeleted` follows, with the cursor of the next page. One page at a
-   * time. Nobody may write to the partition meanwhile: a key that is written is left standing, and met again.
+   * time. Nobody may write to the partition meanwhile: a key that is written is left standing, and met again. The first
+   * page, and one after a key that was left standing, waits until the log holds nothing that a replay could bring back.
    */
   deleteRange(_now: Instant, request: DeleteRequest): void {
-    if (this.#serving) this.#deletes.begin(request, deleteScan);
+    if (!this.#serving) return;
+    assert(this.#waitingDelete === null, "one page of a deletion at a time");
+    if (this.#tail === undefined || (request.cursor !== null && !this.#deletes.leftStanding)) {
+      this.#deletes.begin(request, deleteScan);
+      return;
+    }
+    this.#waitingDelete = request;
+    this.#want();
+  }
+
+  #progressDelete(now: Instant, request: DeleteRequest, retirement: LogRetirement): void {
+    if (!this.#logDone(now, retirement.cutOff())) return;
+    this.#retireLog();
+    if (!retirement.isOver()) return;
+    this.#waitingDelete = null;
+    this.#deletes.begin(request, deleteScan);
   }
 
   onScanned(now: Instant, id: number, page: Page | null, error: string | null): void {
@@ -398,28 +415,36 @@ export class Store implements EngineEvents {
     this.#turnWanted = false;
     if (!this.#serving) return;
     this.#answerQueued(now);
+    if (!this.#serving) return;
+    if (this.#waitingDelete !== null && this.#retirement !== undefined)
+      this.#progressDelete(now, this.#waitingDelete, this.#retirement);
+    this.#beginSync(now);
+    if (!this.#serving) return;
     if (this.#deletes.empty) {
       this.#deletes.composeNothing();
       this.#finishDelete(now);
     }
-    if (this.#commit.due || (this.#deletes.ready && !this.#commit.writing)) this.#beginBatch();
+    if (this.#commit.due || (this.#deletes.ready && !this.#commit.writing)) this.#beginBatch(now);
     if (this.#state === "stopping") this.#progressStop(now);
   }
 
-  /** Answers may lead to new memory writes, which are answered in the same turn. */
+  /** Answers may lead to new writes, which are answered in the same turn: as those before, after the log has them. */
   #answerQueued(now: Instant): void {
     while (this.#acks.length > 0) {
+      if (this.#tail?.due === true && !this.#appendLog(now)) return;
       const acks = this.#acks;
       this.#acks = [];
-      for (const token of acks) this.#events.onStoreWritten(now, token);
+      for (const { token, sync } of acks) {
+        this.#events.onStoreWritten(now, token);
+        if (sync !== SyncMode.none) this.#logSyncs.add(token, sync);
+      }
     }
-    if (this.#refused.length === 0) return;
-    const refused = this.#refused;
-    this.#refused = [];
-    for (const token of refused) this.#events.onStoreRead(now, token, null, "too many reads in flight");
+    this.#reads.answerRefused(now);
   }
 
-  #beginBatch(): void {
+  /** The log comes first: the engine never holds a change of a record that the log does not. */
+  #beginBatch(now: Instant): void {
+    if (!this.#appendLog(now)) return;
     const batch = this.#commit.compose();
     if (this.#deletes.ready) this.#deletes.compose(batch);
     this.#commit.send(batch);
@@ -428,16 +453,16 @@ export class Store implements EngineEvents {
   /** Ends the waits of memory writes and designated syncs whose time has come. */
   tick(now: Instant): void {
     if (!this.#serving) return;
-    this.#commit.tick(now);
+    this.#writeBack.tick(now);
     if (this.#commit.due) this.#want();
+    if (this.#tail !== undefined && this.#tail.nextTick() <= now && !this.#appendLog(now)) return;
     this.#beginSync(now);
   }
 
   /** When `tick` is due next. */
   nextTick(): Instant {
-    const commit = this.#commit.nextTick();
-    const sync = this.#syncs.nextTick();
-    return instant(Math.min(commit, sync));
+    const sync = Math.min(this.#syncs.nextTick(), this.#logSyncs.nextTick());
+    return instant(Math.min(this.#writeBack.nextTick(), sync, this.#tail?.nextTick() ?? never));
   }
 
   /** Waits for everything asked so far, writes and syncs what is queued, closes the engine; `onStoreClosed` follows. */
@@ -449,14 +474,17 @@ export class Store implements EngineEvents {
   }
 
   #progressStop(now: Instant): void {
-    this.#commit.flush();
+    this.#writeBack.flush();
     this.#syncs.hurry();
+    this.#logSyncs.hurry();
     this.#beginSync(now);
     if (this.#commit.due) this.#want();
-    const reading = this.#reads.size > 0 || !this.#scans.idle || this.#deletes.token >= 0;
-    if (reading || !this.#commit.idle || !this.#syncs.idle || this.#acks.length > 0) return;
+    const deleting = this.#deletes.token >= 0 || this.#waitingDelete !== null;
+    const reading = !this.#reads.idle || !this.#scans.idle;
+    const syncing = !this.#syncs.idle || !this.#logSyncs.idle || this.#retirement?.syncing === true;
+    if (deleting || reading || syncing || !this.#commit.idle || this.#acks.length > 0) return;
     this.#state = "closing";
-    this.#engine.sync(0);
+    this.#engine.sync(closingSync);
   }
 
   onClosed(now: Instant): void {

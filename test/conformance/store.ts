@@ -295,7 +295,7 @@ export function storeConformance(makeHost: () => EngineHost, runs: number): void
           rig = await StoreRig.open(host, { bufferBytes: 16 * 1024 });
           round += 1;
           await runHistory(rig, history, round);
-          await rig.until(() => rig.store.queuedBytes === 0);
+          await rig.until(() => rig.store.queuedBytes === 0 && rig.store.dirtyBytes === 0);
           const final = new Map([...rig.sets].map(([name, set]) => [name, textOf(sealRecord(set))]));
           if (restart) {
             const { sets } = rig;
@@ -332,7 +332,7 @@ async function runHistory(rig: StoreRig, history: readonly Command[], round: num
   for (const [i, command] of history.entries()) {
     const name = `r${round}-k${command.key}`;
     settle(name);
-    if (command.kind === "wait") await rig.until(() => rig.store.queuedBytes === 0);
+    if (command.kind === "wait") await rig.until(() => rig.store.queuedBytes === 0 && rig.store.dirtyBytes === 0);
     else if (command.kind === "get") {
       const allowed = [values.get(name) ?? null, pending.get(name)?.value];
       expect(allowed).toContain(await rig.get(name));

@@ -256,7 +256,8 @@ export class UpCluster {
     this.readyAfterMs = readyAfterMs;
     const lines = running.stdout.matchAll(/^(n\d+) {2}(\S+) {2}pid (\d+) {2}log (.+)$/gm);
     this.nodes = [...lines].map(([, name, address, pid, log]) => {
-      const args = commandLineOf(Number(pid)).slice(2);
+      const commandLine = commandLineOf(Number(pid));
+      const args = commandLine.slice(commandLine.indexOf("serve"));
       return {
         name: name as string,
         address: address as string,

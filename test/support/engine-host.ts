@@ -1,20 +1,28 @@
 /** What the engine and store suites need of a host, simulated or real: engines that come back after an end, turns, and time. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../../src/base/rng.ts";
 import type { Instant } from "../../src/base/time.ts";
 import { instant } from "../../src/base/time.ts";
 import { systemClock } from "../../src/io/clock.ts";
+import { LogFiles } from "../../src/io/log-files.ts";
 import { RocksEngine } from "../../src/io/rocks-store.ts";
 import { SimDrive } from "../../src/sim/drive.ts";
 import { Scheduler } from "../../src/sim/scheduler.ts";
 import type { Engine } from "../../src/storage/engine.ts";
+import type { WriteAheadLog } from "../../src/storage/write-ahead-log.ts";
 
 export interface EngineHost {
   now(): Instant;
   /** Opens the engine on what the last one left; that one is closed or gone. */
   open(): Promise<Engine>;
+  /** Opens the write-ahead log beside the engine that was opened last. */
+  openLog(): WriteAheadLog;
+  /** The segments of the log on the disk, oldest first. */
+  segments(): number[];
+  /** The process is killed at this instant: the disk stays as the system has it, and the next `open` finds it so. */
+  crash(): Promise<void>;
   /** Runs once after the callbacks of this turn. */
   soon(run: (now: Instant) => void): void;
   /** Lets things happen until `condition` holds; calls `tick` often meanwhile. Rejects when it takes too long. */
@@ -28,6 +36,7 @@ export interface EngineHost {
 export class SimHost implements EngineHost {
   readonly drive: SimDrive;
   readonly #scheduler: Scheduler;
+  #log: WriteAheadLog | undefined;
 
   constructor(seed = 1) {
     const rng = new Rng(seed);
@@ -40,11 +49,30 @@ export class SimHost implements EngineHost {
   }
 
   async open(): Promise<Engine> {
-    return this.drive.boot((delay, entry) => this.#scheduler.in(delay, entry)).engine;
+    const { engine, writeAheadLog } = this.drive.boot((delay, entry) => this.#scheduler.in(delay, entry));
+    this.#log = writeAheadLog;
+    return engine;
+  }
+
+  openLog(): WriteAheadLog {
+    if (this.#log === undefined) throw new Error("the engine is opened first");
+    return this.#log;
+  }
+
+  segments(): number[] {
+    return [...this.drive.disk.segments.keys()].sort((a, b) => a - b);
+  }
+
+  async crash(): Promise<void> {
+    this.drive.kill();
   }
 
   soon(run: (now: Instant) => void): void {
-    this.#scheduler.in(1, run);
+    const { disk } = this.drive;
+    const life = disk.life;
+    this.#scheduler.in(1, (now) => {
+      if (life === disk.life) run(now);
+    });
   }
 
   async until(condition: () => boolean, tick?: (now: Instant) => void): Promise<void> {
@@ -65,14 +93,42 @@ export class SimHost implements EngineHost {
 
 /** RocksDB in a directory of its own. */
 export class RocksHost implements EngineHost {
-  readonly directory: string = mkdtempSync(join(tmpdir(), "ringtail-rocks-"));
+  readonly #root: string = mkdtempSync(join(tmpdir(), "ringtail-rocks-"));
+  #crashes = 0;
   #engine: RocksEngine | undefined;
+  #log: LogFiles | undefined;
+
+  /** Of the present life; every crash moves on to a copy. */
+  get directory(): string {
+    return join(this.#root, String(this.#crashes));
+  }
 
   now(): Instant {
     return systemClock.now();
   }
 
+  openLog(): WriteAheadLog {
+    this.#log = new LogFiles(join(this.directory, "log"), systemClock);
+    return this.#log;
+  }
+
+  segments(): number[] {
+    return readdirSync(join(this.directory, "log"))
+      .map((name) => Number.parseInt(name, 10))
+      .sort((a, b) => a - b);
+  }
+
+  /** What a killed process leaves is what its files hold at that instant: a copy is taken, and what goes on is forgotten. */
+  async crash(): Promise<void> {
+    const from = this.directory;
+    this.#crashes += 1;
+    cpSync(from, this.directory, { recursive: true, filter: (path) => !path.endsWith("LOCK") });
+    await this.closeLast();
+    this.#log?.close();
+  }
+
   async open(): Promise<Engine> {
+    mkdirSync(this.directory, { recursive: true });
     this.#engine = await RocksEngine.open(join(this.directory, "store"), {
       clock: systemClock,
       blockCacheBytes: 8 * 1024 * 1024,
@@ -82,7 +138,10 @@ export class RocksHost implements EngineHost {
   }
 
   soon(run: (now: Instant) => void): void {
-    setImmediate(() => run(systemClock.now()));
+    const life = this.#crashes;
+    setImmediate(() => {
+      if (life === this.#crashes) run(systemClock.now());
+    });
   }
 
   async until(condition: () => boolean, tick?: (now: Instant) => void): Promise<void> {
@@ -100,6 +159,6 @@ export class RocksHost implements EngineHost {
   }
 
   async dispose(): Promise<void> {
-    rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.#root, { recursive: true, force: true });
   }
 }

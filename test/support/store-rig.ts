@@ -18,6 +18,7 @@ import type {
   SyncMode,
 } from "../../src/storage/store.ts";
 import { Store, StoreWrite } from "../../src/storage/store.ts";
+import type { WriteAheadLog } from "../../src/storage/write-ahead-log.ts";
 import { openRecord, sealRecord } from "../../src/version/record.ts";
 import { causalHash, SiblingSet } from "../../src/version/sibling-set.ts";
 import type { EngineHost } from "./engine-host.ts";
@@ -69,6 +70,12 @@ export function leavesOf(records: Iterable<readonly [string, SiblingSet]>): Map<
 /** Dots are unique over all rigs, because records pass from one to the next. */
 let dotCounter = 0;
 
+/** `logged`: with a write-ahead log, which `wrapLog` may stand before. */
+export interface RigOptions extends Partial<StoreOptions> {
+  readonly logged?: boolean;
+  readonly wrapLog?: (log: WriteAheadLog) => WriteAheadLog;
+}
+
 export class StoreRig implements StoreEvents {
   readonly host: EngineHost;
   engine: Engine | undefined;
@@ -98,25 +105,28 @@ export class StoreRig implements StoreEvents {
   /** A store on whatever the host's disk holds, with the boot scan under way. */
   static async begin(
     host: EngineHost,
-    options: Partial<StoreOptions> = {},
+    options: RigOptions = {},
     wrap: (engine: Engine) => Engine = (engine) => engine,
   ): Promise<StoreRig> {
     const rig = new StoreRig(host);
     rig.engine = wrap(await host.open());
+    const { logged, wrapLog, ...given } = options;
+    const log = logged === true ? host.openLog() : undefined;
     rig.store = new Store({
       engine: rig.engine,
       events: rig,
       partitions,
       bufferBytes: 256 * 1024,
       wantTurnEnd: () => host.soon((now) => rig.store.endTurn(now)),
-      ...options,
+      ...given,
+      ...(log === undefined ? {} : { log: wrapLog?.(log) ?? log }),
     });
     rig.store.start(host.now());
     return rig;
   }
 
   /** As `begin`, and started. */
-  static async open(host: EngineHost, options: Partial<StoreOptions> = {}): Promise<StoreRig> {
+  static async open(host: EngineHost, options: RigOptions = {}): Promise<StoreRig> {
     const rig = await StoreRig.begin(host, options);
     await rig.until(() => rig.report !== undefined || rig.failure !== undefined);
     if (rig.failure !== undefined) throw new Error(rig.failure);

@@ -2,10 +2,10 @@
  * A load of puts whose every answer is kept, and the proof that nothing acknowledged is lost: each write has a key of its
  * own and a value that no other write has, so that what is read back can be held against what was acknowledged.
  */
-import { type ErrorCode, RingtailError } from "../../src/base/errors.ts";
+import { type ErrorCode, RingtailError, wireOf } from "../../src/base/errors.ts";
 import { type Bucket, RingtailClient, text } from "../../src/index.ts";
 import { decodeRecordBody } from "../../src/version/record.ts";
-import { GetReply, GetRequest } from "../../src/wire/codec.ts";
+import { decode, encode, GetReply, GetRequest } from "../../src/wire/codec.ts";
 import { FrameType } from "../../src/wire/frame-types.ts";
 import { waitFor } from "./e2e.ts";
 import { WireClient } from "./wire-client.ts";
@@ -66,6 +66,18 @@ export class WriteLoad {
 }
 
 const atOnce = 200;
+const overloaded = wireOf("OVERLOADED");
+
+/** A node may refuse some of so many gets at once: asks again until it does not. */
+async function getPatiently(client: WireClient, body: Uint8Array): Promise<GetReply> {
+  let answer = await client.ask(FrameType.GET, body);
+  await waitFor("the get is admitted", async () => {
+    if (answer.status === overloaded) answer = await client.ask(FrameType.GET, body);
+    return answer.status !== overloaded;
+  });
+  if (answer.status !== 0) throw new Error(`a get ended with status ${answer.status}`);
+  return decode(GetReply, answer.body, 0, answer.body.length);
+}
 
 /**
  * Reads every acknowledged write, with this node as the coordinator and r answers. Returns what is wrong, one line a key:
@@ -77,7 +89,7 @@ export async function findLost(address: string, acked: ReadonlyMap<string, strin
   const bucket = Buffer.from(bucketName);
   const check = async ([key, value]: readonly [string, string]): Promise<void> => {
     const asked = { bucket, key: Buffer.from(key), r, timeoutUs: 10_000_000 };
-    const { record } = await client.call(FrameType.GET, GetRequest, asked, GetReply);
+    const { record } = await getPatiently(client, encode(GetRequest, asked));
     const siblings = record.length === 0 ? [] : decodeRecordBody(record).siblings;
     const values = siblings.map((sibling) => Buffer.from(sibling.value).toString());
     if (values.length === 0) wrong.push(`${key} is lost`);

@@ -21,7 +21,11 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 test("a new directory is stamped, and opens again", () => {
   const data = join(directory, "a", "b");
-  expect(prepareDataDirectory(data)).toEqual({ store: join(data, "store"), state: join(data, "state") });
+  expect(prepareDataDirectory(data)).toEqual({
+    store: join(data, "store"),
+    log: join(data, "log"),
+    state: join(data, "state"),
+  });
   expect(readFileSync(join(data, "FORMAT"), "utf8")).toBe("ringtail data directory, format 1\n");
   mkdirSync(join(data, "store"));
   prepareDataDirectory(data);

@@ -58,9 +58,9 @@ describe("object buffer", () => {
             buffer.evict(fullKey, high, low);
             newest.delete(key);
           } else if (what === "clean") {
-            buffer.clean(fullKey, high, low, token);
+            buffer.clean(low, token);
             expect(buffer.dirtyToken(fullKey, high, low)).toBe(dirty.get(key) ?? 0);
-            buffer.clean(fullKey, high, low, dirty.get(key) ?? 0);
+            buffer.clean(low, dirty.get(key) ?? 0);
             dirty.delete(key);
           }
           for (const [number, at] of keys.entries()) {
@@ -125,8 +125,8 @@ describe("object buffer", () => {
     const late = new Keyed("late", 0);
     expect(buffer.put(late.fullKey, late.high, late.low, bytesOf(500, 1), 0)).toBe(false);
     for (let i = 0; i < 100; i += 1) {
-      const { fullKey, high, low } = new Keyed(`k${i}`, 0);
-      buffer.clean(fullKey, high, low, 1 + i);
+      const { low } = new Keyed(`k${i}`, 0);
+      buffer.clean(low, 1 + i);
     }
     expect(buffer.dirtyBytes).toBe(0);
     expect(buffer.put(late.fullKey, late.high, late.low, bytesOf(500, 1), 0)).toBe(true);

@@ -1,0 +1,40 @@
+/** WatchedDrive: a node's disk with a watch between it and its processes (watched-engine.ts, watched-log.ts). */
+import type { Instant } from "../base/time.ts";
+import type { SimDrive } from "./drive.ts";
+import type { Drive, Later } from "./process.ts";
+import { type DiskWatch, openedRecord, WatchedEngine } from "./watched-engine.ts";
+import { WatchedLog } from "./watched-log.ts";
+
+/** A node's disk with a watch between it and its processes. */
+export class WatchedDrive implements Drive {
+  readonly #drive: SimDrive;
+  readonly #node: number;
+  readonly #watch: DiskWatch;
+  readonly #now: () => Instant;
+
+  constructor(drive: SimDrive, node: number, watch: DiskWatch, now: () => Instant) {
+    this.#drive = drive;
+    this.#node = node;
+    this.#watch = watch;
+    this.#now = now;
+  }
+
+  boot(later: Later): ReturnType<Drive["boot"]> {
+    const { engine, writeAheadLog, stateFiles } = this.#drive.boot(later);
+    for (const [fullKey, sealed] of this.#drive.records())
+      this.#watch.onFound(this.#node, openedRecord(fullKey, sealed));
+    return {
+      engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now, later),
+      writeAheadLog: new WatchedLog(writeAheadLog, this.#node, this.#watch, this.#now, later),
+      stateFiles,
+    };
+  }
+
+  kill(): void {
+    this.#drive.kill();
+  }
+
+  powerCut(): void {
+    this.#drive.powerCut();
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * LogReplay: at a start, what the write-ahead log holds is brought to the engine, which may have part of it already or
+ * something later. Of each key only the newest entry of a segment matters, because every one holds all that its node knew
+ * of the key; a segment at a time, so that no more than one is in memory. When all of it is in the engine and synced, the
+ * segments can go.
+ *
+ * A newest segment that ends early is torn: nothing behind the tear was promised. An older one that does, a missing one and
+ * a damaged record are holes: acknowledged writes may be lost, and the store says so. What is left is replayed all the same.
+ */
+import { assert } from "../base/assert.ts";
+import { equalBytes } from "../base/bytes.ts";
+import { Hash64 } from "../base/hash.ts";
+import { mark } from "../base/mark.ts";
+import type { Instant } from "../base/time.ts";
+import { checkRecord, mergeSealed, versionOfSealed } from "../version/record.ts";
+import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
+import { compareVersions } from "../version/version-vector.ts";
+import type { Engine, EngineBatch } from "./engine.ts";
+import { recordKey } from "./keys.ts";
+import type { Leaves } from "./leaves.ts";
+import { type LogEntry, readLogEntries, type WriteAheadLog } from "./write-ahead-log.ts";
+
+/** Keys that are read, merged and written in one step: so many, or such as hold so many bytes, and one at least. */
+const pageKeys = 256;
+const pageBytes = 1024 * 1024;
+
+/** What a replay found. */
+export interface ReplayReport {
+  /** Records written to the engine. */
+  readonly records: number;
+  /** Entries are missing, or a record that should take them cannot be read. */
+  readonly hole: boolean;
+  /** The number of the newest batch. */
+  readonly batchNumber: number;
+}
+
+/** How a replay ends: one of the two, once. */
+export interface ReplayEffects {
+  replayed(now: Instant, report: ReplayReport): void;
+  failed(now: Instant, reason: string): void;
+}
+
+const hashOfOne = new Hash64();
+const hashOfOther = new Hash64();
+
+/**
+ * A key's record as its node left it: `logged` is its newest entry in the log, `stored` what the engine holds, which may
+ * be earlier or later. Both are states of one replica, so where one covers the other it is the later one.
+ */
+export function replayed(fullKey: Uint8Array, stored: Uint8Array, logged: Uint8Array): Uint8Array {
+  const order = compareVersions(versionOfSealed(logged), versionOfSealed(stored));
+  if (order === "after") return logged;
+  if (order === "before") return stored;
+  causalHashOfSealed(stored, fullKey, hashOfOne);
+  causalHashOfSealed(logged, fullKey, hashOfOther);
+  if (hashOfOne.high === hashOfOther.high && hashOfOne.low === hashOfOther.low) return logged;
+  return mergeSealed(stored, logged);
+}
+
+/** One replay. */
+export class LogReplay {
+  readonly #log: WriteAheadLog;
+  readonly #engine: Engine;
+  readonly #leaves: Leaves;
+  readonly #effects: ReplayEffects;
+  #segments: readonly number[] = [];
+  /** Segments read so far. */
+  #read = 0;
+  /** The newest entry of each key in the segment at hand, and how many of them are done. */
+  #entries: LogEntry[] = [];
+  #done = 0;
+  /** What the engine holds for the keys of the page at hand. */
+  #stored: (Uint8Array | null)[] = [];
+  #waiting = 0;
+  #records = 0;
+  #hole = false;
+  #batchNumber = 0;
+
+  constructor(log: WriteAheadLog, engine: Engine, leaves: Leaves, effects: ReplayEffects) {
+    this.#log = log;
+    this.#engine = engine;
+    this.#leaves = leaves;
+    this.#effects = effects;
+  }
+
+  /** Starts; one of the effects follows. `batchNumber`: of the newest batch that the engine has. */
+  begin(now: Instant, batchNumber: number): void {
+    this.#batchNumber = batchNumber;
+    this.#segments = this.#log.segments();
+    this.#goOn(now);
+  }
+
+  #goOn(now: Instant): void {
+    while (this.#done === this.#entries.length && this.#read < this.#segments.length) {
+      const flaw = this.#nextSegment();
+      if (flaw === null) continue;
+      this.#effects.failed(now, `cannot read the log: ${flaw}`);
+      return;
+    }
+    if (this.#done < this.#entries.length) this.#nextPage();
+    else if (this.#records === 0) this.#report(now);
+    else this.#engine.sync(0);
+  }
+
+  #nextSegment(): string | null {
+    const segment = this.#segments[this.#read] as number;
+    const before = this.#segments[this.#read - 1];
+    this.#read += 1;
+    const bytes = this.#log.read(segment);
+    if (typeof bytes === "string") return bytes;
+    const newest: Map<string, LogEntry> = new Map();
+    const end = readLogEntries(bytes, (entry) => {
+      // An earlier entry of the key is worth more than a damaged one.
+      if (checkRecord(entry.sealed) === null) newest.set(nameOf(entry.fullKey), entry);
+      else this.#hole = true;
+    });
+    if (before !== undefined && before !== segment - 1) this.#hole = true;
+    if (end < bytes.length && this.#read < this.#segments.length) this.#hole = true;
+    if (newest.size > 0) mark("store.log-replayed");
+    this.#entries = [...newest.values()];
+    this.#done = 0;
+    return null;
+  }
+
+  #nextPage(): void {
+    this.#stored = [];
+    let bytes = 0;
+    for (let i = this.#done; i < this.#entries.length && this.#stored.length < pageKeys && bytes < pageBytes; i += 1) {
+      bytes += (this.#entries[i] as LogEntry).sealed.length;
+      this.#stored.push(null);
+    }
+    const count = this.#stored.length;
+    this.#waiting = count;
+    for (let i = 0; i < count; i += 1) {
+      const { fullKey, hashHigh, hashLow } = this.#entries[this.#done + i] as LogEntry;
+      this.#engine.get(recordKey(fullKey, hashHigh, hashLow), i);
+    }
+  }
+
+  onGot(now: Instant, token: number, value: Uint8Array | null, error: string | null): void {
+    if (error !== null) {
+      this.#effects.failed(now, `cannot read a record that the log has changed: ${error}`);
+      return;
+    }
+    this.#stored[token] = value;
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#writePage(now);
+  }
+
+  #writePage(now: Instant): void {
+    let batch: EngineBatch | null = null;
+    for (let i = 0; i < this.#stored.length; i += 1) {
+      const entry = this.#entries[this.#done + i] as LogEntry;
+      const merged = this.#merged(entry, this.#stored[i] as Uint8Array | null);
+      if (merged === null) continue;
+      batch ??= this.#engine.batch();
+      batch.put(recordKey(entry.fullKey, entry.hashHigh, entry.hashLow), merged);
+      this.#records += 1;
+    }
+    this.#done += this.#stored.length;
+    if (batch === null) {
+      this.#goOn(now);
+      return;
+    }
+    this.#batchNumber += 1;
+    this.#leaves.log(batch, this.#batchNumber);
+    this.#engine.write(batch, this.#batchNumber);
+  }
+
+  /** The record that the engine is to have, its leaf brought up to it; null: it has it already, or must not be touched. */
+  #merged(entry: LogEntry, stored: Uint8Array | null): Uint8Array | null {
+    if (stored !== null && checkRecord(stored) !== null) {
+      this.#hole = true;
+      return null;
+    }
+    const merged = stored === null ? entry.sealed : replayed(entry.fullKey, stored, entry.sealed);
+    if (merged === stored || (stored !== null && equalBytes(stored, merged))) return null;
+    const before = new Hash64();
+    const after = new Hash64();
+    if (stored !== null) causalHashOfSealed(stored, entry.fullKey, before);
+    causalHashOfSealed(merged, entry.fullKey, after);
+    const deltaHigh = before.high ^ after.high;
+    this.#leaves.apply(entry.n, entry.partition, entry.hashHigh, deltaHigh, before.low ^ after.low);
+    return merged;
+  }
+
+  onWritten(now: Instant, error: string | null): void {
+    if (error !== null) this.#effects.failed(now, `cannot write what the log has changed: ${error}`);
+    else this.#goOn(now);
+  }
+
+  onSynced(now: Instant, error: string | null): void {
+    assert(this.#done === this.#entries.length, "a replay syncs at its end");
+    if (error !== null) this.#effects.failed(now, `cannot sync what the log has changed: ${error}`);
+    else this.#report(now);
+  }
+
+  #report(now: Instant): void {
+    this.#entries = [];
+    this.#effects.replayed(now, { records: this.#records, hole: this.#hole, batchNumber: this.#batchNumber });
+  }
+}
+
+/** A key's bytes as a string of their values. */
+function nameOf(bytes: Uint8Array): string {
+  let name = "";
+  for (const byte of bytes) name += String.fromCharCode(byte);
+  return name;
+}
