@@ -98,7 +98,8 @@ export class LogReplay {
       return;
     }
     if (this.#done < this.#entries.length) this.#nextPage();
-    else if (this.#records === 0) this.#report(now);
+    else if (this.#segments.length === 0) this.#report(now);
+    // Also when the engine held all of it: nothing says that it has synced what it holds, and the segments are about to go.
     else this.#engine.sync(0);
   }
 
