@@ -1,8 +1,8 @@
 /**
  * Preference lists: who holds a partition's keys, in order (Dynamo 4.3, 4.6). The list of partition p walks the owners of
  * p, p+1, ... (wrapping) and takes each node whose host is new. While fewer than min(n, Z) of the Z zones are used it
- * also skips nodes in used zones; once they are, it fills from p on, so that what was skipped comes next. The first n
- * are the owners, the rest, by the same rule, the fallbacks.
+ * also skips nodes in used zones, for the first 2n+2 positions; then it fills from p on, so that what was skipped comes
+ * next. The first n are the owners, the rest, by the same rule, the fallbacks.
  *
  * Hosts and zones here are those that own something: nobody else can be met on the walk. The planner spaces hosts and
  * zones so that walks need not skip (claim.ts); any owner table still gives right lists.
@@ -14,6 +14,15 @@ import type { Member } from "./member.ts";
 /** Lists hold every host on the ring, but no more than this: a few fallbacks beyond the largest n. */
 export const listLengthMax = 16;
 
+/**
+ * How far a walk looks for unused zones. The layouts of the planner have every zone within n positions, the seam where
+ * the ring closes within 2n. A zone that comes more rarely, such as one whose first node has just been given its first
+ * partition, must not be reached for: it would hold a copy of everything.
+ */
+export function zoneReach(n: number): number {
+  return 2 * n + 2;
+}
+
 /** An owner table seen as hosts and zones: what the walk needs of each position, numbered densely. */
 export class Placement {
   readonly owners: Uint16Array;
@@ -24,6 +33,8 @@ export class Placement {
   /** Labels by index, in the order of first appearance from partition 0. */
   readonly hosts: readonly string[];
   readonly zones: readonly string[];
+  /** Of all members, those that own nothing yet or nothing more included: see `writeList`. */
+  readonly #zonesOfMembers: number;
   readonly #hostSeen: Uint32Array;
   readonly #zoneSeen: Uint32Array;
   #walk = 0;
@@ -45,6 +56,7 @@ export class Placement {
     }
     this.hosts = [...hosts.keys()];
     this.zones = [...zones.keys()];
+    this.#zonesOfMembers = new Set(members.filter((one) => one.status !== "left").map((one) => one.zone)).size;
     this.#hostSeen = new Uint32Array(hosts.size);
     this.#zoneSeen = new Uint32Array(zones.size);
   }
@@ -54,19 +66,23 @@ export class Placement {
     return Math.min(this.hosts.length, listLengthMax);
   }
 
-  /** Writes the list of one partition to `out[at..at + listLength)`. */
-  writeList(partition: number, n: number, out: Uint16Array, at: number): void {
+  /**
+   * Writes the list of one partition to `out[at..at + listLength)`. Returns how many positions, from the partition's own
+   * on, decide its first n entries: also if one of them were given to a member whose zone owns nothing today.
+   */
+  writeList(partition: number, n: number, out: Uint16Array, at: number): number {
     const partitions = this.owners.length;
     const length = this.listLength;
-    const zonesNeeded = Math.min(n, this.zones.length);
+    let reach = partitions;
+    const zonesNeeded = Math.min(n, this.#zonesOfMembers);
     this.#walk += 1;
     const walk = this.#walk;
     let found = 0;
     let zonesUsed = 0;
     let skipped = false;
     let step = 0;
-    for (; zonesUsed < zonesNeeded && found < length; step += 1) {
-      assert(step < partitions, "the walk went round without meeting every zone");
+    const limit = Math.min(zoneReach(n), partitions);
+    for (; zonesUsed < zonesNeeded && found < length && step < limit; step += 1) {
       const p = (partition + step) % partitions;
       const zone = this.zoneAt[p] as number;
       if (this.#hostSeen[this.hostAt[p] as number] === walk) continue;
@@ -78,12 +94,17 @@ export class Placement {
       zonesUsed += 1;
       found += this.#take(p, walk, out, at + found);
     }
+    const zoned = step;
+    if (found === n) reach = zoned;
     if (skipped) step = 0;
     for (; found < length; step += 1) {
       assert(step < partitions, "the walk went round without meeting every host");
       const p = (partition + step) % partitions;
-      if (this.#hostSeen[this.hostAt[p] as number] !== walk) found += this.#take(p, walk, out, at + found);
+      if (this.#hostSeen[this.hostAt[p] as number] === walk) continue;
+      found += this.#take(p, walk, out, at + found);
+      if (found === n) reach = Math.max(zoned, step + 1);
     }
+    return reach;
   }
 
   #take(partition: number, walk: number, out: Uint16Array, at: number): 1 {

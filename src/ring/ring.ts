@@ -10,13 +10,18 @@ import { RingtailError } from "../base/errors.ts";
 import { type ClusterId, clusterId, type NodeNumber, type PartitionId } from "../base/ids.ts";
 import { type BucketPolicy, Policies, replicasLimit } from "./bucket-policy.ts";
 import { checkMembers, type Member, mayOwn } from "./member.ts";
+import { checkFences, checkMovement } from "./movement.ts";
 import { checkPartitions, partitionOf, partitionShift } from "./partition.ts";
+import { ChangingLists, type FlipGroup, groupTransfers, type PendingMember, type PendingTransfer } from "./pending.ts";
 import { Placement, PreferenceLists } from "./preference-list.ts";
+import { checkStaged, type StagedChange } from "./staged.ts";
 
 export type { BucketPolicy } from "./bucket-policy.ts";
 export type { Member, MemberStatus } from "./member.ts";
+export type { FlipGroup, PendingMember, PendingTransfer } from "./pending.ts";
+export type { StagedChange, StagedKind } from "./staged.ts";
 
-/** What a ring is made of. */
+/** What a ring is made of. Without the optional fields it is stable: nothing is staged, nothing moves. */
 export interface RingFields {
   readonly clusterId: ClusterId;
   /** From 1; u32. */
@@ -31,6 +36,16 @@ export interface RingFields {
   readonly owners: Uint16Array;
   /** One of them is the default, named "". */
   readonly buckets: readonly BucketPolicy[];
+  /** Per partition who is to own it when the committed plan is done; absent: the owners. */
+  readonly goal?: Uint16Array;
+  /** The positions whose owner entry is being moved to its goal in this epoch, ascending; absent: none. */
+  readonly active?: Uint16Array;
+  /** Beside `active`: the epoch in which each became active; absent: this one. */
+  readonly activeSince?: Uint32Array;
+  /** Changes that were asked for and not committed; absent: none. */
+  readonly staged?: readonly StagedChange[];
+  /** Per partition the epoch in which its owners or its pending member last changed; absent: this one. */
+  readonly fences?: Uint32Array;
 }
 
 /** Throws `INVALID_ARGUMENT` unless `replicasMax` is 1..7. */
@@ -58,7 +73,12 @@ function checkOwners(owners: Uint16Array, partitions: number, members: ReadonlyM
   }
 }
 
-/** Immutable; two rings of one epoch are the same ring. */
+/** The n of all policies, ascending, each once. */
+function listSizesOf(buckets: readonly BucketPolicy[]): readonly number[] {
+  return Object.freeze([...new Set(buckets.map((policy) => policy.n))].sort((a, b) => a - b));
+}
+
+/** Immutable; two rings of one epoch are the same ring. Its arrays are shared: not to be changed. */
 export class Ring implements RingFields {
   readonly clusterId: ClusterId;
   readonly epoch: number;
@@ -66,16 +86,29 @@ export class Ring implements RingFields {
   readonly replicasMax: number;
   /** Sorted by number. */
   readonly members: readonly Member[];
-  /** Not to be changed. */
   readonly owners: Uint16Array;
   /** Sorted by name, the default first. */
   readonly buckets: readonly BucketPolicy[];
+  /** The very array of `owners` when no plan is under way. */
+  readonly goal: Uint16Array;
+  readonly active: Uint16Array;
+  readonly activeSince: Uint32Array;
+  readonly staged: readonly StagedChange[];
+  readonly fences: Uint32Array;
+  /** `owners`, but with the goal at the active positions; the very array of `owners` when there are none. */
+  readonly nextOwners: Uint16Array;
+  /** Every n that some bucket has, ascending. */
+  readonly listSizes: readonly number[];
   readonly #shift: number;
   readonly #byNumber = new Map<number, Member>();
   readonly #policies: Policies;
   readonly #placement: Placement;
   /** By n; made on first use. */
   readonly #lists: (PreferenceLists | undefined)[];
+  readonly #nextPlacement: Placement;
+  /** By n; stays empty while nothing is active. */
+  readonly #changing: (ChangingLists | undefined)[];
+  #groups: readonly FlipGroup[] | undefined;
 
   /** Copies what it keeps, so the caller may reuse `fields`. Throws `INVALID_ARGUMENT`, naming what is wrong. */
   constructor(fields: RingFields) {
@@ -95,6 +128,17 @@ export class Ring implements RingFields {
     this.#shift = partitionShift(this.partitions);
     this.#placement = new Placement(this.owners, this.members);
     this.#lists = new Array<PreferenceLists | undefined>(replicasLimit + 1).fill(undefined);
+    const movement = checkMovement({ ...fields, owners: this.owners }, this.#byNumber);
+    this.goal = movement.goal;
+    this.active = movement.active;
+    this.activeSince = movement.activeSince;
+    this.nextOwners = movement.nextOwners;
+    this.staged = checkStaged(fields.staged ?? [], this.#byNumber);
+    this.fences = checkFences(fields);
+    this.listSizes = listSizesOf(this.buckets);
+    this.#nextPlacement = this.active.length === 0 ? this.#placement : new Placement(this.nextOwners, this.members);
+    this.#changing = new Array<ChangingLists | undefined>(replicasLimit + 1).fill(undefined);
+    if (this.active.length > 0) this.#checkLists();
   }
 
   /** The distinct hosts that own something: no preference list is longer. */
@@ -117,6 +161,32 @@ export class Ring implements RingFields {
     return lists.of(partition);
   }
 
+  /** The list as it will be when the active positions have moved; the very array of `preferenceList` where equal. */
+  nextList(partition: PartitionId, n: number): Uint16Array {
+    if (this.active.length === 0) return this.preferenceList(partition, n);
+    return this.#changingLists(n).nextOf(partition);
+  }
+
+  /**
+   * Who is about to join the first n of the list, and whom it replaces. Undefined where nobody is. For an n that is not
+   * in `listSizes` there may be more of them than the one that is told.
+   */
+  pendingOf(partition: PartitionId, n: number): PendingMember | undefined {
+    if (this.active.length === 0) return undefined;
+    return this.#changingLists(n).pendingOf(partition);
+  }
+
+  /** All transfers of this epoch, by n and partition within each flip group. */
+  transfers(): readonly PendingTransfer[] {
+    return this.flipGroups().flatMap((group) => group.transfers);
+  }
+
+  /** The active positions in sets that can only move together, by first position. A group may need no transfer at all. */
+  flipGroups(): readonly FlipGroup[] {
+    this.#groups ??= groupTransfers(this, this.#placement, this.#nextPlacement);
+    return this.#groups;
+  }
+
   /** Whether the node is among the first n of the partition's list. */
   isOwner(partition: PartitionId, n: number, number: NodeNumber): boolean {
     const list = this.preferenceList(partition, n);
@@ -133,6 +203,30 @@ export class Ring implements RingFields {
   /** The bucket's policy, or the default; allocates nothing. */
   policyOf(bucket: Uint8Array): BucketPolicy {
     return this.#policies.of(bucket);
+  }
+
+  #checkLists(): void {
+    for (const n of this.listSizes) {
+      const lists = this.#changingLists(n);
+      for (let p = 0; p < this.partitions; p += 1) {
+        if (!lists.changesTooMuch(p as PartitionId)) continue;
+        throw new RingtailError(
+          "INVALID_ARGUMENT",
+          `the active positions change more than one member of the list of partition ${p} (n = ${n})`,
+        );
+      }
+    }
+  }
+
+  #changingLists(n: number): ChangingLists {
+    return this.#changing[n] ?? this.#openChanging(n);
+  }
+
+  #openChanging(n: number): ChangingLists {
+    const today = this.#lists[n] ?? this.#openLists(n);
+    const lists = new ChangingLists(n, this.partitions, today, new PreferenceLists(this.#nextPlacement, n));
+    this.#changing[n] = lists;
+    return lists;
   }
 
   #openLists(n: number): PreferenceLists {

@@ -50,7 +50,7 @@ export function fieldsOf(members: readonly Member[], owners: ArrayLike<number>):
   };
 }
 
-/** The definition of mechanisms 3.1, word for word, with sets and whole walks. */
+/** The definition of mechanisms 3.1, word for word, with sets and whole walks; zones are looked for within 2n + 2. */
 export function naiveList(
   owners: ArrayLike<number>,
   members: readonly Member[],
@@ -65,7 +65,7 @@ export function naiveList(
   const taken: Member[] = [];
   const zonesUsed = (): Set<string> => new Set(taken.map((member) => member.zone));
   const newHost = (member: Member): boolean => taken.every((other) => other.host !== member.host);
-  for (const member of walk) {
+  for (const member of walk.slice(0, 2 * n + 2)) {
     if (zonesUsed().size === zonesNeeded) break;
     if (newHost(member) && !zonesUsed().has(member.zone)) taken.push(member);
   }

@@ -1,0 +1,228 @@
+/**
+ * Two preference lists of one partition: by today's owners, and by the owners once the active positions have moved. The
+ * member that is only in the second is pending: it is being sent the partition, and takes part in writes meanwhile
+ * (mechanisms.md 3.1, Transfer). At most one member of a list differs, which a ring's constructor checks for every n
+ * that some bucket uses.
+ *
+ * One owner entry is in the lists of several partitions (trap E), so it moves when all transfers that it causes are
+ * confirmed; entries that meet in one list move together (`FlipGroup`).
+ */
+import { assert } from "../base/assert.ts";
+import { type NodeNumber, noNode, type PartitionId } from "../base/ids.ts";
+import { listLengthMax, type Placement, type PreferenceLists } from "./preference-list.ts";
+
+/** How the first n of a list are about to change. */
+export interface PendingMember {
+  readonly joining: NodeNumber;
+  /** Who leaves the list for it; `noNode` where the list grows, because there were fewer hosts than n. */
+  readonly replaced: NodeNumber;
+}
+
+/** A copy of one partition, of buckets with one n, on its way to a new owner. */
+export interface PendingTransfer extends PendingMember {
+  /** u32: the same in every epoch in which this transfer is under way, and unique in the ring. */
+  readonly id: number;
+  readonly partition: PartitionId;
+  readonly n: number;
+  /** The active position that causes it; the first one of its `FlipGroup`. */
+  readonly position: number;
+  /** The epoch in which it came to be. */
+  readonly since: number;
+}
+
+/** Active positions that meet in some list, so that they can only move together, and what must be confirmed first. */
+export interface FlipGroup {
+  readonly positions: readonly number[];
+  readonly transfers: readonly PendingTransfer[];
+}
+
+/** Both lists of every partition for one n, and how they differ. */
+export class ChangingLists {
+  readonly #n: number;
+  readonly #today: PreferenceLists;
+  readonly #next: PreferenceLists;
+  /** Null: not asked for yet. */
+  readonly #pending: (PendingMember | undefined | null)[];
+  readonly #nextViews: (Uint16Array | undefined)[];
+
+  constructor(n: number, partitions: number, today: PreferenceLists, next: PreferenceLists) {
+    this.#n = n;
+    this.#today = today;
+    this.#next = next;
+    this.#pending = new Array<PendingMember | undefined | null>(partitions).fill(null);
+    this.#nextViews = new Array<Uint16Array | undefined>(partitions).fill(undefined);
+  }
+
+  /** The list to come; today's very array where it is equal. */
+  nextOf(partition: PartitionId): Uint16Array {
+    return this.#nextViews[partition] ?? this.#compare(partition);
+  }
+
+  /** Undefined where the first n stay, or where one leaves and nobody comes. */
+  pendingOf(partition: PartitionId): PendingMember | undefined {
+    const known = this.#pending[partition];
+    if (known !== null) return known;
+    const today = this.#today.of(partition);
+    const next = this.nextOf(partition);
+    const joining = today === next ? noNode : firstMissing(next, today, this.#n);
+    const pending = joining === noNode ? undefined : { joining, replaced: firstMissing(today, next, this.#n) };
+    this.#pending[partition] = pending;
+    return pending;
+  }
+
+  /** Whether more than one member comes to, or leaves, the first n. */
+  changesTooMuch(partition: PartitionId): boolean {
+    const today = this.#today.of(partition);
+    const next = this.nextOf(partition);
+    return countMissing(next, today, this.#n) > 1 || countMissing(today, next, this.#n) > 1;
+  }
+
+  #compare(partition: PartitionId): Uint16Array {
+    const today = this.#today.of(partition);
+    const next = this.#next.of(partition);
+    const view = next.length === today.length && next.every((number, i) => number === today[i]) ? today : next;
+    this.#nextViews[partition] = view;
+    return view;
+  }
+}
+
+function isAmong(list: Uint16Array, n: number, number: number): boolean {
+  const count = Math.min(n, list.length);
+  for (let i = 0; i < count; i += 1) if (list[i] === number) return true;
+  return false;
+}
+
+/** The first of the first n of `list` who is not among the first n of `other`, or `noNode`. */
+function firstMissing(list: Uint16Array, other: Uint16Array, n: number): NodeNumber {
+  const count = Math.min(n, list.length);
+  for (let i = 0; i < count; i += 1) if (!isAmong(other, n, list[i] as number)) return list[i] as NodeNumber;
+  return noNode;
+}
+
+function countMissing(list: Uint16Array, other: Uint16Array, n: number): number {
+  let missing = 0;
+  const count = Math.min(n, list.length);
+  for (let i = 0; i < count; i += 1) if (!isAmong(other, n, list[i] as number)) missing += 1;
+  return missing;
+}
+
+/** Whether both lists name the same first n, in any order. */
+export function sameOwners(a: Uint16Array, b: Uint16Array, n: number): boolean {
+  return a === b || (countMissing(a, b, n) === 0 && countMissing(b, a, n) === 0);
+}
+
+/** What `groupTransfers` looks at: the part of a ring that moves. */
+export interface MovingRing {
+  readonly partitions: number;
+  readonly active: Uint16Array;
+  readonly activeSince: Uint32Array;
+  /** The n of the bucket policies, ascending. */
+  readonly listSizes: readonly number[];
+  pendingOf(partition: PartitionId, n: number): PendingMember | undefined;
+}
+
+/** All flip groups, by their first position; their transfers by n and partition. */
+export function groupTransfers(ring: MovingRing, today: Placement, next: Placement): readonly FlipGroup[] {
+  const groups = new Groups(ring.active.length);
+  const scratch = new Uint16Array(listLengthMax);
+  const found: { partition: PartitionId; n: number; pending: PendingMember; first: number; since: number }[] = [];
+  for (const n of ring.listSizes) {
+    for (let p = 0; p < ring.partitions; p += 1) {
+      const reach = Math.max(today.writeList(p, n, scratch, 0), next.writeList(p, n, scratch, 0));
+      const { first, since } = groups.meet(ring, p, reach);
+      const pending = ring.pendingOf(p as PartitionId, n);
+      if (pending === undefined) continue;
+      assert(first !== -1, "a list changes although nothing that it depends on moves");
+      found.push({ partition: p as PartitionId, n, pending, first, since });
+    }
+  }
+  const transfersOf = new Map<number, PendingTransfer[]>();
+  for (const { partition, n, pending, first, since } of found) {
+    const root = groups.rootOf(first);
+    const position = ring.active[root] as number;
+    const id = transferId(partition, n, pending, since);
+    const transfer: PendingTransfer = { id, partition, n, position, since, ...pending };
+    const list = transfersOf.get(root);
+    if (list === undefined) transfersOf.set(root, [transfer]);
+    else list.push(transfer);
+  }
+  return groups.listed().map(({ root, members }): FlipGroup => {
+    return { positions: members.map((i) => ring.active[i] as number), transfers: transfersOf.get(root) ?? [] };
+  });
+}
+
+/** Partition and n tell the transfers of one ring apart; 15 mixed bits tell them from earlier ones of the same list. */
+function transferId(partition: number, n: number, pending: PendingMember, since: number): number {
+  let mixed =
+    Math.imul(since, 0x9e3779b1) ^ Math.imul(pending.joining, 0x85ebca6b) ^ Math.imul(pending.replaced, 0xc2b2ae35);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
+  return ((partition << 18) | (n << 15) | (mixed >>> 17)) >>> 0;
+}
+
+/** The index of the first position that is not below `p`; 0 if all are. */
+function indexFrom(active: Uint16Array, p: number): number {
+  let low = 0;
+  let high = active.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((active[middle] as number) < p) low = middle + 1;
+    else high = middle;
+  }
+  return low === active.length ? 0 : low;
+}
+
+/** Active positions (by their index) joined into sets: each set's root is its lowest index. */
+class Groups {
+  readonly #parent: number[];
+
+  constructor(count: number) {
+    this.#parent = Array.from({ length: count }, (_, i) => i);
+  }
+
+  rootOf(index: number): number {
+    let at = index;
+    while (this.#parent[at] !== at) at = this.#parent[at] as number;
+    return at;
+  }
+
+  /**
+   * Joins the active positions among the `reach` that start at partition `p`, since its list depends on them all.
+   * Returns the first one met, -1 if none, and the epoch since when the earliest of them is active.
+   */
+  meet(ring: MovingRing, p: number, reach: number): { first: number; since: number } {
+    const { active, partitions } = ring;
+    const start = indexFrom(active, p);
+    let first = -1;
+    let since = 0;
+    for (let k = 0; k < active.length; k += 1) {
+      const i = (start + k) % active.length;
+      if (((active[i] as number) - p + partitions) % partitions >= reach) break;
+      const epoch = ring.activeSince[i] as number;
+      since = first === -1 ? epoch : Math.min(since, epoch);
+      if (first === -1) first = i;
+      else this.#join(first, i);
+    }
+    return { first, since };
+  }
+
+  #join(a: number, b: number): void {
+    const rootA = this.rootOf(a);
+    const rootB = this.rootOf(b);
+    this.#parent[Math.max(rootA, rootB)] = Math.min(rootA, rootB);
+  }
+
+  listed(): { root: number; members: number[] }[] {
+    const byRoot = new Map<number, number[]>();
+    for (let i = 0; i < this.#parent.length; i += 1) {
+      const root = this.rootOf(i);
+      const members = byRoot.get(root);
+      if (members === undefined) byRoot.set(root, [i]);
+      else members.push(i);
+    }
+    assert(
+      [...byRoot.keys()].every((root, i, all) => i === 0 || root > (all[i - 1] as number)),
+      "groups come in order",
+    );
+    return [...byRoot].map(([root, members]) => ({ root, members }));
+  }
+}
