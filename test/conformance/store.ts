@@ -1,8 +1,8 @@
 /** What the store must do on any engine, as a suite: run on the simulated disk and on RocksDB. */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { formatKey, hintKey, u64Bytes } from "../../src/storage/keys.ts";
-import { SyncMode } from "../../src/storage/store.ts";
+import { formatKey, u64Bytes } from "../../src/storage/keys.ts";
+import { SyncMode, storeBusy } from "../../src/storage/store.ts";
 import { sealRecord } from "../../src/version/record.ts";
 import type { EngineHost } from "../support/engine-host.ts";
 import type { EngineProbe } from "../support/engine-probe.ts";
@@ -217,28 +217,70 @@ export function storeConformance(makeHost: () => EngineHost, runs: number): void
       expect(await rig.readEngine("k")).toBe("v");
     });
 
-    test("hints are counted by target at the start and found by key", async () => {
+    test("hints are found by key, with everybody they are kept for", async () => {
+      await rig.hintNow("k", 7, "seven", 100);
+      await rig.hintNow("k", 0x0102, "other", 90);
+      await rig.hintNow("k2", 7, "next", 110);
+      const expected = [
+        [7, 100, "seven"],
+        [0x0102, 90, "other"],
+      ];
+      expect(await rig.hintsOf("k")).toEqual(expected);
+      await reopen();
+      expect(await rig.hintsOf("k")).toEqual(expected);
+      expect(await rig.hintsOf("nobody")).toEqual([]);
+    });
+
+    test("a hint is in no leaf and no buffer, and a record is no hint", async () => {
       await rig.putNow("k", "v");
-      const sealed = sealRecord(rig.sets.get("k") as never);
-      await rig.close();
+      const before = rig.leaves();
+      await rig.hintNow("k", 7, "kept", 100);
+      expect(rig.leaves()).toEqual(before);
+      expect(await rig.get("k")).toBe("v");
+      await reopen();
+      expect(rig.leaves()).toEqual(before);
+      expect(await rig.get("k")).toBe("v");
+    });
+
+    test("agrees with a plain map of hints over any history: by key, by target, and in numbers", async () => {
+      const command = fc.record({
+        key: fc.integer({ min: 0, max: 5 }),
+        target: fc.constantFrom(1, 2, 0x0100, 0xffff),
+        drop: fc.boolean(),
+        second: fc.integer({ min: 1, max: 4 }),
+        size: fc.constantFrom(1, 300),
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 40 }), fc.boolean(), async (history, restart) => {
+          for (const { key, target, drop, second, size } of history) {
+            if (drop) await rig.dropHintNow(`k${key}`, target);
+            else await rig.hintNow(`k${key}`, target, "x".repeat(size), second);
+          }
+          const { hintModel } = rig;
+          if (restart) {
+            await reopen();
+            for (const [name, hint] of hintModel) rig.hintModel.set(name, hint);
+          }
+          await rig.checkHints(
+            [1, 2, 0x0100, 0xffff],
+            [0, 1, 2, 3, 4, 5].map((key) => `k${key}`),
+          );
+        }),
+        { numRuns: Math.ceil(runs / 4) },
+      );
+    });
+
+    test("more scans than the engine is asked for at once wait for their turn, and past that they are refused", async () => {
+      await rig.hintNow("k", 7, "kept", 100);
+      const asked = 66_000;
       const { high, low } = hashOf("k");
-      const other = hashOf("other");
-      await tamper(host, [
-        [hintKey(fullKeyFor("k"), high, low, 7), sealed],
-        [hintKey(fullKeyFor("k"), high, low, 0x0102), sealed],
-        [hintKey(fullKeyFor("k2"), high, low, 7), sealed],
-        [hintKey(fullKeyFor("other"), other.high, other.low, 7), sealed],
-      ]);
-      rig = await StoreRig.open(host);
-      expect([rig.store.hintTotal, rig.store.hintsOf(7), rig.store.hintsOf(0x0102), rig.store.hintsOf(9)]).toEqual([
-        4, 3, 1, 0,
-      ]);
-      rig.store.readHints(host.now(), fullKeyFor("k"), high, low, 1);
-      await rig.until(() => rig.hints.has(1));
-      expect(rig.hints.get(1)?.hints.map((hint) => [hint.target, textOf(hint.sealed)])).toEqual([
-        [7, "v"],
-        [0x0102, "v"],
-      ]);
+      for (let i = 0; i < asked; i += 1) rig.store.readHints(host.now(), fullKeyFor("k"), high, low, i);
+      await rig.until(() => rig.hints.size === asked);
+      const answers = [...rig.hints.values()];
+      const refused = answers.filter(({ error }) => error !== null);
+      expect(refused.every(({ error, hints }) => error === storeBusy && hints.length === 0)).toBe(true);
+      expect(refused).toHaveLength(asked - 65_536);
+      expect(answers.filter(({ hints }) => hints.length === 1)).toHaveLength(65_536);
     });
 
     test("stop writes what was answered from memory, answers what was asked, and closes", async () => {

@@ -6,7 +6,13 @@
 import { equalBytes, hexOf } from "../../src/base/bytes.ts";
 import type { Instant } from "../../src/base/time.ts";
 import type { ReplicaStore } from "../../src/replica/replica.ts";
-import { type StoredHint, type StoreWrite, SyncMode } from "../../src/storage/store.ts";
+import {
+  type HintChange,
+  type HintCounts,
+  type StoredHint,
+  type StoreWrite,
+  SyncMode,
+} from "../../src/storage/store.ts";
 
 /** Where the answers go: the replica. */
 export interface StoreSink {
@@ -43,6 +49,21 @@ export class FakeStore implements ReplicaStore {
 
   get hintTotal(): number {
     return this.hints.size;
+  }
+
+  /** What is kept, counted one by one. */
+  get hintCounts(): HintCounts {
+    const all = [...this.hints].flatMap(([key, hints]) =>
+      hints.map(({ target, second, sealed }) => ({ target, second, bytes: key.length / 2 + sealed.length })),
+    );
+    return {
+      total: all.length,
+      bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+      countOf: (target) => all.filter((hint) => hint.target === target).length,
+      bytesOf: (target) => all.reduce((sum, hint) => sum + (hint.target === target ? hint.bytes : 0), 0),
+      oldestOf: (target) => Math.min(...all.filter((hint) => hint.target === target).map(({ second }) => second)),
+      targets: () => [...new Set(all.map(({ target }) => target))].sort((a, b) => a - b),
+    };
   }
 
   #takeBack(): void {
@@ -88,7 +109,7 @@ export class FakeStore implements ReplicaStore {
     else if (owed.what === "hints") sink.onStoreHints(now, owed.token, this.hints.get(owed.key) ?? [], error);
     else if (owed.what === "write") this.#written(now, owed, sink);
     else {
-      this.synced.set(owed.key, this.records.get(owed.key) as Uint8Array);
+      if (owed.write?.hint == null) this.synced.set(owed.key, this.records.get(owed.key) as Uint8Array);
       sink.onStoreSynced(now, owed.token);
     }
   }
@@ -97,9 +118,23 @@ export class FakeStore implements ReplicaStore {
     const { write, sealed } = owed;
     if (write === undefined || sealed === undefined) throw new Error("a write is owed with its bytes");
     if (!equalBytes(write.sealed, sealed)) throw new Error("the bytes of a write changed while it was under way");
-    this.records.set(owed.key, sealed);
-    if (write.sync !== SyncMode.none) this.owed.push({ what: "sync", key: owed.key, token: owed.token });
+    if (write.hint === null) this.records.set(owed.key, sealed);
+    else this.#writtenHint(owed.key, sealed, write.hint);
+    if (write.sync !== SyncMode.none) this.owed.push({ what: "sync", key: owed.key, token: owed.token, write });
     sink.onStoreWritten(now, owed.token);
+  }
+
+  #writtenHint(key: string, sealed: Uint8Array, change: HintChange): void {
+    const { target, second, secondBefore, bytesBefore } = change;
+    const hints = this.hints.get(key) ?? [];
+    const before = hints.find((hint) => hint.target === target);
+    if (bytesBefore !== (before?.sealed.length ?? -1) || secondBefore !== (before?.second ?? 0)) {
+      throw new Error("a write of a hint says what was there before");
+    }
+    const rest = hints.filter((hint) => hint !== before);
+    if (sealed.length > 0) rest.push({ target, second, sealed });
+    if (rest.length > 0) this.hints.set(key, rest);
+    else this.hints.delete(key);
   }
 
   /** Answers until nothing is owed. */

@@ -16,8 +16,9 @@ import {
   ReplicaOp,
   type ReplicaOptions,
 } from "../../src/replica/replica.ts";
+import type { StoredHint, StoreWrite } from "../../src/storage/store.ts";
 import { openRecord, sealRecord } from "../../src/version/record.ts";
-import { SiblingSet } from "../../src/version/sibling-set.ts";
+import { causalHash, SiblingSet } from "../../src/version/sibling-set.ts";
 import type { Dot } from "../../src/version/version-vector.ts";
 import { VersionVector } from "../../src/version/version-vector.ts";
 import { FakeStore } from "./fake-store.ts";
@@ -104,6 +105,12 @@ export function recordText(sealed: Uint8Array | null): string {
   return `${versionText(set.version)} [${siblings.join(" ")}]`;
 }
 
+function writeText({ hint, sealed }: StoreWrite): string {
+  if (hint === null) return `write ${recordText(sealed)}`;
+  if (sealed.length === 0) return `delete the hint for node ${hint.target}`;
+  return `write the hint for node ${hint.target} of ${hint.second} s: ${recordText(sealed)}`;
+}
+
 class Recorder implements ActorEffects, ReplicaEffects<string> {
   readonly lines: string[] = [];
   readonly finished: ReplicaOp<string>[] = [];
@@ -126,7 +133,9 @@ class Recorder implements ActorEffects, ReplicaEffects<string> {
     this.finished.push(op);
     let text = op.status === statusOk ? "ok" : `${codeOf(op.status)}, ${op.message}`;
     if (op.durable) text += ", durable";
-    if (op.kind === ReplicaKind.read && op.status === statusOk) text += `, ${recordText(op.sealed)}`;
+    if (op.kind === ReplicaKind.dropHint && op.status === statusOk) text += op.removed ? ", removed" : ", it stays";
+    const reads = op.kind === ReplicaKind.read || op.kind === ReplicaKind.readHints;
+    if (reads && op.status === statusOk) text += `, ${recordText(op.sealed)}`;
     this.lines.push(`      done ${op.origin}: ${text}`);
   }
 
@@ -165,7 +174,7 @@ export class ReplicaStory {
     this.store.sink = this.replica;
     this.store.onCall = (what, write) => {
       if (write === undefined) this.say(`      store ${what === "read" ? "read" : "read hints"}`);
-      else this.say(`      store write ${recordText(write.sealed)}${["", ", designated", ", sync"][write.sync]}`);
+      else this.say(`      store ${writeText(write)}${["", ", designated", ", sync"][write.sync]}`);
     };
   }
 
@@ -203,6 +212,40 @@ export class ReplicaStory {
     this.say(`${this.seconds} s  merge ${key}: ${recordText(sealed)}`);
     this.replica.write(this.now, op);
     return op;
+  }
+
+  /** A record from a coordinator, for the node `target` that it cannot reach. */
+  keep(key: string, target: number, sealed: Uint8Array, fields: Partial<ReplicaOp<string>> = {}): ReplicaOp<string> {
+    const given = { target, sealed, second: this.seconds };
+    const op = opOn(ReplicaKind.keepHint, `keep ${key} for ${target}`, key, { ...given, ...fields });
+    this.say(`${this.seconds} s  keep ${key} for node ${target}: ${recordText(sealed)}`);
+    this.replica.changeHint(this.now, op);
+    return op;
+  }
+
+  /** The target has acknowledged `sealed` as its own. */
+  drop(key: string, target: number, sealed: Uint8Array): ReplicaOp<string> {
+    const op = opOn(ReplicaKind.dropHint, `drop ${key} for ${target}`, key, { target });
+    const hash = new Hash64();
+    causalHash(openRecord(sealed), op.fullKey, hash);
+    op.causalHigh = hash.high;
+    op.causalLow = hash.low;
+    this.say(`${this.seconds} s  drop ${key} for node ${target} if it is ${recordText(sealed)}`);
+    this.replica.changeHint(this.now, op);
+    return op;
+  }
+
+  /** What a fallback answers a get with. */
+  readHints(key: string, target = 0): ReplicaOp<string> {
+    const op = opOn(ReplicaKind.readHints, `read hints ${key}`, key, { target });
+    this.say(`${this.seconds} s  read the hints of ${key}`);
+    this.replica.read(this.now, op);
+    return op;
+  }
+
+  /** The hint as stored. */
+  hint(key: string, target: number): StoredHint | undefined {
+    return this.store.hints.get(hexOf(keyNamed(key)))?.find((one) => one.target === target);
   }
 
   read(key: string, fields: Partial<ReplicaOp<string>> = {}): ReplicaOp<string> {

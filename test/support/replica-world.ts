@@ -7,12 +7,14 @@
 import { hexOf, utf8 } from "../../src/base/bytes.ts";
 import { Durability } from "../../src/base/durability.ts";
 import { statusOk } from "../../src/base/errors.ts";
+import { Hash64 } from "../../src/base/hash.ts";
 import { nodeNumber } from "../../src/base/ids.ts";
 import { type Instant, instant } from "../../src/base/time.ts";
 import { type ActorEffects, Actors, type Incarnation } from "../../src/replica/actors.ts";
 import { Replica, type ReplicaEffects, ReplicaKind, ReplicaOp } from "../../src/replica/replica.ts";
 import type { StoreWrite } from "../../src/storage/store.ts";
 import { openRecord } from "../../src/version/record.ts";
+import { causalHash } from "../../src/version/sibling-set.ts";
 import type { Dot } from "../../src/version/version-vector.ts";
 import { VersionVector } from "../../src/version/version-vector.ts";
 import { FakeStore } from "./fake-store.ts";
@@ -20,7 +22,7 @@ import { dotText, NaiveSet } from "./naive-version.ts";
 import { idNamed, keyNamed } from "./replica-story.ts";
 
 /** What is planted in a world to see whether the checks find it. */
-export type Planted = "none" | "same-actor" | "same-incarnation" | "hints-ignored" | "no-lock";
+export type Planted = "none" | "actor-outlives-hints" | "same-actor" | "same-incarnation" | "hints-ignored" | "no-lock";
 
 /** What somebody has read: the vector, and what it stands for. */
 interface Knowledge {
@@ -40,7 +42,12 @@ interface Message {
   readonly naive: NaiveSet;
 }
 
-type Origin = { readonly put: Put } | { readonly message: Message };
+type Origin = { readonly put: Put } | { readonly message: Message } | { readonly drop: true };
+
+/** An actor that goes on although hints with its dots have left. */
+class StubbornActors extends Actors {
+  override renew(): void {}
+}
 
 const key = keyNamed("k");
 const keyHex = hexOf(key);
@@ -75,7 +82,8 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   readonly store: FakeStore;
   naive = NaiveSet.empty;
   #synced = NaiveSet.empty;
-  readonly #hints: NaiveSet[] = [];
+  /** By target. */
+  readonly #hints = new Map<number, NaiveSet>();
   readonly #afters = new WeakMap<StoreWrite, NaiveSet>();
   #ops: ReplicaOp<Origin>[] = [];
   #leaseTop = 0;
@@ -97,7 +105,8 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   #newActors(): Actors {
     const { planted } = this.#world;
     if (this.#leaseTop === 0 || planted !== "same-actor") this.#leaseTop += 1000;
-    return new Actors({
+    const { planted: bug } = this.#world;
+    return new (bug === "actor-outlives-hints" ? StubbornActors : Actors)({
       effects: this,
       node: nodeNumber(this.#number),
       partitions: 1,
@@ -127,7 +136,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     return this.#ops.length === 0;
   }
 
-  #newOp(kind: 1 | 2, origin: Origin): ReplicaOp<Origin> {
+  #newOp(kind: ReplicaKind, origin: Origin): ReplicaOp<Origin> {
     const op = new ReplicaOp<Origin>(kind, origin, key);
     this.#world.opCount += 1;
     op.hashLow = this.#world.planted === "no-lock" ? this.#world.opCount : 7;
@@ -136,8 +145,10 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     return op;
   }
 
-  put(put: Put, durable: boolean): void {
+  /** With a target: in a fallback's slot. */
+  put(put: Put, durable: boolean, target = 0): void {
     const op = this.#newOp(ReplicaKind.put, { put });
+    op.target = target;
     op.context = put.context.version;
     op.requestId = idNamed(put.name);
     op.value = utf8(put.name);
@@ -152,11 +163,24 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   }
 
   /** Keeps a message as a hint for another node. */
-  stash(message: Message): void {
-    const hints = this.store.hints.get(keyHex) ?? [];
-    hints.push({ target: 9, sealed: message.sealed });
-    this.store.hints.set(keyHex, hints);
-    this.#hints.push(message.naive);
+  stash(message: Message, target: number): void {
+    const op = this.#newOp(ReplicaKind.keepHint, { message });
+    op.target = target;
+    op.sealed = message.sealed;
+    this.#replica.changeHint(this.now, op);
+  }
+
+  /** The target has the hint as it is now: it may go. */
+  drop(target: number): void {
+    const hint = this.store.hints.get(keyHex)?.find((one) => one.target === target);
+    if (hint === undefined) return;
+    const op = this.#newOp(ReplicaKind.dropHint, { drop: true });
+    const hash = new Hash64();
+    causalHash(openRecord(hint.sealed), key, hash);
+    op.target = target;
+    op.causalHigh = hash.high;
+    op.causalLow = hash.low;
+    this.#replica.changeHint(this.now, op);
   }
 
   answer(pick: number): void {
@@ -166,9 +190,16 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     // Writes are answered in the order in which they were made.
     const at = owed[index]?.what === "write" ? owed.findIndex((one) => one.what === "write") : index;
     const one = owed[at];
-    if (one?.write !== undefined) this.naive = this.#afters.get(one.write) as NaiveSet;
-    if (one?.what === "sync") this.#synced = this.naive;
+    if (one?.what === "write") this.#apply(one.write as StoreWrite);
+    if (one?.what === "sync" && one.write?.hint === null) this.#synced = this.naive;
     this.store.answer(this.now, at);
+  }
+
+  #apply(write: StoreWrite): void {
+    const after = this.#afters.get(write);
+    if (write.hint === null) this.naive = after as NaiveSet;
+    else if (after === undefined) this.#hints.delete(write.hint.target);
+    else this.#hints.set(write.hint.target, after);
   }
 
   cutPower(): void {
@@ -187,6 +218,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   #check(write: StoreWrite): void {
     const op = this.#ops.find((one) => one.id === write.token);
     if (op === undefined) throw new Error("a write without an op");
+    if (write.sealed.length === 0) return;
     const set = openRecord(write.sealed);
     const after = "put" in op.origin ? this.#afterPut(op.origin.put, set.dotsOf(op.requestId)) : this.#afterMerge(op);
     this.#afters.set(write, after);
@@ -211,7 +243,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   }
 
   #afterPut(put: Put, dots: readonly Dot[] | undefined): NaiveSet {
-    const held = this.#hints.reduce((sum, hint) => sum.merge(hint), this.naive);
+    const held = [...this.#hints.values()].reduce((sum, hint) => sum.merge(hint), this.naive);
     const fresh = (dots ?? []).filter((dot) => !held.seen.has(dotText(dot)));
     if (fresh.length === 0) return held;
     return held.put(put.context.naive.seen, dotText(fresh[0] as Dot), hexOf(idNamed(put.name)));
@@ -219,7 +251,8 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
 
   #afterMerge(op: ReplicaOp<Origin>): NaiveSet {
     if (!("message" in op.origin)) throw new Error("a merge without a message");
-    return this.naive.merge(op.origin.message.naive);
+    const before = op.target === 0 ? this.naive : (this.#hints.get(op.target) ?? NaiveSet.empty);
+    return before.merge(op.origin.message.naive);
   }
 
   prepared(_now: Instant, op: ReplicaOp<Origin>): void {
@@ -242,7 +275,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
 
 /** One step of a run; what its numbers mean depends on the kind. */
 export interface Step {
-  readonly kind: "put" | "retry" | "deliver" | "stash" | "answer" | "cut";
+  readonly kind: "put" | "retry" | "put-away" | "deliver" | "stash" | "drop" | "answer" | "cut";
   readonly node: number;
   readonly pick: number;
   readonly durable: boolean;
@@ -265,19 +298,21 @@ export function runReplicaWorld(steps: readonly Step[], planted: Planted): void 
 function runStep(world: World, node: WorldNode, step: Step): void {
   const { messages, puts } = world;
   const message = messages[step.pick % (messages.length || 1)];
-  if (step.kind === "put") {
+  const target = 8 + (step.pick % 2);
+  if (step.kind === "put" || step.kind === "put-away") {
     // A context comes from what some put has shown; every third put is blind.
     const seen = step.pick % 3 === 0 || message === undefined ? nothing : knowledgeOf(message);
     const put = { name: `w${puts.length}`, context: seen };
     puts.push(put);
-    node.put(put, step.durable);
+    node.put(put, step.durable, step.kind === "put" ? 0 : target);
   } else if (step.kind === "retry") {
     const put = puts[step.pick % (puts.length || 1)];
     if (put !== undefined) node.put(put, step.durable);
   } else if (step.kind === "answer") node.answer(step.pick);
   else if (step.kind === "cut") node.cutPower();
+  else if (step.kind === "drop") node.drop(target);
   else if (message !== undefined) {
-    if (step.kind === "stash") node.stash(message);
+    if (step.kind === "stash") node.stash(message, target);
     else node.merge(message);
   }
 }

@@ -2,14 +2,17 @@
  * A store on a host, with a caller that keeps a replica's promises: one write of a key at a time, deltas from the record
  * held before. Records are real ones; `values` is the plain map that the store must agree with.
  */
+import { expect } from "vitest";
 import { utf8, utf8Text } from "../../src/base/bytes.ts";
 import { fullKeyOf, keyOf } from "../../src/base/full-key.ts";
 import { Hash64, hashKey } from "../../src/base/hash.ts";
 import type { Instant } from "../../src/base/time.ts";
 import type { Engine } from "../../src/storage/engine.ts";
+import type { HintEntry } from "../../src/storage/keys.ts";
 import { leafOfHash, leavesPerTree, partitionBitsOf, partitionOfHash } from "../../src/storage/keys.ts";
 import type {
   DeletedPage,
+  HintPage,
   RecordPage,
   StartReport,
   StoredHint,
@@ -67,6 +70,15 @@ export function leavesOf(records: Iterable<readonly [string, SiblingSet]>): Map<
   return leaves;
 }
 
+/** A hint as the tests remember it. */
+export interface KeptHint {
+  readonly name: string;
+  readonly target: number;
+  readonly second: number;
+  readonly value: string;
+  readonly bytes: number;
+}
+
 /** Dots are unique over all rigs, because records pass from one to the next. */
 let dotCounter = 0;
 
@@ -88,9 +100,12 @@ export class StoreRig implements StoreEvents {
   readonly reads: Map<number, { sealed: Uint8Array | null; error: string | null }> = new Map();
   readonly pages: Map<number, { page: RecordPage | null; error: string | null }> = new Map();
   readonly hints: Map<number, { hints: readonly StoredHint[]; error: string | null }> = new Map();
+  readonly hintPages: Map<number, { page: HintPage | null; error: string | null }> = new Map();
   readonly deletions: Map<number, { page: DeletedPage | null; error: string | null }> = new Map();
   /** The newest record given to the store, by key. */
   readonly sets: Map<string, SiblingSet> = new Map();
+  /** What is kept for whom, by key and target. */
+  readonly hintModel: Map<string, KeptHint> = new Map();
   /** Set to call back into the store from an answer. */
   whenWritten: ((token: number) => void) | undefined;
   readonly #seen: Set<string> = new Set();
@@ -212,6 +227,100 @@ export class StoreRig implements StoreEvents {
     const token = this.put(name, value, sync, memory);
     await this.until(() => this.written(token));
     return token;
+  }
+
+  /** Keeps `value` as the key's hint for a target, in place of the one before; returns the token. */
+  async hintNow(name: string, target: number, value: string, second: number, sync: SyncMode = 0): Promise<number> {
+    const { sets } = this;
+    const record = sets.get(name);
+    const write = this.makeWrite(name, value, sync);
+    if (record === undefined) sets.delete(name);
+    else sets.set(name, record);
+    return this.#giveHint(write, name, { name, target, second, value, bytes: write.sealed.length });
+  }
+
+  /** Deletes the key's hint for a target, if there is one. */
+  async dropHintNow(name: string, target: number): Promise<void> {
+    const kept = this.hintModel.get(`${name}/${target}`);
+    if (kept === undefined) return;
+    const hash = hashOf(name);
+    const write = new StoreWrite();
+    write.fullKey = fullKeyFor(name);
+    write.hashHigh = hash.high;
+    write.hashLow = hash.low;
+    this.#tokens += 1;
+    write.token = this.#tokens;
+    await this.#giveHint(write, name, { ...kept, bytes: 0 });
+  }
+
+  async #giveHint(write: StoreWrite, name: string, hint: KeptHint): Promise<number> {
+    const { target, second } = hint;
+    const before = this.hintModel.get(`${name}/${target}`);
+    write.hint = { target, second, secondBefore: before?.second ?? 0, bytesBefore: before?.bytes ?? -1 };
+    if (write.sealed.length === 0) this.hintModel.delete(`${name}/${target}`);
+    else this.hintModel.set(`${name}/${target}`, hint);
+    this.give(write);
+    await this.until(() => this.written(write.token));
+    return write.token;
+  }
+
+  /** The key's hints: target, second and value. */
+  async hintsOf(name: string): Promise<[number, number, string][]> {
+    const { high, low } = hashOf(name);
+    this.#tokens += 1;
+    const token = this.#tokens;
+    this.store.readHints(this.host.now(), fullKeyFor(name), high, low, token);
+    await this.until(() => this.hints.has(token));
+    const answer = this.hints.get(token);
+    if (answer?.error) throw new Error(answer.error);
+    return (answer?.hints ?? []).map(({ target, second, sealed }) => [target, second, textOf(sealed)]);
+  }
+
+  /** The list of a target's hints (0: of all) by pages of `keysMax`. */
+  async listHints(target: number, keysMax: number): Promise<HintEntry[]> {
+    const found: HintEntry[] = [];
+    let cursor: Uint8Array | null = null;
+    do {
+      this.#tokens += 1;
+      const token = this.#tokens;
+      this.store.scanHints(this.host.now(), { target, cursor, keysMax, token });
+      await this.until(() => this.hintPages.has(token));
+      const page: HintPage | null = this.hintPages.get(token)?.page ?? null;
+      if (page === null) throw new Error(this.hintPages.get(token)?.error ?? "no page");
+      found.push(...page.entries);
+      cursor = page.cursor;
+    } while (cursor !== null);
+    return found;
+  }
+
+  /** Holds the store against `hintModel`: by key, by target and all together, and in numbers. */
+  async checkHints(targets: readonly number[], names: readonly string[]): Promise<void> {
+    const model = [...this.hintModel.values()].sort((a, b) => a.target - b.target);
+    for (const name of names) {
+      const own = model.filter((hint) => hint.name === name).map((hint) => [hint.target, hint.second, hint.value]);
+      expect(await this.hintsOf(name)).toEqual(own);
+    }
+    const nameOf = ({ fullKey }: HintEntry): string => utf8Text(keyOf(fullKey));
+    const plain = (hints: readonly KeptHint[]): string[] =>
+      hints.map((hint) => `${hint.target} ${hint.name} ${hint.second} ${hint.bytes}`).sort();
+    const { hints } = this.store;
+    for (const target of [0, ...targets]) {
+      const own = model.filter((hint) => target === 0 || hint.target === target);
+      const listed = await this.listHints(target, 3);
+      expect(listed.map((one) => `${one.target} ${nameOf(one)} ${one.second} ${one.bytes}`).sort()).toEqual(plain(own));
+      const bytes = own.reduce((sum, hint) => sum + hint.bytes + fullKeyFor(hint.name).length, 0);
+      if (target === 0) {
+        expect([hints.total, hints.bytes, this.store.hintTotal]).toEqual([own.length, bytes, own.length]);
+        continue;
+      }
+      const oldest = own.length === 0 ? 0 : Math.min(...own.map((hint) => hint.second));
+      expect([hints.countOf(target), hints.bytesOf(target), hints.oldestOf(target)]).toEqual([
+        own.length,
+        bytes,
+        oldest,
+      ]);
+    }
+    expect(hints.targets()).toEqual([...new Set(model.map((hint) => hint.target))]);
   }
 
   written(token: number): boolean {
@@ -342,6 +451,11 @@ export class StoreRig implements StoreEvents {
   onStoreHints(_now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     this.#event(`hints ${token}`);
     this.hints.set(token, { hints, error });
+  }
+
+  onStoreHintPage(_now: Instant, token: number, page: HintPage | null, error: string | null): void {
+    this.#event(`hint page ${token}`);
+    this.hintPages.set(token, { page, error });
   }
 
   onStoreDeleted(_now: Instant, token: number, page: DeletedPage | null, error: string | null): void {

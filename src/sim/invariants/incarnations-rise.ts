@@ -1,0 +1,54 @@
+/**
+ * incarnations-rise (I-4): a node's incarnation never falls, a new life begins above all that earlier ones have shown, and
+ * nobody but the member itself raises it: what others believe is never above what it has shown. Judged at every change of
+ * a table and every boot.
+ */
+import type { Instant } from "../../base/time.ts";
+import type { MemberSeat } from "../member-seat.ts";
+import type { MemberEvent } from "../member-world.ts";
+import type { Report } from "../violation.ts";
+
+/** Watches incarnations, as shown and as believed. */
+export class IncarnationsRise {
+  readonly #report: Report;
+  /** The highest that each seat has shown, and in which life. */
+  readonly #shown = new Map<MemberSeat, { readonly incarnation: number; readonly life: number }>();
+  /** What each seat holds of each other one, in its life. */
+  readonly #held = new Map<string, number>();
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  /** Looks at a node's own incarnation. */
+  look(now: Instant, seat: MemberSeat): void {
+    if (!seat.alive) return;
+    const { incarnation } = seat.membership;
+    if (incarnation === 0) return;
+    const before = this.#shown.get(seat);
+    const { life } = seat;
+    if (before !== undefined && incarnation < before.incarnation)
+      this.#blame(now, `${seat.name} fell from incarnation ${before.incarnation} to ${incarnation}`);
+    if (before !== undefined && incarnation === before.incarnation && life !== before.life)
+      this.#blame(now, `${seat.name} showed incarnation ${incarnation} in two lives`);
+    this.#shown.set(seat, { incarnation, life });
+  }
+
+  /** A table has changed. */
+  onEvent(event: MemberEvent): void {
+    const { at, seat, about, incarnation } = event;
+    this.look(at, about);
+    const shown = this.#shown.get(about)?.incarnation ?? 0;
+    if (incarnation > shown)
+      this.#blame(at, `${seat.name} believes ${about.name} at incarnation ${incarnation}; it has shown ${shown}`);
+    const key = `${seat.position}/${seat.life}/${about.position}`;
+    const held = this.#held.get(key) ?? 0;
+    if (incarnation < held)
+      this.#blame(at, `${seat.name} held ${about.name} at incarnation ${held} and went back to ${incarnation}`);
+    this.#held.set(key, incarnation);
+  }
+
+  #blame(at: Instant, text: string): void {
+    this.#report({ at, invariant: "incarnations-rise", text });
+  }
+}
