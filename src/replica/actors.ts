@@ -14,6 +14,7 @@ import { assert } from "../base/assert.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import type { Instant } from "../base/time.ts";
+import type { VersionVector } from "../version/version-vector.ts";
 
 const counterMax = 0xffff_ffff;
 
@@ -105,6 +106,11 @@ export class Actors {
   /** The counter minted last for the partition; nothing was minted above it under its actor. */
   counterOf(partition: number): number {
     return this.#counters[partition] as number;
+  }
+
+  /** How much of the partition's actor a version reflects: a counter, 0 for nothing. */
+  counterIn(partition: number, version: VersionVector): number {
+    return version.counterOf(this.actorHigh(partition), this.actorLow(partition));
   }
 
   /** The highest counter this node may mint. */

@@ -6,13 +6,24 @@ import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import { type Instant, never } from "../base/time.ts";
+import type { StoredHint } from "../storage/store.ts";
 import type { OwnWrite } from "../version/sibling-set.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import type { Waiter } from "./busy-keys.ts";
 
 /** What an op asks for. */
-export const ReplicaKind: Readonly<{ read: 0; write: 1; put: 2 }> = { read: 0, write: 1, put: 2 };
-export type ReplicaKind = 0 | 1 | 2;
+export const ReplicaKind: Readonly<{ read: 0; write: 1; put: 2; keepHint: 3; dropHint: 4; readHints: 5 }> = {
+  read: 0,
+  write: 1,
+  put: 2,
+  /** Merges the record into the hint for `target`. */
+  keepHint: 3,
+  /** Deletes the hint for `target`, if it is still the one that was sent there. */
+  dropHint: 4,
+  /** Reads what is kept for others: the merge of the key's hints, or the hint for `target`. */
+  readHints: 5,
+};
+export type ReplicaKind = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** What an op waits for. */
 export const ReplicaPhase: Readonly<{ idle: 0; key: 1; record: 2; hints: 3; written: 4; synced: 5 }> = {
@@ -47,6 +58,15 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   /** Of this replica's write; `oneDurable` means "you are the designated one". Never `bucket`. */
   durability: Durability = Durability.buffered;
 
+  /**
+   * The node for which this one stands in; 0: none. Put: the record becomes its hint, minted from all that is held here.
+   * `keepHint` and `dropHint`: never 0. `readHints`: 0 asks for all hints of the key.
+   */
+  target = 0;
+  /** `dropHint`: the causal hash of the record that the target has acknowledged, after a sync. */
+  causalHigh = 0;
+  causalLow = 0;
+
   /** Put: what the writer had read. */
   context: VersionVector = VersionVector.empty;
   /** Put: the writer's own write before this one, where the context names it by itself. */
@@ -58,13 +78,16 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   tombstone = false;
   /** Put: the reply's context covers all that is there, seen by its writer or not. */
   overwrite = false;
-  /** Put: seconds since 1970 by the coordinator's clock, for people and for trimming `recent`. */
+  /**
+   * Put: seconds since 1970 by the coordinator's clock, for people and for trimming `recent`. With a target: since when
+   * the hint is kept, unless it is there already; whole seconds below 2^32.
+   */
   second = 0;
   siblingsMax: number = siblingsMaxDefault;
 
   /**
-   * Write: the incoming sealed record, its checksum verified; borrowed until `write` returns.
-   * Read: the answer, null when there is none; valid during `done` only.
+   * Write, `keepHint`: the incoming sealed record, its checksum verified; borrowed until the call returns.
+   * Read, `readHints`: the answer, null when there is none; valid during `done` only.
    * Put: from `prepared` on, the record to send to the other replicas: pooled bytes that stay valid.
    */
   sealed: Uint8Array | null = null;
@@ -78,6 +101,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   message = "";
   /** The write was synced before `done`. */
   durable = false;
+  /** `dropHint`: it is gone; false: there was none, or it has changed since it was sent. */
+  removed = false;
 
   /** The op's id in the store's answers. */
   id = -1;
@@ -86,6 +111,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   kept = false;
   /** The record as read, while the hints are being read. */
   stored: Uint8Array | null = null;
+  /** The hint for `target` as read. */
+  hint: StoredHint | null = null;
   /** Who waits behind this op for the same key. */
   nextWaiter: ReplicaOp<O> | null = null;
 

@@ -1,8 +1,9 @@
 /**
  * Replica: one node's copy of the records, and the only place that changes one (Dynamo 4.4, 4.5; mechanisms.md 3.3).
- * Client puts, read repair, and later hint delivery, transfer and anti-entropy all end here: one home for merging.
+ * Client puts, read repair, hints, and later transfer and anti-entropy all end here: one home for merging.
  *
  *   put, write:  take the key -> read what is held -> add a dot, or merge -> store.write -> written: pass the key on
+ *   hints:       the same over the key's hints (hint-ops.ts)
  *   read:        object buffer, else the store; takes no key
  *
  * A key is held from before the read until the write is applied, so that no two changes of it start from the same
@@ -20,18 +21,23 @@ import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
-import { type Store, type StoredHint, StoreWrite, SyncMode } from "../storage/store.ts";
-import { mergeSealed, openRecord, RecordError, sealRecord, versionOfSealed } from "../version/record.ts";
+import { type StoredHint, StoreWrite, SyncMode, storeBusy } from "../storage/store.ts";
+import { openRecord, sealRecord, versionOfSealed } from "../version/record.ts";
 import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
 import type { Dot, VersionVector } from "../version/version-vector.ts";
 import { contextBytesMax, frameBytesMax } from "../wire/limits.ts";
 import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
+import { HintOps, hintFor, muchRoom, noHintRoom, syncModeOf } from "./hint-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
+import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
 import { Retries } from "./retries.ts";
+import { mergedBytes, opened } from "./sealed.ts";
 
+export type { HintRoom } from "./hint-ops.ts";
 export { ReplicaKind, ReplicaOp } from "./replica-op.ts";
+export type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
 
 /** From this many siblings on a put is marked: the application does not merge what it reads. */
 export const siblingsWarn = 8;
@@ -44,39 +50,6 @@ const overloaded = wireOf("OVERLOADED");
 const storageFailed = wireOf("STORAGE_FAILED");
 const tooManySiblings = wireOf("TOO_MANY_SIBLINGS");
 
-/** What a replica asks of the node around it. Each may be called inside any call on the replica, and none may make one. */
-export interface ReplicaEffects<O> {
-  /**
-   * A put has its dot, `op.sealed` and `op.version`, and the local write is under way: send the record to the others.
-   * Exactly once per put that succeeds, before its `done`. So does a retry of a known put, with the record as it is.
-   */
-  prepared(now: Instant, op: ReplicaOp<O>): void;
-  /** The op is finished: `op.status` is 0 or an error. Exactly once per op. */
-  done(now: Instant, op: ReplicaOp<O>): void;
-  /** Somebody knew a dot of ours that we do not hold: history was lost, and the partition has a new actor. */
-  amnesia(now: Instant, partition: number): void;
-}
-
-/** What a replica uses of its store. */
-export type ReplicaStore = Pick<Store, "lookup" | "read" | "readHints" | "write" | "hintTotal" | "dirtyBytes">;
-
-/** What a `Replica` is built from. */
-export interface ReplicaOptions<O> {
-  readonly effects: ReplicaEffects<O>;
-  readonly store: ReplicaStore;
-  readonly actors: Actors;
-  /** Ops waiting for their key, of all keys together; above it OVERLOADED. Higher: longer queues on hot keys. */
-  readonly waitersMax: number;
-  /** Ops waiting for a key or for the store, 1..65,536; above it OVERLOADED. */
-  readonly busyMax: number;
-  /** How long a superseded write is named in `recent`, and a put known as a retry: twice the longest deadline. */
-  readonly keepRecentForSeconds: number;
-  /** Puts known as retries, a power of two; default 65,536. Higher: more writes later a retry is still known; 52 bytes each. */
-  readonly retriesMax?: number;
-  /** A put that would leave a larger record is refused; default: what fits into a frame of the default size. */
-  readonly recordBytesMax?: number;
-}
-
 /** One node's records, as something that is put to, merged into and read. */
 export class Replica<O> {
   readonly #effects: ReplicaEffects<O>;
@@ -85,6 +58,7 @@ export class Replica<O> {
   readonly #ops: Slab<ReplicaOp<O>>;
   readonly #busy: BusyKeys<ReplicaOp<O>> = new BusyKeys();
   readonly #retries: Retries;
+  readonly #hintOps: HintOps;
   readonly #waitersMax: number;
   readonly #keepRecentFor: number;
   readonly #recordBytesMax: number;
@@ -99,6 +73,7 @@ export class Replica<O> {
     this.#ops = new Slab(options.busyMax);
     const entriesMax = options.retriesMax ?? 65_536;
     this.#retries = new Retries({ entriesMax, window: options.keepRecentForSeconds * 1_000_000 });
+    this.#hintOps = new HintOps(options.actors, options.hintRoom ?? muchRoom);
     this.#waitersMax = options.waitersMax;
     this.#keepRecentFor = options.keepRecentForSeconds;
     this.#recordBytesMax = options.recordBytesMax ?? frameBytesMax - frameRestBytes;
@@ -121,9 +96,16 @@ export class Replica<O> {
     this.#change(now, op);
   }
 
-  /** Reads the record as it is: it does not wait for changes under way. */
+  /** Merges the op's record into the hint for its target, OVERLOADED without room; or deletes that hint. */
+  changeHint(now: Instant, op: ReplicaOp<O>): void {
+    assert(op.kind === ReplicaKind.keepHint || op.kind === ReplicaKind.dropHint, "changeHint keeps or drops a hint");
+    assert(op.kind === ReplicaKind.dropHint || op.sealed !== null, "a hint that is kept has a record");
+    this.#change(now, op);
+  }
+
+  /** Reads the record, or with `readHints` the key's hints, as it is: it does not wait for changes under way. */
   read(now: Instant, op: ReplicaOp<O>): void {
-    assert(op.kind === ReplicaKind.read, "read takes a read");
+    assert(op.kind === ReplicaKind.read || op.kind === ReplicaKind.readHints, "read takes a read");
     this.#enter();
     if (op.deadline <= now) this.#expire(now, op);
     else this.#read(now, op);
@@ -131,14 +113,16 @@ export class Replica<O> {
   }
 
   #read(now: Instant, op: ReplicaOp<O>): void {
-    const sealed = this.#store.lookup(op.fullKey, op.hashHigh, op.hashLow);
-    if (sealed !== undefined) {
-      op.sealed = sealed;
+    const ofHints = op.kind === ReplicaKind.readHints;
+    const sealed = ofHints ? undefined : this.#store.lookup(op.fullKey, op.hashHigh, op.hashLow);
+    if (sealed !== undefined || (ofHints && this.#store.hintTotal === 0)) {
+      op.sealed = sealed ?? null;
       this.#finish(now, op);
     } else if (this.#ops.full) this.#fail(now, op, overloaded, "too many requests wait for the store");
     else {
       op.id = this.#ops.add(op);
-      this.#askRecord(now, op);
+      if (ofHints) this.#askHints(now, op);
+      else this.#askRecord(now, op);
     }
   }
 
@@ -173,11 +157,24 @@ export class Replica<O> {
 
   #begin(now: Instant, op: ReplicaOp<O>): boolean {
     if (op.deadline <= now) return this.#expire(now, op);
+    if (op.kind > ReplicaKind.put) return this.#beginHint(now, op);
     const stored = this.#store.lookup(op.fullKey, op.hashHigh, op.hashLow);
     if (stored !== undefined) return this.#onRecord(now, op, stored);
     this.#keepBytes(op);
     this.#askRecord(now, op);
     return false;
+  }
+
+  #beginHint(now: Instant, op: ReplicaOp<O>): boolean {
+    if (this.#store.hintTotal === 0) return this.#onHints(now, op, []);
+    this.#keepBytes(op);
+    this.#askHints(now, op);
+    return false;
+  }
+
+  #askHints(now: Instant, op: ReplicaOp<O>): void {
+    op.phase = ReplicaPhase.hints;
+    this.#store.readHints(now, op.fullKey, op.hashHigh, op.hashLow, op.id);
   }
 
   #askRecord(now: Instant, op: ReplicaOp<O>): void {
@@ -195,8 +192,7 @@ export class Replica<O> {
     if (this.#store.hintTotal === 0 || !this.#needsHints(op, mine)) return this.#apply(now, op, mine, mine);
     op.stored = stored === null ? null : copyBytes(stored);
     this.#keepBytes(op);
-    op.phase = ReplicaPhase.hints;
-    this.#store.readHints(now, op.fullKey, op.hashHigh, op.hashLow, op.id);
+    this.#askHints(now, op);
     return false;
   }
 
@@ -208,6 +204,13 @@ export class Replica<O> {
   }
 
   #onHints(now: Instant, op: ReplicaOp<O>, hints: readonly StoredHint[]): boolean {
+    if (op.kind > ReplicaKind.put) {
+      const write = this.#hintOps.decide(now, op, hints);
+      if (write !== null) this.#send(now, op, write);
+      else this.#finish(now, op);
+      return write === null;
+    }
+    op.hint = hintFor(op.target, hints);
     const mine = op.stored === null ? SiblingSet.empty : openRecord(op.stored);
     let held = mine;
     for (const hint of hints) {
@@ -231,7 +234,9 @@ export class Replica<O> {
     const known = this.#knownDot(now, op, held);
     if (known !== undefined) {
       mark("replica.retry");
-      return this.#issuePut(now, op, sealRecord(held), mine, held, known);
+      const sealed = sealRecord(held);
+      if (!this.#hintOps.fits(op, sealed)) return this.#fail(now, op, overloaded, noHintRoom);
+      return this.#issuePut(now, op, sealed, mine, held, known);
     }
     if (this.#actors.exhausted(op.partition)) {
       mark("replica.lease-exhausted");
@@ -264,6 +269,7 @@ export class Replica<O> {
     if (sealed.length > this.#recordBytesMax) {
       return this.#fail(now, op, tooManySiblings, "the key's siblings would be too large together");
     }
+    if (!this.#hintOps.fits(op, sealed)) return this.#fail(now, op, overloaded, noHintRoom);
     this.#retries.add(now, requestId, op.hashHigh, op.hashLow, dot);
     return this.#issuePut(now, op, sealed, mine, after, dot);
   }
@@ -337,6 +343,10 @@ export class Replica<O> {
 
   /** Starts the local write of `sealed`, which holds `after`, over `before`. The bytes stay untouched from here on. */
   #issue(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, before: SiblingSet, after: SiblingSet): void {
+    if (op.target !== 0) {
+      this.#send(now, op, this.#hintOps.writeOf(op, sealed));
+      return;
+    }
     causalHash(before, op.fullKey, this.#hashBefore);
     causalHash(after, op.fullKey, this.#hashAfter);
     this.#write(now, op, sealed);
@@ -356,14 +366,16 @@ export class Replica<O> {
     write.memory = op.durability === Durability.memory;
     write.sync = syncModeOf(op.durability);
     write.token = op.id;
+    this.#send(now, op, write);
+  }
+
+  #send(now: Instant, op: ReplicaOp<O>, write: StoreWrite): void {
     op.phase = ReplicaPhase.written;
     this.#store.write(now, write);
   }
 
   #knowsMore(partition: number, seen: VersionVector, held: VersionVector): boolean {
-    const actorHigh = this.#actors.actorHigh(partition);
-    const actorLow = this.#actors.actorLow(partition);
-    return seen.counterOf(actorHigh, actorLow) > held.counterOf(actorHigh, actorLow);
+    return this.#actors.counterIn(partition, seen) > this.#actors.counterIn(partition, held);
   }
 
   #noticeAmnesia(now: Instant, partition: number, seen: VersionVector, held: VersionVector): void {
@@ -371,6 +383,11 @@ export class Replica<O> {
     mark("replica.amnesia");
     this.#actors.renew(now, partition);
     this.#effects.amnesia(now, partition);
+  }
+
+  #unanswered(now: Instant, op: ReplicaOp<O>, error: string): boolean {
+    if (error === storeBusy) return this.#fail(now, op, overloaded, error);
+    return this.#unreadable(now, op);
   }
 
   /** Nobody knows what the stored record held, own dots included: nothing is minted over it, nor written. */
@@ -386,15 +403,18 @@ export class Replica<O> {
     if (op.kind === ReplicaKind.read) {
       op.sealed = sealed;
       if (error === null) this.#finish(now, op);
-      else this.#unreadable(now, op);
-    } else if (error === null ? this.#onRecord(now, op, sealed) : this.#unreadable(now, op)) this.#passOn(now, op);
+      else this.#unanswered(now, op, error);
+    } else if (error === null ? this.#onRecord(now, op, sealed) : this.#unanswered(now, op, error)) {
+      this.#passOn(now, op);
+    }
     this.#leave();
   }
 
   /** The store's answer to `readHints`: all hints of the key, or why they cannot be read. */
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     const op = this.#answered(token, ReplicaPhase.hints);
-    if (error === null ? this.#onHints(now, op, hints) : this.#unreadable(now, op)) this.#passOn(now, op);
+    const finished = error === null ? this.#onHints(now, op, hints) : this.#unanswered(now, op, error);
+    if (finished && op.kind !== ReplicaKind.readHints) this.#passOn(now, op);
     this.#leave();
   }
 
@@ -427,11 +447,10 @@ export class Replica<O> {
   #keepBytes(op: ReplicaOp<O>): void {
     if (op.kept) return;
     op.kept = true;
-    if (op.kind === ReplicaKind.write) op.sealed = copyBytes(op.sealed as Uint8Array);
-    else {
+    if (op.kind === ReplicaKind.put) {
       op.value = copyBytes(op.value);
       op.requestId = copyBytes(op.requestId);
-    }
+    } else if (op.sealed !== null) op.sealed = copyBytes(op.sealed);
   }
 
   #expire(now: Instant, op: ReplicaOp<O>): boolean {
@@ -450,8 +469,10 @@ export class Replica<O> {
     if (op.id >= 0) this.#ops.remove(op.id);
     op.phase = ReplicaPhase.idle;
     op.stored = null;
+    op.hint = null;
     this.#effects.done(now, op);
   }
+
   #enter(): void {
     assert(!this.#inside, "an effect of the replica has called the replica");
     this.#inside = true;
@@ -459,30 +480,5 @@ export class Replica<O> {
 
   #leave(): void {
     this.#inside = false;
-  }
-}
-
-/** The set in a sealed record, or null if the bytes are none. */
-function opened(sealed: Uint8Array): SiblingSet | null {
-  try {
-    return openRecord(sealed);
-  } catch (error) {
-    if (error instanceof RecordError) return null;
-    throw error;
-  }
-}
-
-function syncModeOf(durability: Durability): SyncMode {
-  if (durability === Durability.durable) return SyncMode.now;
-  return durability === Durability.oneDurable ? SyncMode.designated : SyncMode.none;
-}
-
-/** The merge of two sealed records, or null if one of them is none. */
-function mergedBytes(stored: Uint8Array, incoming: Uint8Array): Uint8Array | null {
-  try {
-    return mergeSealed(stored, incoming);
-  } catch (error) {
-    if (error instanceof RecordError) return null;
-    throw error;
   }
 }

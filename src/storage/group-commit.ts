@@ -9,6 +9,7 @@
 import { assert } from "../base/assert.ts";
 import { Fifo } from "../base/fifo.ts";
 import type { Engine, EngineBatch } from "./engine.ts";
+import { composeHint } from "./hint-write.ts";
 import { recordKey } from "./keys.ts";
 import type { Leaves } from "./leaves.ts";
 import type { StoreCounters } from "./store-counters.ts";
@@ -44,6 +45,8 @@ export class GroupCommit {
   batchNumber = 0;
   /** Bytes of keys and records queued or in flight, write-back's excepted. */
   queuedBytes = 0;
+  /** Records, hints not counted, that wait for a batch that answers them. */
+  waitingRecords = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#engine = options.engine;
@@ -63,15 +66,13 @@ export class GroupCommit {
     return !this.#writing && this.#queue.size === 0 && this.#writeBack.size === 0;
   }
 
-  /** Writes that wait for a batch that answers them. */
-  get waiting(): number {
-    return this.#queue.size;
-  }
-
   /** Queues a write that its batch answers. */
   push(write: StoreWrite): void {
-    // A change of the key that was acknowledged earlier must not reach the engine later.
-    write.behind = this.#writeBack.hurry(write);
+    if (write.hint === null) {
+      // A change of the key that was acknowledged earlier must not reach the engine later.
+      write.behind = this.#writeBack.hurry(write);
+      this.waitingRecords += 1;
+    }
     this.#queue.push(write);
     this.queuedBytes += write.fullKey.length + write.sealed.length;
   }
@@ -91,8 +92,11 @@ export class GroupCommit {
       if (batch.bytes > 0 && batch.bytes + bytes > this.#batchBytesMax) break;
       if (!this.#writeBack.passed(write.behind)) break;
       this.#queue.shift();
-      batch.put(recordKey(write.fullKey, write.hashHigh, write.hashLow), write.sealed);
-      this.#leaves.apply(write.n, write.partition, write.hashHigh, write.deltaHigh, write.deltaLow);
+      if (write.hint === null) {
+        this.waitingRecords -= 1;
+        batch.put(recordKey(write.fullKey, write.hashHigh, write.hashLow), write.sealed);
+        this.#leaves.apply(write.n, write.partition, write.hashHigh, write.deltaHigh, write.deltaLow);
+      } else composeHint(batch, write, write.hint);
       this.#inFlight.push(write);
       this.#batchBytes += bytes;
     }

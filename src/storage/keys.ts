@@ -6,22 +6,33 @@
  *   sync marker    02                                          written by the engine alone, to force a sync
  *   batch number   03 | u16 slot                               of the number, which shows a hole in the log: u64 number, then the leaves that the batch touched
  *   leaf           04 | u8 n | u16 partition | u16 leaf        a Merkle leaf that the batches' slots no longer tell: u64
- *   hint           05 | u64 key hash | full key | u16 target   all hints of one key lie together
+ *   hint           05 | u64 key hash | full key | u16 target   all hints of one key lie together: u32 second, sealed record
+ *   hint list      06 | u16 target | u64 key hash | full key   the same hints by target, without their records: u32 second, u32 bytes
  *   record         10 | u64 key hash | full key
  *
  * Records lie in hash order: whatever Q is, a partition is one contiguous range, and the records of a Merkle leaf (the
- * 12 hash bits after the partition's) are a contiguous part of it.
+ * 12 hash bits after the partition's) are a contiguous part of it. A hint has two keys, written and deleted together: a
+ * put must see all hints of its key in one short scan, and delivery all hints of its target.
  */
 import { assert } from "../base/assert.ts";
 import { takeBytes } from "../base/pool.ts";
 
 /** The first byte of a disk key. */
-export const KeyKind: Readonly<{ format: 1; syncMarker: 2; batchNumber: 3; leaf: 4; hint: 5; record: 0x10 }> = {
+export const KeyKind: Readonly<{
+  format: 1;
+  syncMarker: 2;
+  batchNumber: 3;
+  leaf: 4;
+  hint: 5;
+  hintList: 6;
+  record: 0x10;
+}> = {
   format: 1,
   syncMarker: 2,
   batchNumber: 3,
   leaf: 4,
   hint: 5,
+  hintList: 6,
   record: 0x10,
 };
 
@@ -33,6 +44,10 @@ export const batchSlots = 65_536;
 const hashOffset = 1;
 const fullKeyOffset = 9;
 const targetBytes = 2;
+const secondBytes = 4;
+/** In a key of the hint list: after the kind and the target. */
+const listedHashOffset = 1 + targetBytes;
+const listedFullKeyOffset = listedHashOffset + 8;
 
 function putU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
@@ -86,6 +101,11 @@ export function fullKeyOfRecord(key: Uint8Array): Uint8Array {
   return key.subarray(fullKeyOffset);
 }
 
+/** The full key inside a hint's disk key: a view. */
+export function fullKeyOfHint(key: Uint8Array): Uint8Array {
+  return key.subarray(fullKeyOffset, key.length - targetBytes);
+}
+
 /** The high half of the key hash inside a record's or hint's disk key. */
 export function hashHighOf(key: Uint8Array): number {
   return getU32(key, hashOffset);
@@ -104,9 +124,70 @@ export function hintKey(fullKey: Uint8Array, hashHigh: number, hashLow: number, 
   return key;
 }
 
-/** The node number a hint's disk key ends with. */
+/** The node number that a hint's disk key ends with. */
 export function targetOfHint(key: Uint8Array): number {
   return getU16(key, key.length - targetBytes);
+}
+
+/** What a hint's disk key holds: when it was first kept, and the sealed record; in pooled memory. */
+export function hintValue(second: number, sealed: Uint8Array): Uint8Array {
+  const value = takeBytes(secondBytes + sealed.length);
+  putU32(value, 0, second);
+  value.set(sealed, secondBytes);
+  return value;
+}
+
+/** When a hint was first kept, from its value. */
+export function secondOfHint(value: Uint8Array): number {
+  return value.length < secondBytes ? 0 : getU32(value, 0);
+}
+
+/** The sealed record in a hint's value: a view. */
+export function sealedOfHint(value: Uint8Array): Uint8Array {
+  return value.subarray(secondBytes);
+}
+
+/** The disk key under which the list of a target's hints names a key, in pooled memory. */
+export function hintListKey(fullKey: Uint8Array, hashHigh: number, hashLow: number, target: number): Uint8Array {
+  const key = takeBytes(listedFullKeyOffset + fullKey.length);
+  key[0] = KeyKind.hintList;
+  key[1] = target >>> 8;
+  key[2] = target;
+  putU32(key, listedHashOffset, hashHigh);
+  putU32(key, listedHashOffset + 4, hashLow);
+  key.set(fullKey, listedFullKeyOffset);
+  return key;
+}
+
+/** A hint, without its record. */
+export interface HintEntry {
+  readonly target: number;
+  readonly fullKey: Uint8Array;
+  readonly hashHigh: number;
+  readonly hashLow: number;
+  /** When it was first kept: seconds since 1970. */
+  readonly second: number;
+  /** Of its sealed record. */
+  readonly bytes: number;
+}
+
+/** What an entry of the hint list says; the full key is a view of `key`. */
+export function hintEntryOf(key: Uint8Array, value: Uint8Array): HintEntry {
+  return {
+    target: getU16(key, 1),
+    fullKey: key.subarray(listedFullKeyOffset),
+    hashHigh: getU32(key, listedHashOffset),
+    hashLow: getU32(key, listedHashOffset + 4),
+    second: u64High(value),
+    bytes: u64Low(value),
+  };
+}
+
+/** The hints of one target, or of all (0), in the hint list. */
+export function hintListRange(target: number): KeyRange {
+  if (target === 0) return kindRange(KeyKind.hintList);
+  const bound = (at: number): Uint8Array => new Uint8Array([KeyKind.hintList, at >>> 8, at & 0xff]);
+  return { from: bound(target), to: target === 0xffff ? kindRange(KeyKind.hintList).to : bound(target + 1) };
 }
 
 /** The disk key of one Merkle leaf, in pooled memory. */
@@ -151,7 +232,7 @@ export function syncMarkerKey(): Uint8Array {
   return new Uint8Array([KeyKind.syncMarker]);
 }
 
-/** Eight bytes of two unsigned halves, in pooled memory: what a leaf and a batch number hold. */
+/** Eight bytes of two unsigned halves, in pooled memory: what a leaf, a batch number and an entry of the hint list hold. */
 export function u64Bytes(high: number, low: number): Uint8Array {
   const bytes = takeBytes(8);
   putU32(bytes, 0, high);

@@ -10,6 +10,7 @@
  * rare for a leaf that keeps changing. At boot: the leaves' own keys, then the log over them, oldest entry first.
  */
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import type { EngineBatch } from "./engine.ts";
 import { batchNumberKey, batchSlots, leafKey, leafOfHash, leavesPerTree, partitionBitsOf, u64Bytes } from "./keys.ts";
 
@@ -87,8 +88,12 @@ export class Leaves {
 
   /** Applies a record's change to its leaf, which the next `log` writes. */
   apply(n: number, partition: number, hashHigh: number, deltaHigh: number, deltaLow: number): void {
-    if ((deltaHigh | deltaLow) === 0) return;
-    const leaf = leafOfHash(hashHigh, this.#partitionBits);
+    if ((deltaHigh | deltaLow) === 0 || canary("skip-leaf")) return;
+    this.correct(n, partition, leafOfHash(hashHigh, this.#partitionBits), deltaHigh, deltaLow);
+  }
+
+  /** Changes a leaf by itself, as the scrub does with one that its records contradict; the next `log` writes it. */
+  correct(n: number, partition: number, leaf: number, deltaHigh: number, deltaLow: number): void {
     const tree = this.#tree(n, partition);
     tree.words[2 * leaf] = (tree.words[2 * leaf] as number) ^ deltaHigh;
     tree.words[2 * leaf + 1] = (tree.words[2 * leaf + 1] as number) ^ deltaLow;

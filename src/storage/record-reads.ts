@@ -12,7 +12,7 @@ import type { KeyTouches } from "./key-touches.ts";
 import { fullKeyOfRecord, hashHighOf, hashLowOf, recordKey } from "./keys.ts";
 import type { ObjectBuffer } from "./object-buffer.ts";
 import type { StoreCounters } from "./store-counters.ts";
-import type { StoreEvents } from "./store-events.ts";
+import { type StoreEvents, storeBusy } from "./store-events.ts";
 
 /** What reads work on. */
 export interface RecordReadsOptions {
@@ -78,7 +78,7 @@ export class RecordReads {
     if (this.#refused.length === 0) return;
     const refused = this.#refused;
     this.#refused = [];
-    for (const token of refused) this.#events.onStoreRead(now, token, null, "too many reads in flight");
+    for (const token of refused) this.#events.onStoreRead(now, token, null, storeBusy);
   }
 
   /** The engine's answer. */

@@ -1,28 +1,47 @@
 /**
- * RecordScans: paged reads of a partition's records (transfer, exchange, scrub) and of the hints of one key. Each is
- * one engine page per call, checked record by record. A page of records is read when write-back has brought to the engine
- * what was acknowledged before the page was asked for.
+/**
+ * RecordScans: paged reads of a partition's records (transfer, exchange, scrub), of the hints of one key, and of the
+ * hints of one target. Each is one engine page per call; records are checked one by one. A page of records is read when
+ * write-back has brought to the engine what was acknowledged before the page was asked for. A scan past those in flight
+ * waits for its turn; one past those that may wait is refused with `storeBusy`.
  */
-import { assert } from "../base/assert.ts";
 import { Fifo } from "../base/fifo.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
 import { checkRecord } from "../version/record.ts";
 import type { Engine, Page } from "./engine.ts";
-import { fullKeyOfRecord, hintKey, hintRange, keyAfter, partitionRange, targetOfHint } from "./keys.ts";
+import type { KeyRange } from "./keys.ts";
+import {
+  fullKeyOfRecord,
+  hintEntryOf,
+  hintKey,
+  hintListRange,
+  hintRange,
+  keyAfter,
+  leafRange,
+  partitionRange,
+  sealedOfHint,
+  secondOfHint,
+  targetOfHint,
+} from "./keys.ts";
 import type { StoreCounters } from "./store-counters.ts";
-import type { RecordPage, StoredHint, StoreEvents } from "./store-events.ts";
+import type { HintPage, RecordPage, StoredHint, StoreEvents } from "./store-events.ts";
+import { storeBusy } from "./store-events.ts";
 import type { WriteBack } from "./write-back.ts";
 
-/** Scans in flight. */
-const scansMax = 4096;
+/** Scans that the engine has been asked for. */
+const inFlightMax = 4096;
+/** Those and the ones that wait: as many as a replica may have ops in flight. */
+const scansMax = 65_536;
 const hintKeys = 64;
 const hintBytes = 4 * 1024 * 1024;
 
 /** Which page of a partition to read. */
 export interface ScanRequest {
   readonly partition: number;
-  /** From the last page; null: from the start of the partition. */
+  /** Only the records under this Merkle leaf; left out: all of the partition's. */
+  readonly leaf?: number;
+  /** From the last page; null: from the start of the partition, or of the leaf. */
   readonly cursor: Uint8Array | null;
   readonly keysMax: number;
   /** A page ends with the record that reaches this. */
@@ -30,17 +49,36 @@ export interface ScanRequest {
   readonly token: number;
 }
 
-class Scan {
+/** Which page of the list of hints to read. */
+export interface HintScanRequest {
+  /** 0: the hints of all targets, one target after the other. */
+  readonly target: number;
+  /** From the last page; null: from the start. */
+  readonly cursor: Uint8Array | null;
+  readonly keysMax: number;
   readonly token: number;
+}
+
+type What = "records" | "hints of a key" | "list of hints";
+
+class Scan {
+  readonly what: What;
+  readonly token: number;
+  readonly keysMax: number;
+  readonly bytesMax: number;
   readonly to: Uint8Array;
-  /** Null: records. Else the hints found so far. */
-  readonly hints: StoredHint[] | null;
+  from: Uint8Array;
+  /** Hints of a key: those found so far, and the length of their disk keys. */
+  readonly hints: StoredHint[] = [];
   readonly keyLength: number;
 
-  constructor(token: number, to: Uint8Array, hints: StoredHint[] | null, keyLength: number) {
+  constructor(what: What, token: number, range: KeyRange, keysMax: number, bytesMax: number, keyLength = 0) {
+    this.what = what;
     this.token = token;
-    this.to = to;
-    this.hints = hints;
+    this.from = range.from;
+    this.to = range.to;
+    this.keysMax = keysMax;
+    this.bytesMax = bytesMax;
     this.keyLength = keyLength;
   }
 }
@@ -48,7 +86,7 @@ class Scan {
 interface WaitingScan {
   /** Of write-back, which must have reached it. */
   readonly mark: number;
-  readonly request: ScanRequest;
+  readonly scan: Scan;
 }
 
 /** The scans that wait or are in flight. */
@@ -58,8 +96,11 @@ export class RecordScans {
   readonly #counters: StoreCounters;
   readonly #partitions: number;
   readonly #writeBack: WriteBack;
-  readonly #waiting: Fifo<WaitingScan> = new Fifo(scansMax);
+  /** Pages of records that wait for write-back, in order. */
+  readonly #behind: Fifo<WaitingScan> = new Fifo(scansMax);
   readonly #scans: Slab<Scan> = new Slab(scansMax);
+  readonly #waiting: Fifo<number> = new Fifo(scansMax);
+  #refused: Scan[] = [];
 
   constructor(engine: Engine, events: StoreEvents, counters: StoreCounters, partitions: number, writeBack: WriteBack) {
     this.#engine = engine;
@@ -70,52 +111,96 @@ export class RecordScans {
   }
 
   get idle(): boolean {
-    return this.#scans.size === 0 && this.#waiting.size === 0;
+    return this.#scans.size === 0 && this.#behind.size === 0 && this.#refused.length === 0;
+  }
+
+  /** Some were refused and wait to be told. */
+  get refusing(): boolean {
+    return this.#refused.length > 0;
   }
 
   /** Reads a page of records; `onStoreScanned` follows. */
   records(request: ScanRequest): void {
-    assert(this.#scans.size + this.#waiting.size < scansMax, "too many scans in flight");
-    this.#waiting.push({ mark: this.#writeBack.flush(), request });
+    const { partition, leaf } = request;
+    const range =
+      leaf === undefined ? partitionRange(partition, this.#partitions) : leafRange(partition, leaf, this.#partitions);
+    const from = request.cursor ?? range.from;
+    const scan = new Scan("records", request.token, { from, to: range.to }, request.keysMax, request.bytesMax);
+    if (this.#behind.full) this.#refused.push(scan);
+    else this.#behind.push({ mark: this.#writeBack.flush(), scan });
     this.begin();
   }
 
-  /** Begins the scans that have waited long enough. */
+  /** Begins the pages of records that have waited long enough. */
   begin(): void {
-    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
+    for (let next = this.#behind.peek(); next !== undefined; next = this.#behind.peek()) {
       if (!this.#writeBack.reached(next.mark)) return;
-      this.#waiting.shift();
-      this.#read(next.request);
+      this.#behind.shift();
+      this.#ask(next.scan);
     }
-  }
-
-  #read(request: ScanRequest): void {
-    const range = partitionRange(request.partition, this.#partitions);
-    const id = this.#scans.add(new Scan(request.token, range.to, null, 0));
-    const from = request.cursor ?? range.from;
-    this.#engine.scan({ from, to: range.to, keysMax: request.keysMax, bytesMax: request.bytesMax }, id);
   }
 
   /** Reads all hints of a key; `onStoreHints` follows. */
   hints(fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
-    assert(this.#scans.size + this.#waiting.size < scansMax, "too many scans in flight");
     const range = hintRange(fullKey, hashHigh, hashLow);
-    const id = this.#scans.add(new Scan(token, range.to, [], hintKey(fullKey, hashHigh, hashLow, 0).length));
-    this.#engine.scan({ from: range.from, to: range.to, keysMax: hintKeys, bytesMax: hintBytes }, id);
+    const keyLength = hintKey(fullKey, hashHigh, hashLow, 0).length;
+    this.#ask(new Scan("hints of a key", token, range, hintKeys, hintBytes, keyLength));
+  }
+
+  /** Reads a page of the list of hints; `onStoreHintPage` follows. */
+  list(request: HintScanRequest): void {
+    const range = hintListRange(request.target);
+    const from = request.cursor ?? range.from;
+    this.#ask(new Scan("list of hints", request.token, { from, to: range.to }, request.keysMax, hintBytes));
+  }
+
+  #ask(scan: Scan): void {
+    if (this.#scans.full) {
+      this.#refused.push(scan);
+      return;
+    }
+    const waits = this.#scans.size >= inFlightMax;
+    const id = this.#scans.add(scan);
+    if (waits) this.#waiting.push(id);
+    else this.#begin(id, scan);
+  }
+
+  #begin(id: number, scan: Scan): void {
+    const { from, to, keysMax, bytesMax } = scan;
+    this.#engine.scan({ from, to, keysMax, bytesMax }, id);
+  }
+
+  /** The scan is over; the one that has waited longest takes its place. */
+  #end(id: number): void {
+    this.#scans.remove(id);
+    const next = this.#waiting.shift();
+    const scan = next === undefined ? undefined : this.#scans.get(next);
+    if (next !== undefined && scan !== undefined) this.#begin(next, scan);
+  }
+
+  /** Tells those that were refused. */
+  answerRefused(now: Instant): void {
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const { what, token } of refused) {
+      if (what === "records") this.#events.onStoreScanned(now, token, null, storeBusy);
+      else if (what === "hints of a key") this.#events.onStoreHints(now, token, [], storeBusy);
+      else this.#events.onStoreHintPage(now, token, null, storeBusy);
+    }
   }
 
   /** The engine's answer to a scan of this class. */
   onScanned(now: Instant, id: number, page: Page | null, error: string | null): void {
     const scan = this.#scans.get(id);
     if (scan === undefined) return;
-    if (scan.hints === null) this.#onRecords(now, id, scan, page, error);
-    else this.#onHints(now, id, scan, scan.hints, page, error);
-  }
-
-  #onRecords(now: Instant, id: number, scan: Scan, page: Page | null, error: string | null): void {
-    this.#scans.remove(id);
-    const records = page === null ? null : this.#checked(page);
-    this.#events.onStoreScanned(now, scan.token, records, error);
+    if (scan.what === "hints of a key") {
+      this.#onHints(now, id, scan, page, error);
+      return;
+    }
+    this.#end(id);
+    if (scan.what === "records") {
+      this.#events.onStoreScanned(now, scan.token, page === null ? null : this.#checked(page), error);
+    } else this.#events.onStoreHintPage(now, scan.token, page === null ? null : listed(page), error);
   }
 
   #checked(page: Page): RecordPage {
@@ -133,41 +218,46 @@ export class RecordScans {
       records.push(sealed);
     }
     this.#counters.unreadable += unreadable.length;
-    const last = page.keys[page.keys.length - 1];
-    return { fullKeys, records, unreadable, cursor: page.done || last === undefined ? null : keyAfter(last) };
+    return { fullKeys, records, unreadable, cursor: cursorAfter(page) };
   }
 
-  #onHints(
-    now: Instant,
-    id: number,
-    scan: Scan,
-    hints: StoredHint[],
-    page: Page | null,
-    scanError: string | null,
-  ): void {
-    const error = page === null ? scanError : this.#addHints(scan, hints, page);
-    const last = page?.keys[page.keys.length - 1];
-    if (page !== null && error === null && !page.done && last !== undefined) {
-      this.#engine.scan({ from: keyAfter(last), to: scan.to, keysMax: hintKeys, bytesMax: hintBytes }, id);
+  #onHints(now: Instant, id: number, scan: Scan, page: Page | null, scanError: string | null): void {
+    const error = page === null ? scanError : this.#addHints(scan, page);
+    const next = page === null || error !== null ? null : cursorAfter(page);
+    if (next !== null) {
+      scan.from = next;
+      this.#begin(id, scan);
       return;
     }
-    this.#scans.remove(id);
-    this.#events.onStoreHints(now, scan.token, error === null ? hints : [], error);
+    this.#end(id);
+    this.#events.onStoreHints(now, scan.token, error === null ? scan.hints : [], error);
   }
 
   /** Adds a page's hints of this very key; an unreadable one is an error, for it may hold a dot that must be known. */
-  #addHints(scan: Scan, hints: StoredHint[], page: Page): string | null {
+  #addHints(scan: Scan, page: Page): string | null {
     for (let i = 0; i < page.keys.length; i += 1) {
       const key = page.keys[i] as Uint8Array;
       if (key.length !== scan.keyLength) continue;
-      const sealed = page.values[i] as Uint8Array;
+      const value = page.values[i] as Uint8Array;
+      const sealed = sealedOfHint(value);
       const flaw = checkRecord(sealed);
       if (flaw !== null) {
         this.#counters.unreadable += 1;
         return `a hint cannot be read: ${flaw}`;
       }
-      hints.push({ target: targetOfHint(key), sealed });
+      scan.hints.push({ target: targetOfHint(key), second: secondOfHint(value), sealed });
     }
     return null;
   }
+}
+
+/** Where the page after this one begins; null: there is none. */
+function cursorAfter(page: Page): Uint8Array | null {
+  const last = page.keys[page.keys.length - 1];
+  return page.done || last === undefined ? null : keyAfter(last);
+}
+
+function listed(page: Page): HintPage {
+  const entries = page.keys.map((key, i) => hintEntryOf(key, page.values[i] as Uint8Array));
+  return { entries, cursor: cursorAfter(page) };
 }

@@ -12,8 +12,8 @@ import { RingtailError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { readWord, writeWord } from "../base/words.ts";
 
-/** "identity", "ring", "actor": one file each. */
-export type StateFileName = "identity" | "ring" | "actor";
+/** "identity", "ring", "actor", "members": one file each. */
+export type StateFileName = "identity" | "ring" | "actor" | "members" | "ballot" | "transfers";
 
 /** Told when a save is done. */
 export interface StateFileEvents {

@@ -1,5 +1,9 @@
 /** What the store tells its owner: answers by token, and its own life. Never called from inside a call on the store. */
 import type { Instant } from "../base/time.ts";
+import type { HintEntry } from "./keys.ts";
+
+/** The error of a read that was refused because too many are in flight: nothing is wrong with the disk. */
+export const storeBusy = "too many reads are in flight";
 
 /** What the boot scan found. */
 export interface StartReport {
@@ -11,8 +15,8 @@ export interface StartReport {
   readonly batchNumber: number;
   /** Merkle leaves loaded. */
   readonly leaves: number;
-  /** Hints kept, by target node number. */
-  readonly hints: ReadonlyMap<number, number>;
+  /** Hints kept, for all targets together. */
+  readonly hints: number;
 }
 
 /** One page of records, in key-hash order. The arrays run in parallel; the bytes belong to the receiver. */
@@ -38,8 +42,17 @@ export interface DeletedPage {
 /** A record kept for another node. */
 export interface StoredHint {
   readonly target: number;
+  /** When it was first kept: seconds since 1970. */
+  readonly second: number;
   /** The sealed record, checksum verified. */
   readonly sealed: Uint8Array;
+}
+
+/** One page of hints without their records, by target and key hash; the bytes belong to the receiver. */
+export interface HintPage {
+  readonly entries: readonly HintEntry[];
+  /** Where to go on; null: the range is done. */
+  readonly cursor: Uint8Array | null;
 }
 
 /** The store's owner. Tokens are the owner's own. */
@@ -48,7 +61,8 @@ export interface StoreEvents {
   onStoreStarted(now: Instant, report: StartReport): void;
   /**
    * `sealed` is null when there is no such record; it belongs to the receiver and its checksum is good. `error` is null
-   * on success; on an error `sealed` means nothing: a record that cannot be read is never "not found".
+   * on success; on an error `sealed` means nothing: a record that cannot be read is never "not found". `storeBusy` is the
+   * one error that says nothing about the record.
    */
   onStoreRead(now: Instant, token: number, sealed: Uint8Array | null, error: string | null): void;
   /** The write reached the operating system or, for a memory write, is in the object buffer. */
@@ -56,7 +70,9 @@ export interface StoreEvents {
   /** The write is on stable storage; follows `onStoreWritten`, for a sync mode other than none. */
   onStoreSynced(now: Instant, token: number): void;
   onStoreScanned(now: Instant, token: number, page: RecordPage | null, error: string | null): void;
+  /** All hints of one key, or an error as for a read. */
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void;
+  onStoreHintPage(now: Instant, token: number, page: HintPage | null, error: string | null): void;
   onStoreDeleted(now: Instant, token: number, page: DeletedPage | null, error: string | null): void;
   /** The store cannot go on: the node must end. Nothing follows. */
   onStoreFailed(now: Instant, reason: string): void;

@@ -9,16 +9,17 @@
 import { assert } from "../base/assert.ts";
 import type { Instant } from "../base/time.ts";
 import type { Engine, Page } from "./engine.ts";
+import type { HintTable } from "./hint-table.ts";
 import type { KeyRange } from "./keys.ts";
 import {
   batchSlots,
   formatKey,
+  hintEntryOf,
   KeyKind,
   keyAfter,
   kindRange,
   leafOfKey,
   slotOfKey,
-  targetOfHint,
   u64Bytes,
   u64High,
   u64Low,
@@ -58,17 +59,19 @@ export class StoreStart {
   #logHole = false;
   readonly #replay: LogReplay | undefined;
   #log: { readonly number: number; readonly value: Uint8Array }[] = [];
-  readonly #hints: Map<number, number> = new Map();
+  readonly #hints: HintTable;
 
   constructor(
     engine: Engine,
     log: WriteAheadLog | undefined,
     leaves: Leaves,
+    hints: HintTable,
     partitions: number,
     effects: StartEffects,
   ) {
     this.#engine = engine;
     this.#leaves = leaves;
+    this.#hints = hints;
     this.#partitions = partitions;
     this.#effects = effects;
     if (log === undefined) return;
@@ -142,7 +145,7 @@ export class StoreStart {
       case "hints":
         this.#onHints(page);
         if (page.done) this.#finish(now);
-        else this.#nextPage(page, KeyKind.hint);
+        else this.#nextPage(page, KeyKind.hintList);
         return;
       default:
         assert(false, "the boot scan asked for no page");
@@ -237,7 +240,7 @@ export class StoreStart {
 
   #scanHints(): void {
     this.#step = "hints";
-    this.#scan(kindRange(KeyKind.hint));
+    this.#scan(kindRange(KeyKind.hintList));
   }
 
   /** Slots are in the order of a lap, the log is in the order of time. */
@@ -248,9 +251,8 @@ export class StoreStart {
   }
 
   #onHints(page: Page): void {
-    for (const key of page.keys) {
-      const target = targetOfHint(key);
-      this.#hints.set(target, (this.#hints.get(target) ?? 0) + 1);
+    for (let i = 0; i < page.keys.length; i += 1) {
+      this.#hints.load(hintEntryOf(page.keys[i] as Uint8Array, page.values[i] as Uint8Array));
     }
   }
 
@@ -267,7 +269,7 @@ export class StoreStart {
       hole: this.#numbersHole || this.#logHole,
       batchNumber: this.#newest,
       leaves: this.#leaves.held,
-      hints: this.#hints,
+      hints: this.#hints.total,
     });
   }
 

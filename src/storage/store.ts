@@ -16,6 +16,7 @@ import type { Instant } from "../base/time.ts";
 import { instant, never } from "../base/time.ts";
 import type { Engine, EngineEvents, Page } from "./engine.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { type HintCounts, HintTable } from "./hint-table.ts";
 import { KeyTouches } from "./key-touches.ts";
 import { Leaves } from "./leaves.ts";
 import { LogRetirement } from "./log-retirement.ts";
@@ -24,7 +25,7 @@ import { ObjectBuffer } from "./object-buffer.ts";
 import type { DeleteRequest } from "./range-delete.ts";
 import { RangeDelete } from "./range-delete.ts";
 import { RecordReads } from "./record-reads.ts";
-import type { ScanRequest } from "./record-scan.ts";
+import type { HintScanRequest, ScanRequest } from "./record-scan.ts";
 import { RecordScans } from "./record-scan.ts";
 import { StoreCounters } from "./store-counters.ts";
 import type { StartReport, StoreEvents } from "./store-events.ts";
@@ -36,9 +37,11 @@ import { SyncGroup } from "./sync-group.ts";
 import type { WriteAheadLog, WriteAheadLogEvents } from "./write-ahead-log.ts";
 import { WriteBack } from "./write-back.ts";
 
-export type { DeletedPage, RecordPage, StartReport, StoredHint, StoreEvents } from "./store-events.ts";
+export type { DeletedPage, HintPage, RecordPage, StartReport, StoredHint, StoreEvents } from "./store-events.ts";
+export { storeBusy } from "./store-events.ts";
+export type { HintChange } from "./store-write.ts";
 export { StoreWrite, SyncMode } from "./store-write.ts";
-export type { DeleteRequest, ScanRequest, StoreOptions };
+export type { DeleteRequest, HintCounts, HintScanRequest, ScanRequest, StoreOptions };
 
 type State = "new" | "starting" | "open" | "stopping" | "closing" | "closed" | "failed";
 
@@ -69,10 +72,9 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   readonly #scans: RecordScans;
   readonly #deletes: RangeDelete;
   readonly #start: StoreStart;
+  readonly #hints: HintTable = new HintTable();
   readonly #wantTurnEnd: () => void;
   readonly #queuedBytesMax: number;
-  #hints: ReadonlyMap<number, number> = new Map();
-  #hintTotal = 0;
   /** A page of a deletion that waits until what the log holds has gone. */
   #waitingDelete: DeleteRequest | null = null;
   /** Writes to be answered at the end of the turn. */
@@ -88,47 +90,26 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#wantTurnEnd = options.wantTurnEnd;
     this.#queuedBytesMax = options.queuedBytesMax ?? storeDefaults.queuedBytesMax;
     this.leaves = new Leaves(partitions);
-    this.#buffer = new ObjectBuffer(options.bufferBytes);
+    const buffer = new ObjectBuffer(options.bufferBytes);
+    this.#buffer = buffer;
     this.#log = options.log;
-    this.#tail =
-      options.log === undefined
-        ? undefined
-        : new LogTail(options.log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes);
+    this.#tail = options.log && new LogTail(options.log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes);
     const { leaves, counters } = this;
-    const writeBack = new WriteBack({
-      buffer: this.#buffer,
-      leaves,
-      ...waitOf(options),
-      settled: (hashLow) => this.#touches.end(hashLow),
-    });
+    const touches = this.#touches;
+    const settled = touches.end.bind(touches);
+    const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled });
     this.#writeBack = writeBack;
-    this.#reads = new RecordReads({
-      engine,
-      events,
-      counters,
-      buffer: this.#buffer,
-      touches: this.#touches,
-      readsMax: options.readsMax ?? storeDefaults.readsMax,
-    });
+    const readsMax = options.readsMax ?? storeDefaults.readsMax;
+    this.#reads = new RecordReads({ engine, events, counters, buffer, touches, readsMax });
     this.#retirement = this.#tail === undefined ? undefined : new LogRetirement(this.#tail, writeBack);
     const batchBytesMax = options.batchBytesMax ?? storeDefaults.batchBytesMax;
     this.#commit = new GroupCommit({ engine, leaves, writeBack, counters, batchBytesMax });
-    this.#scans = new RecordScans(engine, events, this.counters, partitions, writeBack);
-    this.#deletes = new RangeDelete(engine, this.leaves, this.#touches, this.#buffer, partitions);
-    this.#start = new StoreStart(engine, options.log, this.leaves, partitions, {
+    this.#scans = new RecordScans(engine, events, counters, partitions, writeBack);
+    this.#deletes = new RangeDelete(engine, leaves, touches, buffer, partitions);
+    this.#start = new StoreStart(engine, options.log, leaves, this.#hints, partitions, {
       started: (now, report) => this.#onStarted(now, report),
       failed: (now, reason) => this.#fail(now, reason),
     });
-  }
-
-  /** Bytes of slabs the object buffer has taken so far. */
-  get bufferBytes(): number {
-    return this.#buffer.allocatedBytes;
-  }
-
-  /** Records in the object buffer. */
-  get buffered(): number {
-    return this.#buffer.size;
   }
 
   /** Bytes acknowledged that the engine does not hold yet. */
@@ -146,6 +127,11 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     return this.#commit.batchNumber;
   }
 
+  /** The newest batch that the engine has written: what it holds, a scan begun from now on finds. */
+  get writtenBatch(): number {
+    return this.#commit.writing ? this.#commit.batchNumber - 1 : this.#commit.batchNumber;
+  }
+
   /** The engine has fallen behind: writes wait for their batches, and admission should refuse new work. */
   get overloaded(): boolean {
     const { dirtyBytes, bytesMax } = this.#buffer;
@@ -155,12 +141,12 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   /** Hints kept for all nodes together: while it is 0 no key has any. */
   get hintTotal(): number {
-    return this.#hintTotal;
+    return this.#hints.total;
   }
 
-  /** Hints kept for one node. */
-  hintsOf(target: number): number {
-    return this.#hints.get(target) ?? 0;
+  /** Hints kept, by target. */
+  get hints(): HintCounts {
+    return this.#hints;
   }
 
   get #serving(): boolean {
@@ -184,8 +170,6 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     }
     this.#state = "open";
     this.#commit.batchNumber = report.batchNumber;
-    this.#hints = report.hints;
-    for (const count of report.hints.values()) this.#hintTotal += count;
     this.#events.onStoreStarted(now, report);
     if (this.#stopWanted) this.stop(now);
   }
@@ -218,16 +202,17 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   /**
-   * Queues a record; writes take effect in the order of these calls. `onStoreWritten` follows, and `onStoreSynced` for
+   * Queues a record or a hint; writes take effect in the order of these calls. `onStoreWritten` follows, and `onStoreSynced` for
    * a sync mode other than none. After `stop` has begun to close the engine a write is dropped unanswered.
    */
   write(now: Instant, write: StoreWrite): void {
-    assert(!write.memory || write.sync === SyncMode.none, "a memory write asks for no sync");
+    assert(!write.memory || (write.sync === SyncMode.none && write.hint === null), "a memory write is of a record");
     if (!this.#serving) return;
     this.counters.writes += 1;
-    if (write.memory || this.#tail !== undefined) {
+    if (write.hint !== null) this.#hints.begin(write, write.hint);
+    else if (write.memory || this.#tail !== undefined) {
       // What is queued for a batch must not be overtaken by a later change of its key.
-      if (!this.overloaded && this.#commit.waiting === 0 && this.#defer(now, write)) return;
+      if (!this.overloaded && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return;
       mark("store.memory-waits");
       this.counters.memoryWaits += 1;
       this.#tail?.add(now, write, true);
@@ -286,6 +271,10 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   #settle(write: StoreWrite): void {
     const { fullKey, hashHigh, hashLow } = write;
     this.#touches.end(hashLow);
+    if (write.hint !== null) {
+      this.#hints.end(write, write.hint);
+      return;
+    }
     if (this.#writeBack.size > 0 && this.#buffer.dirtyToken(fullKey, hashHigh, hashLow) !== 0) return;
     if (!this.#buffer.put(fullKey, hashHigh, hashLow, write.sealed, 0)) this.#buffer.evict(fullKey, hashHigh, hashLow);
   }
@@ -300,17 +289,27 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#log?.sync(this.counters.syncs);
   }
 
+  /** Brings every record written until now, acknowledged or not, to stable storage; `onStoreSynced` follows. Needs a log. */
+  syncAll(now: Instant, token: number): void {
+    assert(this.#tail !== undefined, "without a log nothing tells what the engine has yet to be given");
+    if (!this.#serving) return;
+    this.#logSyncs.add(token, SyncMode.now);
+    this.#beginSync(now);
+    this.#want();
+  }
+
   #retireLog(): void {
     if (this.#retirement?.begin() === true) this.#engine.sync(retiringSync);
   }
 
   onLogSynced(now: Instant, _token: number, error: string | null): void {
     if (this.#state === "closed" || this.#state === "failed") return;
-    if (error !== null) {
-      this.#fail(now, `a sync of the log failed: ${error}`);
-      return;
-    }
-    for (const token of this.#logSyncs.finish()) this.#events.onStoreSynced(now, token);
+    if (error !== null) this.#fail(now, `a sync of the log failed: ${error}`);
+    else this.#answerSynced(now, this.#logSyncs.finish());
+  }
+
+  #answerSynced(now: Instant, tokens: readonly number[]): void {
+    for (const token of tokens) this.#events.onStoreSynced(now, token);
     this.#beginSync(now);
     this.#want();
   }
@@ -332,11 +331,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       if (!this.#logDone(now, this.#retirement?.finish() ?? null)) return;
       this.#retireLog();
       this.#want();
-    } else {
-      for (const token of this.#syncs.finish()) this.#events.onStoreSynced(now, token);
-      this.#beginSync(now);
-      this.#want();
-    }
+    } else this.#answerSynced(now, this.#syncs.finish());
   }
 
   /** Reads one page of a partition's records, with all that was acknowledged so far; `onStoreScanned` follows. */
@@ -350,6 +345,14 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   readHints(_now: Instant, fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
     if (!this.#serving) return;
     this.#scans.hints(fullKey, hashHigh, hashLow, token);
+    if (this.#scans.refusing) this.#want();
+  }
+
+  /** Reads one page of the list of a target's hints, or of all, without their records; `onStoreHintPage` follows. */
+  scanHints(_now: Instant, request: HintScanRequest): void {
+    if (!this.#serving) return;
+    this.#scans.list(request);
+    if (this.#scans.refusing) this.#want();
   }
 
   /**
@@ -439,6 +442,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
         if (sync !== SyncMode.none) this.#logSyncs.add(token, sync);
       }
     }
+    if (this.#scans.refusing) this.#scans.answerRefused(now);
     this.#reads.answerRefused(now);
   }
 

@@ -23,14 +23,16 @@ const usual: readonly Step["kind"][] = [
   "deliver",
   "deliver",
   "stash",
+  "put-away",
+  "drop",
   "answer",
   "answer",
   "answer",
   "cut",
 ];
 
-function finds(planted: Planted): boolean {
-  const property = fc.property(stepsOf(usual), (steps) => runReplicaWorld(steps, planted));
+function finds(planted: Planted, kinds: readonly Step["kind"][] = usual): boolean {
+  const property = fc.property(stepsOf(kinds), (steps) => runReplicaWorld(steps, planted));
   return fc.check(property, { numRuns: 300, seed: 1, endOnFailure: true }).failed;
 }
 
@@ -59,6 +61,10 @@ describe("continuity", () => {
 
   it("would be found broken if puts did not look at the hints", () => {
     expect(finds("hints-ignored")).toBe(true);
+  });
+
+  it("would be found broken if an actor went on after hints with its dots had left", () => {
+    expect(finds("actor-outlives-hints", ["put", "put-away", "drop", "answer", "answer", "answer"])).toBe(true);
   });
 
   it("would be found broken if two changes of a key could overlap", () => {

@@ -20,7 +20,7 @@ import { leafOfHash, partitionBitsOf, partitionOfHash } from "../../../src/stora
 import { Store, type StoredHint, type StoreEvents } from "../../../src/storage/store.ts";
 import { openRecord } from "../../../src/version/record.ts";
 import { causalHash } from "../../../src/version/sibling-set.ts";
-import { idNamed, opOn, recordNamed } from "../../support/replica-story.ts";
+import { idNamed, opOn, recordNamed, recordText } from "../../support/replica-story.ts";
 
 const partitions = 8;
 const far = instant(60_000_000);
@@ -91,6 +91,7 @@ class Life implements StoreEvents, ReplicaEffects<string>, ActorEffects {
   }
 
   onStoreScanned(): void {}
+  onStoreHintPage(): void {}
   onStoreDeleted(): void {}
 
   onStoreFailed(_now: Instant, reason: string): void {
@@ -109,8 +110,9 @@ class Life implements StoreEvents, ReplicaEffects<string>, ActorEffects {
 
   done(_now: Instant, op: ReplicaOp<string>): void {
     expect(op.message).toBe("");
-    expect(op.durable).toBe(op.kind !== ReplicaKind.read && op.durability >= Durability.oneDurable);
-    if (op.kind === ReplicaKind.read && op.sealed !== null) op.sealed = op.sealed.slice();
+    const reads = op.kind === ReplicaKind.read || op.kind === ReplicaKind.readHints;
+    expect(op.durable).toBe(!reads && op.durability >= Durability.oneDurable);
+    if (reads && op.sealed !== null) op.sealed = op.sealed.slice();
     this.finished.push(op);
   }
 
@@ -269,5 +271,37 @@ describe("replica over the store", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it("keeps hints through the end of the power, reads them, and drops them as they were sent", () => {
+    const scheduler = new Scheduler(new Rng(1));
+    const drive = new SimDrive(new Rng(2));
+    const run = (life: Life, kind: ReplicaKind, fields: Partial<ReplicaOp<string>>): ReplicaOp<string> => {
+      const op = placed(opOn(kind, "", "key 1", fields));
+      if (kind === ReplicaKind.readHints) life.replica.read(scheduler.now, op);
+      else life.replica.changeHint(scheduler.now, op);
+      life.run(() => life.finished.includes(op));
+      return op;
+    };
+    const first = new Life(scheduler, drive, 1);
+    const { durable } = Durability;
+    run(first, ReplicaKind.keepHint, { target: 7, second: 50, sealed: recordNamed("B1"), durability: durable });
+    run(first, ReplicaKind.keepHint, { target: 7, second: 60, sealed: recordNamed("C1"), durability: durable });
+    run(first, ReplicaKind.keepHint, { target: 9, second: 70, sealed: recordNamed("C1"), durability: durable });
+    first.dead = true;
+    drive.powerCut();
+    const life = new Life(scheduler, drive, 2);
+    const { hints } = life.store;
+    expect([hints.targets(), hints.oldestOf(7), hints.oldestOf(9)]).toEqual([[7, 9], 50, 70]);
+    expect(recordText(run(life, ReplicaKind.readHints, { target: 7 }).sealed)).toBe(recordText(recordNamed("B1 C1")));
+    const hash = new Hash64();
+    const { fullKey } = opOn(ReplicaKind.read, "", "key 1");
+    causalHash(openRecord(recordNamed("B1")), fullKey, hash);
+    const late = run(life, ReplicaKind.dropHint, { target: 7, causalHigh: hash.high, causalLow: hash.low });
+    expect([late.removed, hints.countOf(7)]).toEqual([false, 1]);
+    causalHash(openRecord(recordNamed("B1 C1")), fullKey, hash);
+    const sent = run(life, ReplicaKind.dropHint, { target: 7, causalHigh: hash.high, causalLow: hash.low });
+    expect([sent.removed, hints.countOf(7), hints.total]).toEqual([true, 0, 1]);
+    expect(storedLeaves(life.store).size).toBe(0);
   });
 });

@@ -71,8 +71,8 @@ describe("replica stories", () => {
     story.say("    the record becomes a hint for another node, as it does at a fallback");
     const key = hexOf(keyNamed("k"));
     story.store.hints.set(key, [
-      { target: 2, sealed: story.store.records.get(key) as Uint8Array },
-      { target: 3, sealed: recordNamed("C4") },
+      { target: 2, second: 100, sealed: story.store.records.get(key) as Uint8Array },
+      { target: 3, second: 100, sealed: recordNamed("C4") },
     ]);
     story.store.records.delete(key);
     story.put("k", "bear");

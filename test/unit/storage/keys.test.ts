@@ -7,8 +7,12 @@ import {
   fullKeyOfRecord,
   hashHighOf,
   hashLowOf,
+  hintEntryOf,
   hintKey,
+  hintListKey,
+  hintListRange,
   hintRange,
+  hintValue,
   type KeyRange,
   keyAfter,
   leafKey,
@@ -19,8 +23,11 @@ import {
   partitionOfHash,
   partitionRange,
   recordKey,
+  sealedOfHint,
+  secondOfHint,
   slotOfKey,
   targetOfHint,
+  u64Bytes,
 } from "../../../src/storage/keys.ts";
 
 const word = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -35,6 +42,8 @@ describe("disk keys", () => {
   test("are these bytes", () => {
     expect(hexOf(recordKey(utf8("k"), 0x01020304, 0xf5060708))).toBe("1001020304f50607086b");
     expect(hexOf(hintKey(utf8("k"), 1, 2, 0x0304))).toBe("0500000001000000026b0304");
+    expect(hexOf(hintListKey(utf8("k"), 1, 2, 0x0304))).toBe("06030400000001000000026b");
+    expect(hexOf(hintValue(0x01020304, utf8("v")))).toBe("0102030476");
     expect(hexOf(leafKey(3, 0x0102, 0x0f04))).toBe("040301020f04");
     expect(hexOf(batchNumberKey(65_536 + 0x0102))).toBe("030102");
   });
@@ -49,6 +58,9 @@ describe("disk keys", () => {
           hexOf(key),
         ]);
         expect(targetOfHint(hintKey(key, high, low, target))).toBe(target);
+        const entry = hintEntryOf(hintListKey(key, high, low, target), u64Bytes(low, high));
+        expect(entry).toEqual({ target, fullKey: key, hashHigh: high, hashLow: low, second: low, bytes: high });
+        expect([secondOfHint(hintValue(high, key)), sealedOfHint(hintValue(high, key))]).toEqual([high, key]);
       }),
     );
     expect(leafOfKey(leafKey(3, 1023, 4095))).toEqual({ n: 3, partition: 1023, leaf: 4095 });
@@ -89,6 +101,18 @@ describe("disk keys", () => {
         expect(holds(hintRange(key, high, low), hintKey(key, high, low ^ 1, target))).toBe(false);
       }),
     );
+  });
+
+  test("a target's list holds its own hints and nobody else's; that of target 0 holds all", () => {
+    const number = fc.integer({ min: 1, max: 0xffff });
+    fc.assert(
+      fc.property(word, word, fullKey, number, number, (high, low, key, target, other) => {
+        const listed = hintListKey(key, high, low, target);
+        expect(holds(hintListRange(other), listed)).toBe(target === other);
+        expect([holds(hintListRange(target), listed), holds(hintListRange(0), listed)]).toEqual([true, true]);
+      }),
+    );
+    expect(hexOf(hintListRange(0xffff).to)).toBe("07");
   });
 
   test("nothing lies between a key and the one after it", () => {

@@ -1,0 +1,113 @@
+/**
+ * HintTable: how many hints are kept for each target, their bytes, and how old the oldest is, exact without reading the
+ * disk. The boot scan fills it from the hint list; afterwards each write of a hint changes it. A hint counts from the
+ * moment its write is queued until its deletion has reached the engine: never too little, so that "none" can be relied
+ * upon and a budget is not overrun by what is under way.
+ */
+import { assert } from "../base/assert.ts";
+import type { HintEntry } from "./keys.ts";
+import type { HintChange, StoreWrite } from "./store-write.ts";
+
+/** What is kept, as everybody but the store sees it. Bytes are those of keys and sealed records. */
+export interface HintCounts {
+  /** Hints for all targets together: while it is 0 no key has any. */
+  readonly total: number;
+  /** Bytes for all targets together. */
+  readonly bytes: number;
+  countOf(target: number): number;
+  bytesOf(target: number): number;
+  /** When the oldest hint of the target was first kept, in seconds since 1970; 0: there is none. */
+  oldestOf(target: number): number;
+  /** Who is owed anything: ascending. */
+  targets(): number[];
+}
+
+class Target {
+  count = 0;
+  bytes = 0;
+  /** Hints by the second in which they were first kept: their number is bounded by the seconds of an outage. */
+  readonly seconds: Map<number, number> = new Map();
+}
+
+/** The table of one store. */
+export class HintTable implements HintCounts {
+  readonly #targets: Map<number, Target> = new Map();
+  #total = 0;
+  #bytes = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  countOf(target: number): number {
+    return this.#targets.get(target)?.count ?? 0;
+  }
+
+  bytesOf(target: number): number {
+    return this.#targets.get(target)?.bytes ?? 0;
+  }
+
+  oldestOf(target: number): number {
+    const seconds = this.#targets.get(target)?.seconds;
+    if (seconds === undefined) return 0;
+    let oldest = Number.MAX_SAFE_INTEGER;
+    for (const second of seconds.keys()) oldest = Math.min(oldest, second);
+    return oldest;
+  }
+
+  targets(): number[] {
+    return [...this.#targets.keys()].sort((a, b) => a - b);
+  }
+
+  /** A hint that the boot scan found. */
+  load(entry: HintEntry): void {
+    this.#add(entry.target, entry.second, entry.fullKey.length + entry.bytes);
+  }
+
+  /** A write of a hint was queued. */
+  begin(write: StoreWrite, hint: HintChange): void {
+    if (write.sealed.length === 0) return;
+    this.#removeOld(write, hint);
+    this.#add(hint.target, hint.second, write.fullKey.length + write.sealed.length);
+  }
+
+  /** A write of a hint has reached the engine. */
+  end(write: StoreWrite, hint: HintChange): void {
+    if (write.sealed.length === 0) this.#removeOld(write, hint);
+  }
+
+  #removeOld(write: StoreWrite, hint: HintChange): void {
+    if (hint.bytesBefore < 0) return;
+    this.#remove(hint.target, hint.secondBefore, write.fullKey.length + hint.bytesBefore);
+  }
+
+  #add(number: number, second: number, bytes: number): void {
+    let target = this.#targets.get(number);
+    if (target === undefined) {
+      target = new Target();
+      this.#targets.set(number, target);
+    }
+    target.count += 1;
+    target.bytes += bytes;
+    target.seconds.set(second, (target.seconds.get(second) ?? 0) + 1);
+    this.#total += 1;
+    this.#bytes += bytes;
+  }
+
+  #remove(number: number, second: number, bytes: number): void {
+    const target = this.#targets.get(number);
+    const left = (target?.seconds.get(second) ?? 0) - 1;
+    assert(target !== undefined && left >= 0 && target.bytes >= bytes, "only a hint that is counted goes");
+    target.count -= 1;
+    target.bytes -= bytes;
+    if (left === 0) target.seconds.delete(second);
+    else target.seconds.set(second, left);
+    if (target.count === 0) this.#targets.delete(number);
+    this.#total -= 1;
+    this.#bytes -= bytes;
+  }
+}

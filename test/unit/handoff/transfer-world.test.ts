@@ -1,0 +1,44 @@
+/** Random worlds of transfers, and the proof that their checks find what is planted. */
+import { describe, expect, it } from "vitest";
+import type { Planted } from "../../support/transfer-world.ts";
+import { live } from "./transfer-live.ts";
+
+describe("random worlds", () => {
+  const seedsPerTest = 2;
+  for (let first = 0; first < 6; first += seedsPerTest) {
+    const last = first + seedsPerTest - 1;
+    it(`keep every acknowledged write readable and every partition owned (seeds ${first} to ${last})`, () => {
+      let acked = 0;
+      for (let seed = first; seed <= last; seed += 1) {
+        try {
+          acked += live(seed).acked.length;
+        } catch (error) {
+          throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : "?"}`, { cause: error });
+        }
+      }
+      expect(acked).toBeGreaterThan(200);
+    });
+  }
+});
+
+describe("the checks find", () => {
+  const plants: readonly [Planted, string][] = [
+    ["blind-comparison", "a catch-up that compares nothing"],
+    ["forgets", "a state file that is not written"],
+    ["single-writes", "writes that go to the old owners only"],
+    ["hasty-flip", "a flip before the confirmation"],
+  ];
+  for (const [planted, what] of plants) {
+    it(what, () => {
+      let found = 0;
+      for (let seed = 0; seed < 40 && found === 0; seed += 1) {
+        try {
+          live(seed, planted);
+        } catch {
+          found += 1;
+        }
+      }
+      expect(found).toBeGreaterThan(0);
+    });
+  }
+});

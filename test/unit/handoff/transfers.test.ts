@@ -1,0 +1,314 @@
+/** The core by itself: what it says of a transfer, what it refuses, and what it makes of a replica that may have a gap. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { wireOf } from "../../../src/base/errors.ts";
+import type { NodeNumber, PartitionId } from "../../../src/base/ids.ts";
+import { Synced } from "../../../src/handoff/synced.ts";
+import { ReadRule, Transfer, transferStates, transferWaits, WriteRule } from "../../../src/handoff/transfer.ts";
+import { fileOf, transferOf } from "../../../src/handoff/transfer-file.ts";
+import { nextRing } from "../../../src/ring/next-ring.ts";
+import { decode, type TransferRow, TransfersFile } from "../../../src/wire/codec.ts";
+import type { TransferNode } from "../../support/transfer-node.ts";
+import { TransferWorld, type WorldOptions } from "../../support/transfer-world.ts";
+import { defaultPolicy } from "../ring/support.ts";
+
+const three = 3 as PartitionId;
+
+function worldOf(config: WorldOptions["config"] = {}): TransferWorld {
+  const world = new TransferWorld({ seed: 7, config });
+  for (let i = 0; i < 60; i += 1) world.put(world.keyNamed(`key-${i}`, i % 5 === 0));
+  world.run(100_000);
+  return world;
+}
+
+function rowsOf(node: TransferNode): TransferRow[] {
+  return node.core?.report(node.world.now) ?? [];
+}
+
+function waitsOf(node: TransferNode): string[] {
+  return rowsOf(node).map((row) => `${transferStates[row.state]}: ${transferWaits[row.wait]}`);
+}
+
+function rest(world: TransferWorld): void {
+  const quiet = world.runUntil(() => {
+    world.flip();
+    world.check();
+    return world.quiet;
+  }, 10_000_000);
+  expect(quiet).toBe(true);
+  expect(world.faultAtRest()).toBe(null);
+}
+
+describe("what the report says", () => {
+  it("names the pause, and the end of it lets everything go on", () => {
+    const world = worldOf();
+    const node = world.node(5);
+    node.core?.setRate(world.now, 0);
+    world.move(3, 5);
+    world.run(200_000);
+    expect(waitsOf(node)).toContain("copying: paused");
+    expect(rowsOf(node).every((row) => row.bytes === 0)).toBe(true);
+    node.core?.setRate(world.now, 100_000);
+    rest(world);
+  });
+
+  it("shows that no more than two copies run, while all take writes", () => {
+    const world = worldOf({ bytesPerSecond: 0 });
+    const node = world.node(5);
+    world.move(3, 5);
+    world.run(200_000);
+    const waits = waitsOf(node);
+    expect(waits.length).toBe(5);
+    expect(waits.filter((wait) => wait === "copying: queued").length).toBe(3);
+    for (const { partition, n } of rowsOf(node)) {
+      expect(node.core?.writeRule(partition as PartitionId, n)).toBe(WriteRule.accept);
+      expect(node.core?.readRule(partition as PartitionId, n)).toBe(ReadRule.notSynced);
+    }
+  });
+
+  it("keeps the rate, and estimates what remains", () => {
+    const world = worldOf({ bytesPerSecond: 200, copiesMax: 1 });
+    const node = world.node(5);
+    const start = world.now;
+    world.move(3, 5);
+    const seen: TransferRow[] = [];
+    world.runUntil(() => {
+      seen.push(...rowsOf(node).filter((row) => row.perMille > 300 && row.perMille < 1000));
+      return seen.length > 0;
+    }, 10_000_000);
+    const row = seen[0] as TransferRow;
+    expect(row.bytesPerSecond).toBeGreaterThan(0);
+    expect(row.remainingMs).toBeGreaterThan(0);
+    const bytes = rowsOf(node).reduce((sum, one) => sum + one.bytes, 0);
+    const seconds = (world.now - start) / 1e6;
+    // A page of up to 40 bytes may be ahead of the rate.
+    expect(bytes).toBeLessThanOrEqual(200 * seconds + 40);
+    expect(bytes).toBeGreaterThan(100 * seconds - 60);
+  });
+});
+
+describe("questions of peers", () => {
+  it("about a transfer that the ring does not list are refused", () => {
+    const world = worldOf();
+    const { core } = world.node(4);
+    const answers: number[] = [];
+    world.node(4).answerPull = (_now, _replyTo, status) => answers.push(status);
+    world.node(4).answerClose = (_now, _replyTo, status) => answers.push(status);
+    const request = { id: 1, since: 1, epoch: 1, partition: 3, n: 3 };
+    const pull = { ...request, cursor: new Uint8Array(0), creditBytes: 100 };
+    core?.onPull(world.now, 5 as NodeNumber, pull, 1);
+    core?.onClose(world.now, 5 as NodeNumber, request, 2);
+    core?.onPull(world.now, 5 as NodeNumber, { ...pull, partition: 4_000_000, n: 99 }, 3);
+    world.run(50_000);
+    expect(answers).toEqual([wireOf("WRONG_OWNER"), wireOf("WRONG_OWNER"), wireOf("WRONG_OWNER")]);
+    expect(core?.readRule(three, 3)).toBe(ReadRule.serve);
+  });
+
+  it("get one record that is larger than the credit, and never two", () => {
+    const world = worldOf({ pageBytesMax: 1 });
+    world.move(3, 5);
+    rest(world);
+  });
+
+  it("with a newer epoch make the node look for the ring", () => {
+    const world = worldOf();
+    let asked = 0;
+    world.node(4).newerRing = () => {
+      asked += 1;
+    };
+    const request = { id: 1, since: 1, epoch: 9, partition: 3, n: 3 };
+    world.node(4).core?.onClose(world.now, 5 as NodeNumber, request, 2);
+    expect(asked).toBe(1);
+  });
+});
+
+describe("an old copy", () => {
+  it("is deleted before writes are taken", () => {
+    const world = worldOf();
+    const node = world.node(5);
+    for (let i = 0; i < 60; i += 1) node.merge(world.keyNamed(`old-${i}`), [900 + i]);
+    const seen = new Set<string>();
+    world.move(3, 5);
+    world.runUntil(() => {
+      for (const row of rowsOf(node)) {
+        const rule = node.core?.writeRule(row.partition as PartitionId, row.n);
+        const state = transferStates[row.state];
+        if (state === "clearing") expect(rule).toBe(WriteRule.notReady);
+        if (rule === WriteRule.accept && !seen.has(`${row.partition} ${row.n}`)) {
+          seen.add(`${row.partition} ${row.n}`);
+          expect(node.of(row.partition, row.n).some((held) => [...held.ids].some((id) => id >= 900))).toBe(false);
+        }
+      }
+      return seen.size === 5;
+    }, 5_000_000);
+    expect(seen.size).toBe(5);
+    expect(node.gaveUps).toContain(3);
+    rest(world);
+  });
+
+  it("that no list names is found at a boot and cleaned up", () => {
+    const world = worldOf();
+    for (const held of world.node(4).of(three, 3)) world.node(6).merge(held.fullKey, held.ids);
+    world.crash(6);
+    world.restart(6);
+    expect(world.node(6).core?.isGivenUp(three, 3)).toBe(true);
+    rest(world);
+    expect(world.node(6).holds(three, 3)).toBe(false);
+  });
+});
+
+describe("a replica that may have a gap", () => {
+  it("is compared with every other owner before it serves again", () => {
+    const world = worldOf();
+    const node = world.node(4);
+    node.core?.loseAllSynced(world.now);
+    expect(node.core?.readRule(three, 3)).toBe(ReadRule.notSynced);
+    expect(node.core?.isSynced(three, 3)).toBe(false);
+    expect(node.core?.regaining).toBeGreaterThan(0);
+    rest(world);
+    expect(node.core?.readRule(three, 3)).toBe(ReadRule.serve);
+  });
+
+  it("is compared anew when it is doubted again while it is being compared", () => {
+    const world = worldOf();
+    const node = world.node(4);
+    node.core?.loseSynced(world.now, three, 3);
+    node.core?.loseSynced(world.now, three, 3);
+    expect(node.core?.regaining).toBeGreaterThan(0);
+    rest(world);
+    expect(node.core?.readRule(three, 3)).toBe(ReadRule.serve);
+  });
+
+  it("waits for a dead owner, but not for ever, and tells", () => {
+    const world = worldOf();
+    world.crash(1);
+    world.run(60_000);
+    const node = world.node(4);
+    const left: number[][] = [];
+    node.leftOut = (_now, _partition, _n, owners) => left.push([...owners]);
+    node.core?.loseSynced(world.now, three, 3);
+    world.run(300_000);
+    expect(node.core?.readRule(three, 3)).toBe(ReadRule.notSynced);
+    world.run(700_000);
+    expect(node.core?.readRule(three, 3)).toBe(ReadRule.serve);
+    expect(left).toEqual([[1]]);
+  });
+
+  it("is every replica of a directory without a history", () => {
+    const world = worldOf();
+    const node = world.node(4);
+    world.crash(4);
+    node.file = null;
+    node.boot(false);
+    expect(node.core?.readRule(three, 3)).toBe(ReadRule.notSynced);
+    world.restart(4);
+    rest(world);
+  });
+
+  it("is none when a bucket with a new n is created", () => {
+    const world = worldOf();
+    const ring = world.newest;
+    world.choose(nextRing(ring, { buckets: [...ring.buckets, { ...defaultPolicy, name: "one", n: 1, r: 1, w: 1 }] }));
+    world.run(100_000);
+    expect(world.node(4).core?.readRule(three, 1)).toBe(ReadRule.serve);
+    expect(world.node(1).core?.readRule(three, 1)).toBe(ReadRule.wrongOwner);
+  });
+});
+
+describe("a confirmation", () => {
+  it("counts for the transfer of the present ring only", () => {
+    const world = worldOf();
+    world.move(3, 5);
+    const node = world.node(5);
+    world.runUntil(() => (node.core?.confirmed().length ?? 0) > 0, 5_000_000);
+    const row = rowsOf(node).find((one) => transferStates[one.state] === "confirmed") as TransferRow;
+    expect(node.core?.confirmed()).toContain(row.id);
+    expect(node.core?.isListed(row.id, row.since)).toBe(true);
+    expect(node.core?.isListed(row.id, row.since - 1)).toBe(false);
+    world.cancel(3);
+    world.run(200_000);
+    expect(node.core?.isListed(row.id, row.since)).toBe(false);
+    expect(node.core?.confirmed()).toEqual([]);
+  });
+
+  it("is repeated after a restart, which serves at once", () => {
+    const world = worldOf();
+    world.move(3, 5);
+    const node = world.node(5);
+    world.runUntil(() => node.core?.confirmed().length === 5, 5_000_000);
+    world.crash(5);
+    world.restart(5);
+    expect(node.core?.confirmed().length).toBe(5);
+    expect(node.core?.readRule(three, 3)).toBe(ReadRule.serve);
+    rest(world);
+  });
+});
+
+describe("the state file", () => {
+  const someTransfer = fc.record({
+    id: fc.nat(),
+    since: fc.nat(),
+    partition: fc.nat(7).map((p) => p as PartitionId),
+    n: fc.constantFrom(2, 3),
+    joining: fc.nat(65_535).map((number) => number as NodeNumber),
+    replaced: fc.nat(65_535).map((number) => number as NodeNumber),
+    position: fc.nat(7),
+    sending: fc.boolean(),
+    state: fc.constantFrom(...transferStates),
+    cursor: fc.option(fc.uint8Array({ minLength: 1, maxLength: 40 })),
+    copied: fc.array(fc.nat(65_535), { maxLength: 3 }),
+    distrusted: fc.boolean(),
+    bytes: fc.nat(),
+    flipEpoch: fc.nat(),
+  });
+
+  it("brings every transfer back, with what must be found out again undone", () => {
+    fc.assert(
+      fc.property(someTransfer, (some) => {
+        const transfer = Object.assign(new Transfer(some, some.sending, some.state), {
+          cursor: some.cursor,
+          copied: some.copied,
+          distrusted: some.distrusted,
+          bytes: some.bytes,
+          flipEpoch: some.flipEpoch,
+        });
+        const file = fileOf([transfer], new Synced(64, []));
+        const saved = decode(TransfersFile, file, 0, file.length).transfers[0];
+        const back = transferOf(saved as NonNullable<typeof saved>);
+        const again: Record<string, string> = some.sending
+          ? { confirming: "confirmed" }
+          : { clearing: "pending", confirming: "catching-up" };
+        const { id, since, partition, n, joining, replaced, sending, cursor, copied, distrusted, bytes, flipEpoch } =
+          back;
+        expect({
+          id,
+          since,
+          partition,
+          n,
+          joining,
+          replaced,
+          sending,
+          cursor,
+          copied,
+          distrusted,
+          bytes,
+          flipEpoch,
+        }).toEqual({
+          id: some.id,
+          since: some.since,
+          partition: some.partition,
+          n: some.n,
+          joining: some.joining,
+          replaced: some.replaced,
+          sending: some.sending,
+          cursor: some.cursor,
+          copied: some.copied,
+          distrusted: some.distrusted,
+          bytes: some.bytes,
+          flipEpoch: some.flipEpoch,
+        });
+        expect(back.state).toBe(again[some.state] ?? some.state);
+      }),
+    );
+  });
+});
