@@ -4,7 +4,12 @@
  * (Dynamo 4.5). The remaining answers are collected until the deadline, and whoever is behind the merged record is sent
  * it: read repair, after the answer and bounded, because it must not stand in anybody's way (mechanisms 1.4, 3.14).
  *
- * A slot that did not answer, or failed, is left to anti-entropy: nobody knows what it lacks.
+ * The target list is asked as it stands. A fallback in it answers from its hints, and what it does not know says nothing;
+ * nor does an owner that is still receiving the partition, but its record is merged. The pending member of a list that
+ * changes is asked only when the owner that it replaces says that it is none any more (mechanisms.md 3.1, confirm).
+ *
+ * A slot that did not answer, or failed, is left to anti-entropy: nobody knows what it lacks. Fallbacks are never
+ * repaired: they keep hints for others, not copies.
  */
 import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";
@@ -13,9 +18,20 @@ import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { equalSealed, mergeSealed, RecordError } from "../version/record.ts";
-import { failSlot, fullMessage, Op, OpTable, type OpTableOptions } from "./op.ts";
+import {
+  failSlot,
+  findsStale,
+  firstSlots,
+  fullMessage,
+  Op,
+  OpTable,
+  type OpTableOptions,
+  type RouteEffects,
+  takeSilent,
+} from "./op.ts";
 import { getShortfall } from "./shortfall.ts";
-import { type AskedGet, countSlots, decideGet, refusalOf, Verdict } from "./tally.ts";
+import { countSlots, packedWith } from "./slots.ts";
+import { type AskedGet, decideGet, refusalOf, Verdict } from "./tally.ts";
 
 /** A get in flight. */
 export class GetOp<O> extends Op<O> implements AskedGet {
@@ -24,25 +40,30 @@ export class GetOp<O> extends Op<O> implements AskedGet {
   answered = 0;
   /** The slot that answered first, or -1: the next put of the key is best coordinated there (Dynamo 5). */
   firstSlot = -1;
+  /** Owners that said what they hold, but are still receiving the partition: it does not count. */
+  unsynced = 0;
   /** Slots that answered "no such key". */
   missing = 0;
   /** Slots whose record equals `merged`. */
   current = 0;
-  /** Slots that answered and lack something of the final record; known when the last answer is in. */
+  /** Slots that said what they hold and lack something of the final record; known when the last answer is in. */
   behind = 0;
   /** Slots with a repair under way. */
   repairing = 0;
 }
 
 /** What a get asks of the node around it; each call is one effect. */
-export interface GetEffects<O> {
-  /** Asks a slot, the local one included, for its record: `onRecord` or `onFailure` follows, or neither. */
+export interface GetEffects<O> extends RouteEffects<GetOp<O>> {
+  /**
+   * Asks a slot, the local one included, for its record: `onRecord`, `onUnsynced` or `onFailure` follows, or nothing. If the
+   * slot is among `op.fallbacks` it is asked for what its hints hold, whoever they are for.
+   */
   readReplica(now: Instant, op: GetOp<O>, slot: number): void;
   /** Writes `op.merged` to a slot that is behind, the local one included: `onRepaired` follows, or nothing. */
   repairReplica(now: Instant, op: GetOp<O>, slot: number): void;
   /** Answers the client: `op.status`, `op.message`, `op.merged` as it is now. Exactly once per get. */
   reply(now: Instant, op: GetOp<O>): void;
-  /** The op has left the coordinator. Exactly once per get, after `reply`. */
+  /** The op has left the coordinator; what is `awaiting` and not `silent` was given up. Exactly once per get, after `reply`. */
   forget(now: Instant, op: GetOp<O>): void;
 }
 
@@ -103,15 +124,24 @@ export class GetCoordinator<O> {
   }
 
   #start(now: Instant, op: GetOp<O>): void {
-    this.#ops.admit(now, op);
+    this.#ops.admit(now, op, op.pendingSlot < 0 ? firstSlots(op) : op.pendingSlot);
     if (decideGet(op) === Verdict.impossible) {
       this.#settle(now, op);
     } else {
-      for (let slot = 0; slot < op.targets; slot += 1) {
-        op.awaiting |= 1 << slot;
-        this.#effects.readReplica(now, op, slot);
-      }
+      for (let slot = 0; slot < op.targets; slot += 1) this.#ask(now, op, slot);
     }
+  }
+
+  #ask(now: Instant, op: GetOp<O>, slot: number): void {
+    op.awaiting |= 1 << slot;
+    this.#effects.readReplica(now, op, slot);
+  }
+
+  /** Tells of an answer from elsewhere. The local slot's is no news. */
+  #heard(now: Instant, op: GetOp<O>, slot: number, status: Status): void {
+    if (slot === op.localSlot) return;
+    const latencyUs: DurationUs = (op.added & (1 << slot)) === 0 ? now - op.started : -1;
+    this.#effects.heard(now, op, slot, status, latencyUs);
   }
 
   /** A slot answered: its sealed record (checksum verified; borrowed until return), or null for "no such key". */
@@ -119,7 +149,10 @@ export class GetCoordinator<O> {
     this.#ops.enter();
     const op = this.#ops.find(id);
     if (op === undefined) mark("get.record.late");
-    else if ((op.awaiting & (1 << slot)) !== 0) this.#record(now, op, slot, sealed);
+    else if ((op.awaiting & (1 << slot)) !== 0) {
+      this.#heard(now, op, slot, statusOk);
+      this.#record(now, op, slot, sealed);
+    }
     this.#ops.leave();
   }
 
@@ -127,11 +160,36 @@ export class GetCoordinator<O> {
     const bit = 1 << slot;
     op.awaiting &= ~bit;
     if (sealed !== null) this.#merge(op, slot, sealed);
-    else if ((op.fallbacks & bit) === 0) op.missing |= bit;
+    else if ((op.fallbacks & bit) === 0 || canary("fallback-miss-counts")) op.missing |= bit;
     else failSlot(op, slot, errorTable.NOT_SYNCED.wire, "a fallback does not know what an owner may hold");
     if ((op.failed & bit) === 0) {
       if (op.answered === 0) op.firstSlot = slot;
       op.answered |= bit;
+    }
+    this.#settle(now, op);
+  }
+
+  /** A slot answered `NOT_SYNCED`, with the record that it has so far, if any (borrowed until return). */
+  onUnsynced(now: Instant, id: number, slot: number, sealed: Uint8Array | null, message: string): void {
+    this.#ops.enter();
+    const op = this.#ops.find(id);
+    if (op === undefined) mark("get.record.late");
+    else if ((op.awaiting & (1 << slot)) !== 0) {
+      this.#heard(now, op, slot, errorTable.NOT_SYNCED.wire);
+      if (canary("unsynced-counts")) this.#record(now, op, slot, sealed);
+      else this.#unsynced(now, op, slot, sealed, message);
+    }
+    this.#ops.leave();
+  }
+
+  #unsynced(now: Instant, op: GetOp<O>, slot: number, sealed: Uint8Array | null, message: string): void {
+    mark("get.unsynced");
+    const bit = 1 << slot;
+    op.awaiting &= ~bit;
+    if (sealed !== null) this.#merge(op, slot, sealed);
+    if ((op.failed & bit) === 0) {
+      failSlot(op, slot, errorTable.NOT_SYNCED.wire, message);
+      op.unsynced |= bit;
     }
     this.#settle(now, op);
   }
@@ -163,19 +221,36 @@ export class GetCoordinator<O> {
     op.current = merged === sealed ? bit : 0;
   }
 
-  /** A slot could not say what it holds. */
-  onFailure(now: Instant, id: number, slot: number, status: Status, message: string): void {
+  /** A slot could not say what it holds. `epoch` is that of the replica's ring, 0 if unknown. */
+  onFailure(now: Instant, id: number, slot: number, status: Status, message: string, epoch = 0): void {
     this.#ops.enter();
     const op = this.#ops.find(id);
     if (op === undefined) mark("get.failure.late");
-    else if ((op.awaiting & (1 << slot)) !== 0) this.#fail(now, op, slot, status, message);
+    else if ((op.awaiting & (1 << slot)) !== 0) {
+      this.#heard(now, op, slot, status);
+      if (findsStale(op, status, epoch)) this.#effects.staleRing(now, epoch);
+      this.#fail(now, op, slot, status, message);
+    }
     this.#ops.leave();
   }
 
   #fail(now: Instant, op: GetOp<O>, slot: number, status: Status, message: string): void {
     op.awaiting &= ~(1 << slot);
     failSlot(op, slot, status, message);
+    if (slot === op.replacedSlot && status === errorTable.WRONG_OWNER.wire) this.#askPending(now, op, slot);
     this.#settle(now, op);
+  }
+
+  /** The replaced owner has closed: the pending member is open, and answers in its place. */
+  #askPending(now: Instant, op: GetOp<O>, replaced: number): void {
+    assert(op.targets === op.pendingSlot, "the pending member comes after the owners");
+    mark("get.pending");
+    const slot = op.pendingSlot;
+    op.targets += 1;
+    op.standsFor = packedWith(op.standsFor, slot, replaced);
+    op.added |= 1 << slot;
+    op.fresh |= 1 << slot;
+    this.#ask(now, op, slot);
   }
 
   /** The repair of a slot has ended, well or not. */
@@ -229,7 +304,7 @@ export class GetCoordinator<O> {
   /** All answers that will be heard are in. */
   #finish(now: Instant, op: GetOp<O>): void {
     op.awaiting = 0;
-    if (op.merged !== null) op.behind = op.answered & ~op.current;
+    if (op.merged !== null) op.behind = (op.answered | op.unsynced) & ~(op.current | op.fallbacks);
     for (let slot = 0; slot < op.targets; slot += 1) if ((op.behind & (1 << slot)) !== 0) this.#repair(now, op, slot);
     if (op.repairing === 0) this.#forget(now, op);
     else this.#ops.extend(now, op, repairHoldUs);
@@ -260,7 +335,17 @@ export class GetCoordinator<O> {
       if (op.repairing !== 0) this.#abandon(now, op);
       else this.#timeOut(now, op);
     }
+    this.#ops.forEachSilent(now, (op) => this.#look(now, op));
     this.#ops.leave();
+  }
+
+  /** Tells of slots that have been silent for too long; nobody else is asked, because the list is asked as it stands. */
+  #look(now: Instant, op: GetOp<O>): void {
+    const quiet = takeSilent(op);
+    for (let slot = 0; slot < op.targets; slot += 1) {
+      if ((quiet & (1 << slot)) !== 0 && slot !== op.localSlot) this.#effects.silent(now, op, slot);
+    }
+    if ((op.awaiting & ~op.silent) !== 0) this.#ops.watch(now, op);
   }
 
   #timeOut(now: Instant, op: GetOp<O>): void {

@@ -8,12 +8,17 @@
  */
 import { assert } from "../base/assert.ts";
 import { DeadlineQueue } from "../base/deadlines.ts";
-import { type Status, statusOk } from "../base/errors.ts";
+import { errorTable, type Status, statusOk } from "../base/errors.ts";
 import type { PartitionId } from "../base/ids.ts";
+import { mark } from "../base/mark.ts";
 import { Slab } from "../base/slab.ts";
-import { after, type DurationUs, type Instant, instant } from "../base/time.ts";
+import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
 import type { Quorum } from "./quorum.ts";
-import { allSlots, causeOf, distinctHosts, slotsMax } from "./tally.ts";
+import { allSlots, ownSlots, slotsMax } from "./slots.ts";
+import { causeOf } from "./tally.ts";
+
+/** The walk over all ops for silent slots happens at most so often. */
+const lookEveryUs: DurationUs = 10_000;
 
 const noTargets = new Uint16Array(0);
 
@@ -29,24 +34,52 @@ export class Op<O> {
   partition: PartitionId = 0 as PartitionId;
   /** The coordinator's own slot, or -1. */
   localSlot = -1;
-  /** A preference list of the bucket's n: entry i is the node of slot i. Shared, never changed. */
+  /** Entry i is the node of slot i; candidate fallbacks follow. A shared preference list where it will do: never changed. */
   targetNumbers: Uint16Array = noTargets;
-  hostOf: number = distinctHosts;
+  /** The owners in the order of their slots, and the pending member. Empty: they are `targetNumbers` itself. */
+  ownerNumbers: Uint16Array = noTargets;
+  /** How many entries of `targetNumbers` after the first slots may be asked in place of owners. */
+  candidates = 0;
+  /** Packed: slots with equal numbers are on one host. Holds for slots added later, too. */
+  hostOf: number = ownSlots;
+  /** Slots that are asked in place of an owner: a put's record is kept there as a hint, a get reads the hints. */
   fallbacks = 0;
+  /**
+   * While the list changes: the slot after the owners' (a put asks it with them, a get only in place of the replaced
+   * owner), and the slot of the owner who is being replaced. Else -1.
+   */
+  pendingSlot = -1;
+  replacedSlot = -1;
+  /** Of the ring that the lists are from. */
+  epoch = 0;
+  /** This is the second attempt, on a newer ring: there is no third. */
+  again = false;
   /** What is left of the client's time at `begin`. */
   timeoutUs: DurationUs = 0;
 
   // The coordinator's part.
   id = -1;
-  /** How many slots there are: the quorum's n, or what the preference list has if that is less. */
+  /** How many slots there are: the owners, the pending member if it is asked, fallbacks added so far. */
   targets = 0;
+  /** Packed: whom each slot counts for. */
+  standsFor: number = ownSlots;
   started: Instant = instant(0);
   /** When the coordinator answers and forgets, whatever came. */
   deadline: Instant = instant(0);
   /** When a replica may stop: earlier, so that its answer can still be of use. The node sends what is left of it. */
   replicaDeadline: Instant = instant(0);
+  /** How long a slot may say nothing before something is done about it. */
+  silenceUs: DurationUs = 0;
+  /** When the coordinator next looks for silent slots. */
+  lookAt: Instant = instant(0);
   /** Slots that were asked and have not answered. */
   awaiting = 0;
+  /** Slots that said nothing for so long. They may still answer. */
+  silent = 0;
+  /** Slots asked so lately that the next look spares them. */
+  fresh = 0;
+  /** Slots that were added while the op ran. */
+  added = 0;
   failed = 0;
   replied = false;
   /** 0, the status that all failed slots gave, or `mixedCauses`. */
@@ -54,6 +87,8 @@ export class Op<O> {
   /** Of the latest failure: the replica's own words. */
   lastStatus: Status = statusOk;
   lastMessage = "";
+  /** The epoch of a ring newer than `epoch` of which a replica has told, or 0. */
+  staleEpoch = 0;
   /** The answer to the client; the message is empty on success. */
   status: Status = statusOk;
   message = "";
@@ -63,6 +98,39 @@ export class Op<O> {
     this.fullKey = fullKey;
     this.quorum = quorum;
   }
+}
+
+/** What both coordinators tell the node about the way to its peers; each call is one effect. */
+export interface RouteEffects<T> {
+  /**
+   * A slot that is not this node's own has answered with `status`, `latencyUs` after it was asked; -1: that says nothing
+   * of the way there, because it had to sync first, or was not asked with the others. Also called, with the status that
+   * the node gave, for what the node could not even send; not called in `onTargetLost`.
+   */
+  heard(now: Instant, op: T, slot: number, status: Status, latencyUs: DurationUs): void;
+  /** A slot that is not this node's own has said nothing for `op.silenceUs`. At most once per op and slot. */
+  silent(now: Instant, op: T, slot: number): void;
+  /**
+   * A replica refused the op because its ring is newer: fetch the ring of that `epoch` or a later one. If the op is
+   * refused for it, `mayTryAgain` says so at its `reply`.
+   */
+  staleRing(now: Instant, epoch: number): void;
+}
+
+/** The slots that have been silent since the last look, from now on noted as such. */
+export function takeSilent(op: Op<unknown>): number {
+  const quiet = op.awaiting & ~(op.silent | op.fresh);
+  op.silent |= quiet;
+  op.fresh = 0;
+  return quiet;
+}
+
+/** Whether a replica's refusal is due to a ring newer than the op's: notes its epoch the first time. */
+export function findsStale(op: Op<unknown>, status: Status, epoch: number): boolean {
+  if (status !== errorTable.WRONG_OWNER.wire || epoch <= Math.max(op.epoch, op.staleEpoch)) return false;
+  mark("op.stale-ring");
+  op.staleEpoch = epoch;
+  return true;
 }
 
 /** What a full coordinator answers. */
@@ -77,6 +145,11 @@ export function failSlot(op: Op<unknown>, slot: number, status: Status, message:
   op.lastMessage = message;
 }
 
+/** How many owners are asked: the quorum's n, or what the preference list has if that is less. */
+export function firstSlots(op: Op<unknown>): number {
+  return Math.min(op.quorum.n, op.targetNumbers.length);
+}
+
 /** Limits of one coordinator. */
 export interface OpTableOptions {
   /**
@@ -86,19 +159,28 @@ export interface OpTableOptions {
   readonly opsMax: number;
   /** How long before the client's deadline a replica's ends; at most half of the client's time is taken. */
   readonly replicaMarginUs: DurationUs;
+  /**
+   * How long a slot may say nothing; at most a quarter of the client's time is waited. Less sends more hints to fallbacks
+   * for nodes that were only slow; more makes a put whose owner hangs wait longer for its fallback.
+   */
+  readonly silenceUs: DurationUs;
 }
 
 /** The ops of one coordinator. */
 export class OpTable<T extends Op<unknown>> {
   readonly #ops: Slab<T>;
   readonly #deadlines = new DeadlineQueue();
+  #nextLook: Instant = never;
   readonly #replicaMarginUs: DurationUs;
+  readonly #silenceUs: DurationUs;
   #inside = false;
 
   constructor(options: OpTableOptions) {
     assert(options.replicaMarginUs >= 0, "a margin is not negative");
+    assert(options.silenceUs > 0, "a silence takes time");
     this.#ops = new Slab(options.opsMax);
     this.#replicaMarginUs = options.replicaMarginUs;
+    this.#silenceUs = options.silenceUs;
   }
 
   get size(): number {
@@ -119,17 +201,30 @@ export class OpTable<T extends Op<unknown>> {
     this.#inside = false;
   }
 
-  /** Takes an op in: slots, id, deadlines. The table is not full. */
-  admit(now: Instant, op: T): void {
+  /** Takes an op in with its first slots: id, deadlines. The table is not full. */
+  admit(now: Instant, op: T, targets: number): void {
     assert(op.id < 0, "an op is begun once");
-    op.targets = Math.min(op.quorum.n, op.targetNumbers.length);
-    assert(op.targets >= 1 && op.targets <= slotsMax, "an op has 1 to 8 targets");
-    assert(op.localSlot < op.targets, "the local slot is one of the targets");
-    assert((op.fallbacks & ~allSlots(op.targets)) === 0, "a fallback is one of the targets");
+    assert(targets >= 1 && targets <= slotsMax, "an op has 1 to 8 targets");
+    assert(targets + op.candidates <= op.targetNumbers.length, "there are as many candidates as are counted");
+    assert(op.pendingSlot < op.targetNumbers.length, "the pending member is one of the targets");
+    assert(op.pendingSlot < 0 || op.replacedSlot >= 0, "a pending member replaces an owner");
+    assert(op.localSlot < targets, "the local slot is one of the targets");
+    assert((op.fallbacks & ~allSlots(targets)) === 0, "a fallback is one of the targets");
+    op.targets = targets;
+    if (op.ownerNumbers.length === 0) op.ownerNumbers = op.targetNumbers;
     op.id = this.#ops.add(op);
     op.started = now;
     op.deadline = this.#deadlines.push(now, op.id, op.timeoutUs);
     op.replicaDeadline = after(now, op.timeoutUs - Math.min(this.#replicaMarginUs, op.timeoutUs >>> 1));
+    op.silenceUs = Math.max(1, Math.min(this.#silenceUs, op.timeoutUs >>> 2));
+    this.watch(now, op);
+  }
+
+  /** Has `forEachSilent` find the op if it is still here after a silence; the deadline is looked at anyway. */
+  watch(now: Instant, op: T): void {
+    const at = after(now, op.silenceUs);
+    op.lookAt = at < op.deadline ? at : never;
+    if (op.lookAt < this.#nextLook) this.#nextLook = op.lookAt;
   }
 
   /** Gives an op that is still here a new deadline. */
@@ -157,8 +252,27 @@ export class OpTable<T extends Op<unknown>> {
     return undefined;
   }
 
+  /**
+   * Visits the ops that should be looked at for silent slots; the visitor may remove the op, or watch it again. Silence is
+   * rare and ops are many, so this walks over all of them now and then instead of queueing each.
+   */
+  forEachSilent(now: Instant, visit: (op: T) => void): void {
+    if (now < this.#nextLook) return;
+    this.#nextLook = never;
+    let next: Instant = never;
+    this.#ops.forEach((op) => {
+      if (op.lookAt <= now) {
+        op.lookAt = never;
+        if (op.awaiting !== 0) visit(op);
+      }
+      if (op.lookAt < next) next = op.lookAt;
+    });
+    if (next !== never) this.#nextLook = Math.max(next, now + lookEveryUs) as Instant;
+  }
+
   nextDeadline(): Instant {
-    return this.#deadlines.next();
+    if (this.#ops.size === 0) return never;
+    return Math.min(this.#deadlines.next(), this.#nextLook) as Instant;
   }
 
   /** Visits every op; the visitor may remove it. A cold path. */

@@ -5,7 +5,8 @@
  */
 import { codeOf, statusOk } from "../base/errors.ts";
 import type { Op } from "./op.ts";
-import { type AskedGet, type AskedPut, allSlots, countHosts, countSlots } from "./tally.ts";
+import { allSlots, countSlots } from "./slots.ts";
+import { type AskedGet, type AskedPut, countHosts, countOwners, newList, oldList } from "./tally.ts";
 
 interface Requirement {
   readonly name: string;
@@ -21,51 +22,55 @@ interface Requirement {
 /** Why a put has not what it needs. `within` is empty, or says how long was waited. */
 export function putShortfall(op: Op<unknown> & AskedPut, within: string): string {
   const { quorum, acked, durable } = op;
-  const all = allSlots(op.targets);
-  const owners = all & ~op.fallbacks;
   const did = "acknowledged";
-  const requirements = [
-    ofSlots("w", quorum.w, quorum.strict ? owners : all, acked, op.failed, quorum.strict ? "owners" : "replicas", did),
-    ofSlots("pw", quorum.pw, owners, acked, op.failed, "owners", did),
-    ofSlots("dw", quorum.dw, all, durable, op.failed | op.unsynced, "replicas", "acknowledged after a sync"),
+  const requirements = ofList(op, oldList(op), ["w", quorum.w], ["pw", quorum.pw], acked, did);
+  if (op.pendingSlot >= 0) {
+    requirements.push(
+      ...ofList(op, newList(op), ["w in the new list", quorum.w], ["pw in the new list", quorum.pw], acked, did),
+    );
+  }
+  const all = allSlots(op.targets);
+  requirements.push(
+    ofSlots(op, "dw", quorum.dw, all, durable, op.failed | op.unsynced, "replicas", "acknowledged after a sync"),
     ofHosts(op, acked, did),
-  ];
+  );
   return explain(op, requirements, acked, within);
 }
 
 /** Why a get has not what it needs. `within` is empty, or says how long was waited. */
 export function getShortfall(op: Op<unknown> & AskedGet, within: string): string {
   const { quorum, answered } = op;
-  const all = allSlots(op.targets);
-  const owners = all & ~op.fallbacks;
   const did = "answered";
-  const requirements = [
-    ofSlots(
-      "r",
-      quorum.r,
-      quorum.strict ? owners : all,
-      answered,
-      op.failed,
-      quorum.strict ? "owners" : "replicas",
-      did,
-    ),
-    ofSlots("pr", quorum.pr, owners, answered, op.failed, "owners", did),
-    ofHosts(op, answered, did),
-  ];
+  const requirements = ofList(op, allSlots(op.targets), ["r", quorum.r], ["pr", quorum.pr], answered, did);
+  requirements.push(ofHosts(op, answered, did));
   return explain(op, requirements, answered, within);
 }
 
+type Asking = readonly [name: string, required: number];
+
+/** What is asked of the slots of one list: so many of all, and so many of the owners. */
+function ofList(op: Op<unknown>, list: number, all: Asking, some: Asking, ok: number, did: string): Requirement[] {
+  const owners = list & ~op.fallbacks;
+  const { strict } = op.quorum;
+  return [
+    ofSlots(op, all[0], all[1], strict ? owners : list, ok, op.failed, strict ? "owners" : "replicas", did),
+    ofSlots(op, some[0], some[1], owners, ok, op.failed, "owners", did),
+  ];
+}
+
 function ofSlots(
+  op: Op<unknown>,
   name: string,
   required: number,
   slots: number,
-  ok: number,
-  lost: number,
+  okSlots: number,
+  lostSlots: number,
   who: string,
   did: string,
 ): Requirement {
-  const of = countSlots(slots);
-  return { name, required, of, ok: countSlots(slots & ok), lost: countSlots(slots & lost), who, did };
+  const count = (mask: number): number => countOwners(mask, op.standsFor, op.hostOf);
+  const of = count(slots);
+  return { name, required, of, ok: count(slots & okSlots), lost: of - count(slots & (okSlots | ~lostSlots)), who, did };
 }
 
 function ofHosts(op: Op<unknown>, okSlots: number, did: string): Requirement {

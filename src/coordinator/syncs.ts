@@ -6,7 +6,8 @@
  * designated. Source: mechanisms 3.8, reliability section 1 (b).
  */
 import { Durability } from "../base/durability.ts";
-import { type AskedPut, allSlots, countSlots } from "./tally.ts";
+import { allSlots, countSlots } from "./slots.ts";
+import type { AskedPut } from "./tally.ts";
 
 /** The fields of a put that say who syncs. */
 export interface Syncing extends AskedPut {
@@ -24,7 +25,7 @@ export function designateFirst(put: Syncing): void {
   if (put.durability === Durability.durable) return;
   const least = put.durability === Durability.oneDurable ? 1 : 0;
   put.syncs = Math.min(Math.max(put.quorum.dw, least), put.targets);
-  const others = put.targets - 1;
+  const others = put.localSlot < 0 ? put.targets : put.targets - 1;
   for (let i = 0; i < put.syncs; i += 1) {
     const slot = i < others ? (put.localSlot + 1 + ((put.partition + i) % others)) % put.targets : put.localSlot;
     put.designated |= 1 << slot;
@@ -36,9 +37,9 @@ export function designateFirst(put: Syncing): void {
  * preferred; the coordinator's own is the last resort, when the record would otherwise be synced nowhere.
  */
 export function designateAnother(put: Syncing): number {
-  if (countSlots(put.designated | put.durable) >= put.syncs) return -1;
+  if (!syncsMissing(put)) return -1;
   const candidates = allSlots(put.targets) & ~(put.failed | put.unsynced | put.designated | put.durable);
-  const others = candidates & ~(1 << put.localSlot);
+  const others = put.localSlot < 0 ? candidates : candidates & ~(1 << put.localSlot);
   const alive = others & put.acked;
   const preferred = alive || others || candidates;
   for (let i = 0; i < put.targets; i += 1) {
@@ -48,6 +49,11 @@ export function designateAnother(put: Syncing): number {
     return slot;
   }
   return -1;
+}
+
+/** Whether fewer slots sync, or have synced, than are to. */
+export function syncsMissing(put: Syncing): boolean {
+  return countSlots(put.designated | put.durable) < put.syncs;
 }
 
 /** What a slot writes with. */

@@ -154,7 +154,12 @@ describe("merging and repair", () => {
 
   test("repairs are bounded: what is too many is skipped and counted", () => {
     const recorder = new GetRecorder();
-    const core = new GetCoordinator<string>(recorder, { opsMax: 8, replicaMarginUs: 0, repairsMax: 3 });
+    const core = new GetCoordinator<string>(recorder, {
+      opsMax: 8,
+      replicaMarginUs: 0,
+      silenceUs: 200_000,
+      repairsMax: 3,
+    });
     const ops = [0, 1].map(() => newGet(policyOf(3, 1, 1)));
     for (const op of ops) {
       core.begin(instant(0), op);
@@ -197,7 +202,12 @@ describe("time and room", () => {
 
   test("a full coordinator answers OVERLOADED and stays as it is", () => {
     const recorder = new GetRecorder();
-    const core = new GetCoordinator<string>(recorder, { opsMax: 1, replicaMarginUs: 0, repairsMax: 1 });
+    const core = new GetCoordinator<string>(recorder, {
+      opsMax: 1,
+      replicaMarginUs: 0,
+      silenceUs: 200_000,
+      repairsMax: 1,
+    });
     const ops = [0, 1].map(() => newGet(policyOf(3, 2, 2)));
     for (const op of ops) core.begin(instant(0), op);
     expect(core.full && core.inFlight === 1).toBe(true);
@@ -219,7 +229,12 @@ describe("time and room", () => {
 describe("an effect that calls its core back", () => {
   test.each(["readReplica", "repairReplica", "reply", "forget"] as const)("is caught: %s", (name) => {
     const recorder = new GetRecorder();
-    const core = new GetCoordinator<string>(recorder, { opsMax: 8, replicaMarginUs: 0, repairsMax: 8 });
+    const core = new GetCoordinator<string>(recorder, {
+      opsMax: 8,
+      replicaMarginUs: 0,
+      silenceUs: 200_000,
+      repairsMax: 8,
+    });
     const op = newGet(policyOf(3, 2, 2));
     recorder[name] = () => core.onRecord(instant(1), op.id, 0, null);
     const run = () => {

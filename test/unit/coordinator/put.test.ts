@@ -4,7 +4,7 @@ import { Durability } from "../../../src/base/durability.ts";
 import { codeOf, statusOk, wireOf } from "../../../src/base/errors.ts";
 import { instant, never } from "../../../src/base/time.ts";
 import { PutCoordinator } from "../../../src/coordinator/put.ts";
-import { PutRecorder, PutStory, policyOf, slotsIn, timeoutUs } from "./stories.ts";
+import { PutRecorder, PutStory, policyOf, silenceUs, slotsIn, timeoutUs } from "./stories.ts";
 
 function effects(story: PutStory): string[] {
   return story.recorder.lines.filter((line) => !line.includes("->")).map((line) => line.trim());
@@ -247,7 +247,7 @@ describe("who syncs", () => {
 describe("time and room", () => {
   test("the deadline answers and forgets; nothing happens before", () => {
     const story = new PutStory().begin(0).prepared(10).ack(20, 0);
-    expect(story.core.nextDeadline()).toBe(timeoutUs);
+    expect(story.core.nextDeadline()).toBe(silenceUs);
     expect(story.expire(timeoutUs - 1).replied).toBe(false);
     story.expire(timeoutUs);
     expect(codeOf(story.status)).toBe("DEADLINE_EXCEEDED");
@@ -286,7 +286,7 @@ describe("time and room", () => {
 
   test("a full coordinator answers OVERLOADED and stays as it is", () => {
     const recorder = new PutRecorder();
-    const core = new PutCoordinator<string>(recorder, { opsMax: 2, replicaMarginUs: 0 });
+    const core = new PutCoordinator<string>(recorder, { opsMax: 2, replicaMarginUs: 0, silenceUs: 200_000 });
     const ops = [0, 1, 2].map(() => new PutStory().op);
     for (const op of ops) core.begin(instant(0), op);
     expect(core.full && core.inFlight === 2).toBe(true);
@@ -299,7 +299,7 @@ describe("time and room", () => {
 
   test("a deadline of an op that left does not end the later op that has its id", () => {
     const recorder = new PutRecorder();
-    const core = new PutCoordinator<string>(recorder, { opsMax: 1, replicaMarginUs: 0 });
+    const core = new PutCoordinator<string>(recorder, { opsMax: 1, replicaMarginUs: 0, silenceUs: 200_000 });
     const first = new PutStory().op;
     core.begin(instant(0), first);
     core.onFailure(instant(0), first.id, 0, wireOf("OVERLOADED"), "");
@@ -317,7 +317,7 @@ describe("time and room", () => {
 
   test("a lost peer fails what it was asked, in every op, and nothing else", () => {
     const recorder = new PutRecorder();
-    const core = new PutCoordinator<string>(recorder, { opsMax: 8, replicaMarginUs: 0 });
+    const core = new PutCoordinator<string>(recorder, { opsMax: 8, replicaMarginUs: 0, silenceUs: 200_000 });
     const ops = [0, 1, 2].map(() => new PutStory({ policy: policyOf(3, 1, 3) }).op);
     for (const op of ops) {
       core.begin(instant(0), op);
@@ -345,7 +345,7 @@ describe("an effect that calls its core back", () => {
 
   test.each(calls)("is caught: %s", (name) => {
     const recorder = new PutRecorder();
-    const core = new PutCoordinator<string>(recorder, { opsMax: 8, replicaMarginUs: 0 });
+    const core = new PutCoordinator<string>(recorder, { opsMax: 8, replicaMarginUs: 0, silenceUs: 200_000 });
     recorder[name] = () => core.expire(instant(1));
     const { op, sealed } = new PutStory();
     const run = () => {

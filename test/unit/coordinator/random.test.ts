@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Durability } from "../../../src/base/durability.ts";
 import { codeOf, statusOk } from "../../../src/base/errors.ts";
+import type { NodeNumber } from "../../../src/base/ids.ts";
 import { type Instant, never } from "../../../src/base/time.ts";
 import type { PutOp } from "../../../src/coordinator/put.ts";
 import { decideGet, decidePut, Verdict } from "../../../src/coordinator/tally.ts";
@@ -30,6 +31,12 @@ class RandomPut extends PutStory {
     recorder.putLocal = (now: Instant, op: PutOp<string>, durability: Durability) => {
       local(now, op, durability);
       this.out.push({ slot: op.localSlot, durability });
+    };
+    const hint = recorder.keepHint.bind(recorder);
+    recorder.keepHint = (now: Instant, op: PutOp<string>, slot: number, owner: NodeNumber, durability: Durability) => {
+      hint(now, op, slot, owner, durability);
+      expect(op.failed & (1 << slot), "nothing is sent to a slot that failed").toBe(0);
+      this.out.push({ slot, durability });
     };
     recorder.writeReplica = (now: Instant, op: PutOp<string>, slot: number, durability: Durability) => {
       write(now, op, slot, durability);
@@ -140,6 +147,129 @@ test("put: any replicas", () => {
     }),
     { numRuns: 1500 },
   );
+});
+
+const covered = fc.integer({ min: 1, max: 4 }).chain((n) => {
+  const answers = fc.record({
+    pick: fc.nat({ max: 1000 }),
+    outcome: fc.constantFrom("yes", "yes", "no", "full", "wrong owner", "look", "held", "missing"),
+  });
+  return fc.record({
+    n: fc.constant(n),
+    w: fc.integer({ min: 1, max: n }),
+    strict: fc.boolean(),
+    candidates: fc.integer({ min: 0, max: 5 }),
+    replacedSlot: fc.option(fc.integer({ min: 0, max: n - 1 })),
+    localSlot: fc.integer({ min: 0, max: n - 1 }),
+    oneDurable: fc.boolean(),
+    steps: fc.array(answers, { maxLength: 40 }),
+  });
+});
+
+/** The naive account of a put with fallbacks: who is known to hold it, by owner, in both lists. */
+function enough(
+  setting: { w: number; strict: boolean; n: number; replaced: number },
+  holders: readonly Holder[],
+): boolean {
+  const lists = setting.replaced < 0 ? [-1] : [setting.n, setting.replaced];
+  return lists.every((absent) => {
+    const counted = holders.filter((each) => each.owner !== absent && !(setting.strict && each.fallback));
+    return new Set(counted.map((each) => each.owner)).size >= setting.w;
+  });
+}
+
+interface Holder {
+  readonly owner: number;
+  readonly fallback: boolean;
+}
+
+test("put: fallbacks, a pending member and silence, in any order", () => {
+  const statuses = new Set<string>();
+  fc.assert(
+    fc.property(covered, ({ n, w, strict, candidates, replacedSlot, localSlot, oneDurable, steps }) => {
+      const durability = oneDurable ? Durability.oneDurable : Durability.buffered;
+      const changing = replacedSlot === null ? {} : { replacedSlot };
+      const asked = { w, strict };
+      const story = new RandomPut({ policy: policyOf(n, 1, 1), asked, candidates, localSlot, durability, ...changing });
+      const first = n + (replacedSlot === null ? 0 : 1);
+      const names: [slot: number, owner: number][] = [];
+      const questions: number[] = [];
+      story.watch();
+      const keepHint = story.recorder.keepHint.bind(story.recorder);
+      story.recorder.keepHint = (now, op, slot, owner, mode) => {
+        keepHint(now, op, slot, owner, mode);
+        expect(slot).toBeGreaterThanOrEqual(first);
+        if (!names.some(([known]) => known === slot)) names.push([slot, owner - 101]);
+        if (!story.replied) expect(strict, "a strict put has no use for fallbacks before it is met").toBe(false);
+      };
+      const ask = story.recorder.askHead.bind(story.recorder);
+      story.recorder.askHead = (now, op, slot) => {
+        ask(now, op, slot);
+        expect(story.replied && op.status === statusOk && slot !== localSlot && slot < first).toBe(true);
+        questions.push(slot);
+      };
+      const reply = story.recorder.reply.bind(story.recorder);
+      const holders: Holder[] = [];
+      story.recorder.reply = (now, op) => {
+        reply(now, op);
+        if (op.status === statusOk) expect(enough({ w, strict, n, replaced: replacedSlot ?? -1 }, holders)).toBe(true);
+      };
+      story.begin(0).prepared(0);
+      let now = 1;
+      for (const { pick, outcome } of steps) {
+        now += 1;
+        if (outcome === "look") {
+          now = Math.min(Math.max(now, story.core.nextDeadline()), timeoutUs - 1);
+          story.expire(now);
+        } else if (outcome === "held" || outcome === "missing") {
+          const slot = questions.shift();
+          if (slot !== undefined) story.head(now, slot, outcome === "held" ? story.sealed : null);
+        } else if (story.out.length > 0) {
+          const [write] = story.out.splice(pick % story.out.length, 1) as [Write];
+          const { slot } = write;
+          if (outcome === "yes") {
+            const owner = names.find(([known]) => known === slot)?.[1] ?? slot;
+            if (!story.gone) holders.push({ owner, fallback: slot >= first });
+            story.ack(now, slot, write.durability === Durability.oneDurable);
+          } else
+            story.fail(
+              now,
+              slot,
+              outcome === "full" ? "OVERLOADED" : outcome === "no" ? "STORAGE_FAILED" : "WRONG_OWNER",
+            );
+        }
+        const { op } = story;
+        expect(op.targets).toBeLessThanOrEqual(8);
+        expect(op.targets - first + op.candidates).toBe(candidates);
+        // Each owner that failed for good has somebody in its place for as long as there is somebody left.
+        if (!story.gone && op.status === statusOk && !strict && op.candidates > 0 && op.targets < 8) {
+          for (let owner = 0; owner < first; owner += 1) {
+            const tried = names.filter(([, whose]) => whose === owner).map(([slot]) => slot);
+            const idle = tried.every((slot) => (op.failed & (1 << slot)) !== 0);
+            const lost = tried.length > 0 && idle && (op.acked & (1 << owner)) === 0;
+            const answering = (op.awaiting & (1 << owner)) !== 0;
+            expect(
+              lost && !answering,
+              `owner ${owner} is left to nobody:
+${story.text("")}`,
+            ).toBe(false);
+          }
+        }
+        if (!story.replied && !story.gone) {
+          expect(decidePut(op)).toBe(Verdict.waiting);
+          expect(enough({ w, strict, n, replaced: replacedSlot ?? -1 }, holders)).toBe(false);
+        }
+      }
+      for (let at = story.core.nextDeadline(); at !== never; at = story.core.nextDeadline())
+        story.expire(Math.max(at, now));
+      expect([story.gone, story.core.inFlight]).toEqual([true, 0]);
+      statuses.add(story.status === statusOk ? "ok" : codeOf(story.status));
+    }),
+    { numRuns: 1500 },
+  );
+  const known = ["DEADLINE_EXCEEDED", "OVERLOADED", "QUORUM_NOT_MET", "WRONG_OWNER", "ok"];
+  expect([...statuses].sort().filter((status) => !known.includes(status))).toEqual([]);
+  expect(statuses.size).toBeGreaterThanOrEqual(4);
 });
 
 const dots = [

@@ -5,7 +5,7 @@
 import { expect } from "vitest";
 import { Durability, durabilityName } from "../../../src/base/durability.ts";
 import { codeOf, type ErrorCode, type Status, statusOk, wireOf } from "../../../src/base/errors.ts";
-import type { PartitionId } from "../../../src/base/ids.ts";
+import type { NodeNumber, PartitionId } from "../../../src/base/ids.ts";
 import { type Instant, instant } from "../../../src/base/time.ts";
 import { GetCoordinator, type GetEffects, GetOp } from "../../../src/coordinator/get.ts";
 import type { Op } from "../../../src/coordinator/op.ts";
@@ -18,6 +18,9 @@ import { VersionVector } from "../../../src/version/version-vector.ts";
 
 const key = new Uint8Array([1, 98, 107]);
 export const timeoutUs = 100_000;
+/** How long a slot of a story may say nothing: a quarter of its time. */
+export const silenceUs = 25_000;
+export const coreOptions = { opsMax: 8, replicaMarginUs: 5_000, silenceUs: 200_000 };
 
 export function policyOf(n: number, r: number, w: number, durability: Durability = Durability.buffered): BucketPolicy {
   return { name: "", n, r, w, durability, version: 1 };
@@ -61,6 +64,8 @@ class Ledger {
   readonly lines: string[] = [];
   readonly replied = new Set<Op<string>>();
   readonly forgotten = new Set<Op<string>>();
+  /** What the node's detector was told; in no story's text, since every answer is one of its events already. */
+  readonly answers: { slot: number; status: Status; latencyUs: number }[] = [];
 
   protected effect(op: Op<string>, text: string): void {
     if (this.forgotten.has(op)) expect.fail("an effect after forget");
@@ -69,6 +74,19 @@ class Ledger {
 
   event(now: number, text: string): void {
     this.lines.push(`${String(now).padStart(8)} us -> ${text}`);
+  }
+
+  heard(_now: Instant, op: Op<string>, slot: number, status: Status, latencyUs: number): void {
+    if (this.forgotten.has(op)) expect.fail("an effect after forget");
+    this.answers.push({ slot, status, latencyUs });
+  }
+
+  silent(_now: Instant, op: Op<string>, slot: number): void {
+    this.effect(op, `silent ${slot}`);
+  }
+
+  staleRing(_now: Instant, epoch: number): void {
+    this.lines.push(`              staleRing ${epoch}`);
   }
 
   protected answer(op: Op<string>, detail: string): void {
@@ -92,6 +110,12 @@ export class PutRecorder extends Ledger implements PutEffects<string> {
   writeReplica(_now: Instant, op: PutOp<string>, slot: number, durability: Durability): void {
     this.effect(op, `writeReplica ${slot} ${durabilityName(durability)}`);
   }
+  keepHint(_now: Instant, op: PutOp<string>, slot: number, owner: NodeNumber, durability: Durability): void {
+    this.effect(op, `keepHint ${slot} for ${owner} ${durabilityName(durability)}`);
+  }
+  askHead(_now: Instant, op: PutOp<string>, slot: number): void {
+    this.effect(op, `askHead ${slot}`);
+  }
   reply(_now: Instant, op: PutOp<string>): void {
     this.answer(op, `acked ${slotsIn(op.acked)}; durable ${slotsIn(op.durable).join() || "none"}`);
   }
@@ -109,12 +133,19 @@ export interface PutSetting {
   readonly targets?: number;
   readonly hostOf?: number;
   readonly fallbacks?: number;
+  /** How many nodes after the first slots may be asked in place of owners. */
+  readonly candidates?: number;
+  /** The slot whose owner is being replaced; the pending member comes after the owners. */
+  readonly replacedSlot?: number;
+  /** The owners by slot, where a fallback is asked in the place of one from the start. */
+  readonly owners?: readonly number[];
+  readonly epoch?: number;
 }
 
 /** One put on a coordinator of its own. */
 export class PutStory {
   readonly recorder = new PutRecorder();
-  readonly core = new PutCoordinator<string>(this.recorder, { opsMax: 8, replicaMarginUs: 5_000 });
+  readonly core = new PutCoordinator<string>(this.recorder, coreOptions);
   readonly op: PutOp<string>;
   readonly sealed = recordOf([[1, 1]]);
 
@@ -124,7 +155,16 @@ export class PutStory {
     this.op.durability = setting.durability ?? policy.durability;
     this.op.localSlot = setting.localSlot ?? 0;
     this.op.partition = (setting.partition ?? 0) as PartitionId;
-    this.op.targetNumbers = targetsOf(setting.targets ?? policy.n);
+    const pending = setting.replacedSlot === undefined ? 0 : 1;
+    const candidates = setting.candidates ?? 0;
+    this.op.targetNumbers = targetsOf((setting.targets ?? policy.n) + pending + candidates);
+    this.op.candidates = candidates;
+    if (setting.replacedSlot !== undefined) {
+      this.op.replacedSlot = setting.replacedSlot;
+      this.op.pendingSlot = policy.n;
+    }
+    if (setting.owners !== undefined) this.op.ownerNumbers = Uint16Array.from(setting.owners);
+    this.op.epoch = setting.epoch ?? 0;
     this.op.timeoutUs = timeoutUs;
     if (setting.hostOf !== undefined) this.op.hostOf = setting.hostOf;
     this.op.fallbacks = setting.fallbacks ?? 0;
@@ -147,9 +187,14 @@ export class PutStory {
     this.core.onAck(instant(now), this.op.id, slot, durable);
     return this;
   }
-  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = ""): this {
-    this.recorder.event(now, `onFailure ${slot} ${code}`);
-    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message);
+  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = "", epoch = 0): this {
+    this.recorder.event(now, `onFailure ${slot} ${code}${epoch === 0 ? "" : `, its ring is of epoch ${epoch}`}`);
+    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message, epoch);
+    return this;
+  }
+  head(now: number, slot: number, sealed: Uint8Array | null): this {
+    this.recorder.event(now, `onHead ${slot}: ${sealed === null ? "no answer" : dotsIn(sealed)}`);
+    this.core.onHead(instant(now), this.op.id, slot, sealed === null ? null : openRecord(sealed).version);
     return this;
   }
   lost(now: number, slot: number): this {
@@ -205,6 +250,8 @@ export interface GetSetting {
   readonly targets?: number;
   readonly fallbacks?: number;
   readonly repairsMax?: number;
+  readonly replacedSlot?: number;
+  readonly epoch?: number;
 }
 
 /** One get on a coordinator of its own. */
@@ -214,7 +261,7 @@ export class GetStory {
   readonly op: GetOp<string>;
 
   constructor(setting: GetSetting = {}) {
-    const options = { opsMax: 8, replicaMarginUs: 5_000, repairsMax: setting.repairsMax ?? 8 };
+    const options = { ...coreOptions, repairsMax: setting.repairsMax ?? 8 };
     this.core = new GetCoordinator(this.recorder, options);
     const policy = setting.policy ?? policyOf(3, 2, 2);
     this.op = newGet(policy, setting);
@@ -235,9 +282,16 @@ export class GetStory {
     lent?.fill(0xee);
     return this;
   }
-  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = ""): this {
-    this.recorder.event(now, `onFailure ${slot} ${code}`);
-    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message);
+  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = "", epoch = 0): this {
+    this.recorder.event(now, `onFailure ${slot} ${code}${epoch === 0 ? "" : `, its ring is of epoch ${epoch}`}`);
+    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message, epoch);
+    return this;
+  }
+  unsynced(now: number, slot: number, sealed: Uint8Array | null): this {
+    this.recorder.event(now, `onUnsynced ${slot}: ${dotsIn(sealed)}`);
+    const lent = sealed === null ? null : sealed.slice();
+    this.core.onUnsynced(instant(now), this.op.id, slot, lent, "receiving");
+    lent?.fill(0xee);
     return this;
   }
   repaired(now: number, slot: number): this {
@@ -275,7 +329,13 @@ export class GetStory {
 export function newGet(policy: BucketPolicy, setting: GetSetting = {}): GetOp<string> {
   const op = new GetOp<string>("get", key, new Quorum(policy, setting.asked ?? {}));
   op.localSlot = setting.localSlot ?? 0;
-  op.targetNumbers = targetsOf(setting.targets ?? policy.n);
+  const pending = setting.replacedSlot === undefined ? 0 : 1;
+  op.targetNumbers = targetsOf((setting.targets ?? policy.n) + pending);
+  if (setting.replacedSlot !== undefined) {
+    op.replacedSlot = setting.replacedSlot;
+    op.pendingSlot = policy.n;
+  }
+  op.epoch = setting.epoch ?? 0;
   op.fallbacks = setting.fallbacks ?? 0;
   op.timeoutUs = timeoutUs;
   return op;
