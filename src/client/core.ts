@@ -239,7 +239,12 @@ export class ClientCore implements PoolEvents {
     connection: Connection,
     request: Request<AnyReply>,
     status: Status,
-    reply: { readonly message: string; readonly epoch: number; readonly retryAfterUs: number },
+    reply: {
+      readonly message: string;
+      readonly epoch: number;
+      readonly retryAfterUs: number;
+      readonly inDoubt: boolean;
+    },
   ): void {
     const node = this.#withdraw(request);
     const code = codeOf(status);
@@ -248,7 +253,7 @@ export class ClientCore implements PoolEvents {
     else node?.sample(now, now - request.sentAt);
     this.#keeper?.learn(now, reply.epoch, connection.number);
     if (code === "WRONG_OWNER") this.#keeper?.doubt(now, connection.number);
-    if (leavesDoubt(code)) request.uncertain = code;
+    if (leavesDoubt(code) || reply.inDoubt) request.uncertain = code;
     const where = node === undefined ? connection.address : labelOf(node);
     this.#onFailedAttempt(now, request, code, reply.message, where, reply.retryAfterUs);
     if (node !== undefined) this.#pump(now, node);

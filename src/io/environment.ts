@@ -1,4 +1,4 @@
-/** The environment of a real node: RocksDB, files, TCP, the system's clock and its randomness. `run-node.ts` builds it. */
+/** The environment of a real node: RocksDB, files, TCP, UDP, the system's clock and its randomness. `run-node.ts` builds it. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Logger } from "../base/log.ts";
@@ -7,6 +7,7 @@ import type { Environment } from "../node/environment.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
 import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
+import type { Datagrams } from "../wire/datagrams.ts";
 import type { Transport } from "../wire/link.ts";
 import { deriveKey } from "./secret.ts";
 import { TcpTransport } from "./tcp.ts";
@@ -37,6 +38,7 @@ export class RealEnvironment implements Environment {
   readonly writeAheadLog: WriteAheadLog;
   readonly stateFiles: StateFiles;
   readonly transport: Transport;
+  readonly datagrams: Datagrams;
   readonly bootId: string = machineBootId();
   readonly pid: number = process.pid;
   readonly #clock: Clock;
@@ -50,6 +52,7 @@ export class RealEnvironment implements Environment {
     readonly engine: Engine;
     readonly writeAheadLog: WriteAheadLog;
     readonly stateFiles: StateFiles;
+    readonly datagrams: Datagrams;
     readonly clock: Clock;
     readonly secret: Uint8Array | undefined;
     readonly hooks: HostHooks;
@@ -58,6 +61,7 @@ export class RealEnvironment implements Environment {
     this.engine = options.engine;
     this.writeAheadLog = options.writeAheadLog;
     this.stateFiles = options.stateFiles;
+    this.datagrams = options.datagrams;
     this.#clock = options.clock;
     this.#secret = options.secret;
     this.#hooks = options.hooks;

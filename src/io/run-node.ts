@@ -1,5 +1,5 @@
 /**
- * Runs one node in this process: opens its directory, listens, builds the node over the real environment, and stops it
+ * Runs one node in this process: opens its directory, listens on TCP and UDP, builds the node over the real environment, and stops it
  * cleanly. `ringtail serve` runs one per process; a test cluster runs several in one.
  */
 import type { Logger } from "../base/log.ts";
@@ -14,6 +14,7 @@ import { RocksEngine } from "./rocks-store.ts";
 import { DiskStateFiles } from "./state-files.ts";
 import { type Listener, listen } from "./tcp.ts";
 import { Alarm, TurnEnd } from "./turn.ts";
+import { bindUdp, type UdpDatagrams } from "./udp.ts";
 
 /** What `startNode` is given. */
 export interface RunOptions {
@@ -39,6 +40,7 @@ export interface RunningNode {
 
 const readyPollMs = 10;
 const exitFatal = 70;
+const portsTried = 5;
 
 /** Starts a node. Rejects with `RingtailError` when its directory, files or address cannot be used. */
 export async function startNode(options: RunOptions): Promise<RunningNode> {
@@ -62,6 +64,7 @@ class NodeHost implements RunningNode {
   readonly #alarm: Alarm;
   #node: Node | undefined;
   #listener: Listener | undefined;
+  #datagrams: UdpDatagrams | undefined;
   #failed: string | undefined;
   #stopped: Promise<void> | undefined;
   #onStopped: () => void = () => {};
@@ -84,11 +87,11 @@ class NodeHost implements RunningNode {
 
   async start(): Promise<void> {
     const { config, log, secret } = this.#options;
-    const accept = this.#accept.bind(this);
-    this.#listener = await listen({ address: config.listen, clock: systemClock, accept });
+    const { listener, datagrams } = await this.#open(config.listen);
     const environment = new RealEnvironment({
       log,
       secret,
+      datagrams,
       clock: systemClock,
       engine: this.#engine,
       writeAheadLog: new LogFiles(this.#paths.log, systemClock),
@@ -100,10 +103,27 @@ class NodeHost implements RunningNode {
         stopped: () => this.#onStopped(),
       },
     });
-    const advertise = config.listen.endsWith(":0") ? this.#listener.address : config.advertise;
+    const advertise = config.listen.endsWith(":0") ? listener.address : config.advertise;
     const node = new Node(environment, { ...config, advertise });
     this.#node = node;
     node.start(systemClock.now());
+  }
+
+  /** One port for both; where the system may choose it, another one is tried if it is free for TCP alone. */
+  async #open(address: string): Promise<{ readonly listener: Listener; readonly datagrams: UdpDatagrams }> {
+    const accept = this.#accept.bind(this);
+    for (let attempt = 1; ; attempt += 1) {
+      const listener = await listen({ address, clock: systemClock, accept });
+      this.#listener = listener;
+      try {
+        const datagrams = await bindUdp({ address: listener.address, clock: systemClock });
+        this.#datagrams = datagrams;
+        return { listener, datagrams };
+      } catch (error) {
+        if (!address.endsWith(":0") || attempt === portsTried) throw error;
+        await listener.close();
+      }
+    }
   }
 
   #accept(...[now, link]: Parameters<Node["accept"]>): ReturnType<Node["accept"]> {
@@ -152,6 +172,7 @@ class NodeHost implements RunningNode {
     this.#turnEnd.stop();
     this.#alarm.set(never);
     await this.#listener?.close();
+    await this.#datagrams?.close();
     if (this.#node?.store === undefined) await closeUnused(this.#engine);
   }
 }

@@ -7,20 +7,27 @@
  * replicas may hold a dot whose local write never happened here, and a directory may have been copied (mechanisms.md
  * 3.3). The same file carries the lease of counters and, at the end, the word that the stop was clean.
  */
-import { assert } from "../base/assert.ts";
+import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
-import { idBytes } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
 import { type ActorEffects, Actors, type Incarnation, leaseOfBoot } from "../replica/actors.ts";
-import type { Ring } from "../ring/ring.ts";
-import type { StateFileEvents } from "../storage/state-files.ts";
-import { actorBytes, identityBytes, loadActor, loadRing, ringBytes } from "./node-files.ts";
+import { noMemory } from "../ring/consensus-acceptor.ts";
+import type { Member, Ring } from "../ring/ring.ts";
+import { encodeRing } from "../wire/ring-codec.ts";
+import {
+  type ActorState,
+  actorBytes,
+  ballotBytes,
+  encodedRingOf,
+  identityBytes,
+  loadActor,
+  loadRing,
+  ringBytes,
+} from "./node-files.ts";
 import type { NodeState } from "./state.ts";
+import type { AfterSave } from "./state-saves.ts";
 
 const leaseStep = 10_000;
-
-/** What a completed save lets happen next. */
-const Saved = { identity: 1, firstRing: 2, member: 3, actor: 4, lease: 5, clean: 6 } as const;
 
 /** What booting asks of the node around it. */
 export interface BootEffects {
@@ -30,26 +37,28 @@ export interface BootEffects {
   openStore(now: Instant, actors: Actors): void;
   /** The word of a clean stop is on disk. */
   stopped(): void;
-  settle(now: Instant): void;
 }
 
-export class Boot implements StateFileEvents, ActorEffects {
+export class Boot implements ActorEffects {
   readonly #shared: NodeState;
   readonly #effects: BootEffects;
   #firstRing: Ring | undefined = undefined;
   #actors: Actors | undefined = undefined;
   #incarnation: Incarnation = { high16: 0, low: 0 };
   #leaseTop = 0;
+  /** This directory may lack history, and only the actor's file knows. */
+  #doubted = false;
+  /** The word of the end is on its way. */
+  #ended = false;
 
   constructor(shared: NodeState, effects: BootEffects) {
     this.#shared = shared;
     this.#effects = effects;
-    shared.env.stateFiles.attach(this);
   }
 
   /** Throws `RingtailError` when the files of this directory are damaged or do not fit the configuration. */
   start(): void {
-    const { env, nodeId, clusterId } = this.#shared;
+    const { env, saves, nodeId, clusterId } = this.#shared;
     const ring = loadRing(env.stateFiles);
     if (ring === undefined) {
       if (clusterId !== undefined) {
@@ -58,7 +67,9 @@ export class Boot implements StateFileEvents, ActorEffects {
           `the state file "ring" is missing: this node belongs to the cluster ${clusterId}, and must not look for another`,
         );
       }
-      env.stateFiles.save("identity", identityBytes({ nodeId, clusterId: undefined }), Saved.identity);
+      saves.save("identity", identityBytes({ nodeId, clusterId: undefined, hasBallot: false }), (now) =>
+        this.#effects.seekRing(now),
+      );
       return;
     }
     if (clusterId !== undefined && clusterId !== ring.clusterId) {
@@ -67,11 +78,14 @@ export class Boot implements StateFileEvents, ActorEffects {
         "the node's identity and ring files belong to different clusters: the directory mixes two nodes",
       );
     }
-    this.#adopt(ring);
+    this.#memberOf(ring);
+    if (this.#shared.mayHaveVoted) this.#adopt(ring);
+    else this.#prepareVotes(ring);
   }
 
+  /** Saves the ring and who this node is in it; then obeys it. */
   onFirstRing(ring: Ring): void {
-    const { env, nodeId } = this.#shared;
+    const { env, saves, nodeId } = this.#shared;
     if (this.#firstRing !== undefined) return;
     if (!ring.members.some((member) => member.id === nodeId)) {
       env.fatal("the ring offered to this node does not name it");
@@ -83,12 +97,21 @@ export class Boot implements StateFileEvents, ActorEffects {
       members: ring.members.length,
       partitions: ring.partitions,
     });
-    env.stateFiles.save("ring", ringBytes(ring), Saved.firstRing);
+    saves.save("ring", ringBytes(encodeRing(ring)), () => this.#prepareVotes(ring));
   }
 
-  /** Obeys a ring that is on disk, and prepares the actor under which this boot mints. */
-  #adopt(ring: Ring): void {
-    const { env, config, nodeId } = this.#shared;
+  /** The votes' file is made once, before the first vote, and the identity tells: later its absence is a loss. */
+  #prepareVotes(ring: Ring): void {
+    const { saves, nodeId } = this.#shared;
+    saves.save("ballot", ballotBytes(noMemory(0, 0, false)), () => {
+      const identity = identityBytes({ nodeId, clusterId: ring.clusterId, hasBallot: true });
+      saves.save("identity", identity, () => this.#adopt(ring));
+    });
+  }
+
+  /** This node in the ring of its directory. Throws `RingtailError` if it has no place there, or another one. */
+  #memberOf(ring: Ring): Member {
+    const { config, nodeId } = this.#shared;
     const member = ring.members.find((one) => one.id === nodeId);
     if (member === undefined) {
       throw new RingtailError(
@@ -96,45 +119,70 @@ export class Boot implements StateFileEvents, ActorEffects {
         "the ring in this directory does not name the node in it: the directory mixes two nodes",
       );
     }
+    if (member.status === "left") {
+      throw new RingtailError(
+        "PERMISSION_DENIED",
+        `this node has left its cluster ${ring.clusterId}: to come back, it needs an empty directory`,
+      );
+    }
     if (member.address !== config.advertise) {
       const asked = `but is configured as ${config.advertise}: start it with the address it was created with`;
       throw new RingtailError("INVALID_ARGUMENT", `this node is ${member.address} in its cluster's ring, ${asked}`);
     }
-    this.#shared.adoptRing(ring, member.number, env.deriveKey(idBytes(ring.clusterId), "context"));
+    return member;
+  }
+
+  /** Obeys a ring that is on disk, and prepares the actor under which this boot mints. */
+  #adopt(ring: Ring): void {
+    const { env } = this.#shared;
+    const member = this.#memberOf(ring);
+    this.#shared.adoptRing(ring, member.number, encodedRingOf(env.stateFiles, ring).hash);
     const last = loadActor(env.stateFiles);
+    this.#shared.isFirstBoot = this.#firstRing !== undefined;
+    this.#shared.doubt = this.#doubtOf(ring, last);
+    this.#doubted = this.#shared.doubt !== null;
     if (last !== undefined && !last.clean) {
-      const machineRestarted = last.bootId !== env.bootId || last.bootId === "";
-      env.log.warn("the last stop was not clean", { machineRestarted });
+      env.log.warn("the last stop was not clean", { machineRestarted: restarted(last, env.bootId) });
     }
     this.#incarnation = this.drawIncarnation();
     this.#leaseTop = leaseOfBoot(last?.leaseTop ?? 0, leaseStep);
-    this.#saveActor(Saved.actor, false);
+    this.#saveActor(false, (now) => this.#mayMint(now));
   }
 
-  #saveActor(token: number, clean: boolean): void {
+  /** Why acknowledged writes may be missing from this directory; null: none can be (mechanisms.md 3.8, "Synced"). */
+  #doubtOf(ring: Ring, last: ActorState | undefined): string | null {
+    if (this.#firstRing !== undefined) return null;
+    if (last === undefined) return "it is not known how the last run ended";
+    if (last.clean) return null;
+    if (restarted(last, this.#shared.env.bootId)) return "the machine went down while the node ran";
+    const lazy = ring.buckets.some(({ durability }) => durability === Durability.memory);
+    return lazy ? "the last run ended with writes that were in memory alone" : null;
+  }
+
+  /**
+   * The store gives reason to doubt, too: it is found empty, or batches are missing. Until `doubtsSaved` the actor's file
+   * holds no boot id, so that a boot that comes too early doubts as this one does.
+   */
+  doubt(reason: string): void {
+    this.#shared.doubt = reason;
+    if (this.#doubted) return;
+    this.#doubted = true;
+    this.#saveActor(false, () => {});
+  }
+
+  /** What was in doubt is written down elsewhere. */
+  doubtsSaved(): void {
+    if (!this.#doubted) return;
+    this.#doubted = false;
+    if (!this.#ended) this.#saveActor(false, () => {});
+  }
+
+  #saveActor(clean: boolean, done: AfterSave): void {
     const { high16, low } = this.#incarnation;
-    const { env } = this.#shared;
-    const actor = { incarnationHigh: high16, incarnationLow: low, leaseTop: this.#leaseTop, bootId: env.bootId, clean };
-    env.stateFiles.save("actor", actorBytes(actor), token);
-  }
-
-  onStateWritten(now: Instant, token: number, error: string | null): void {
-    const { env, nodeId } = this.#shared;
-    if (error !== null) {
-      env.fatal(`a file of the node could not be written: ${error}`);
-      return;
-    }
-    if (token === Saved.identity) this.#effects.seekRing(now);
-    else if (token === Saved.firstRing) {
-      const clusterId = this.#firstRing?.clusterId;
-      env.stateFiles.save("identity", identityBytes({ nodeId, clusterId }), Saved.member);
-    } else if (token === Saved.member) {
-      assert(this.#firstRing !== undefined, "a first ring was saved");
-      this.#adopt(this.#firstRing);
-    } else if (token === Saved.actor) this.#mayMint(now);
-    else if (token === Saved.lease) this.#actors?.onLeaseSaved(this.#leaseTop);
-    else this.#effects.stopped();
-    this.#effects.settle(now);
+    const { env, saves } = this.#shared;
+    const bootId = this.#doubted ? "" : env.bootId;
+    const actor = { incarnationHigh: high16, incarnationLow: low, leaseTop: this.#leaseTop, bootId, clean };
+    saves.save("actor", actorBytes(actor), done);
   }
 
   #mayMint(now: Instant): void {
@@ -151,7 +199,7 @@ export class Boot implements StateFileEvents, ActorEffects {
 
   saveLease(_now: Instant, leaseTop: number): void {
     this.#leaseTop = leaseTop;
-    this.#saveActor(Saved.lease, false);
+    this.#saveActor(false, () => this.#actors?.onLeaseSaved(this.#leaseTop));
   }
 
   drawIncarnation(): Incarnation {
@@ -162,6 +210,12 @@ export class Boot implements StateFileEvents, ActorEffects {
 
   /** The store is closed: leave word that this stop was clean. */
   saveCleanStop(): void {
-    this.#saveActor(Saved.clean, true);
+    this.#ended = true;
+    this.#saveActor(!this.#doubted, () => this.#effects.stopped());
   }
+}
+
+/** Whether the machine was started anew since that run; unknown counts as yes. */
+function restarted(last: ActorState, bootId: string): boolean {
+  return last.bootId !== bootId || last.bootId === "";
 }

@@ -1,8 +1,8 @@
 /**
  * ClientService: what clients may ask, from the decoded frame to the op and from the finished op to the answer.
  *
- * A get is coordinated here whoever owns the key. A put is coordinated by an owner, because the coordinator mints the
- * dot (mechanisms.md 3.2): where this node is none, it forwards the request, once. Admission comes before work: above
+ * A get is coordinated here whoever owns the key. A put is coordinated by an owner while one can be reached, because the
+ * coordinator mints the dot (mechanisms.md 3.2): another node forwards the request, once. Admission comes before work: above
  * its limits the node answers `OVERLOADED` at once.
  */
 import { noBytes } from "../base/bytes.ts";
@@ -10,7 +10,7 @@ import { Durability } from "../base/durability.ts";
 import { RingtailError, type Status, statusOk, wireOf } from "../base/errors.ts";
 import { bucketBytesMax, fullKeyOf, keyBytesMax } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
-import { type NodeNumber, noNode } from "../base/ids.ts";
+import { noNode } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
 import { GetOp } from "../coordinator/get.ts";
 import { PutOp } from "../coordinator/put.ts";
@@ -37,8 +37,10 @@ import { frameBytesMax, keysPerMultiGetMax, valueBytesMax } from "../wire/limits
 import { ringToMessage } from "../wire/ring-codec.ts";
 import { Admission } from "./admission.ts";
 import type { Coordination } from "./coordination.ts";
+import type { EpochGate } from "./epoch-gate.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { type GetOrigin, MultiGet, MultiGetPart, Request } from "./request.ts";
+import type { Routing } from "./routing.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 
@@ -49,6 +51,8 @@ const multiGetSlack = 256 * 1024;
 
 export class ClientService {
   readonly #shared: NodeState;
+  readonly #routing: Routing;
+  readonly #epochs: EpochGate;
   readonly #hash = new Hash64();
   readonly #getLatency: Latency;
   readonly #putLatency: Latency;
@@ -76,8 +80,10 @@ export class ClientService {
     stalePossible: false,
   };
 
-  constructor(shared: NodeState) {
+  constructor(shared: NodeState, routing: Routing, epochs: EpochGate) {
     this.#shared = shared;
+    this.#routing = routing;
+    this.#epochs = epochs;
     this.#getLatency = shared.metrics.latency("get");
     this.#putLatency = shared.metrics.latency("put");
     this.#refused = shared.metrics.counter("requests_refused");
@@ -103,7 +109,7 @@ export class ClientService {
     const status = this.#admit(now, session, type, size);
     if (status !== statusOk) {
       this.#refused.value += 1;
-      session.fail(type, frameId, status, "", overloadedRetryUs);
+      session.fail(type, frameId, status, this.#shared.fencedBy, overloadedRetryUs);
       return;
     }
     switch (type) {
@@ -119,13 +125,12 @@ export class ClientService {
       case FrameType.DELETE:
         this.#onPut(now, new Request(session, type, frameId, noNode, size), putOfDelete(bytes, start, end));
         return;
-      case FrameType.FORWARD_PUT:
-        this.#onPut(
-          now,
-          new Request(session, type, frameId, session.number, size),
-          decode(PutRequest, bytes, start, end),
-        );
+      case FrameType.FORWARD_PUT: {
+        const put = decode(PutRequest, bytes, start, end);
+        if (!this.#epochs.admits(now, session, type, frameId, bytes, start, end, put.epoch)) return;
+        this.#onPut(now, new Request(session, type, frameId, session.number, size), put);
         return;
+      }
       default:
         this.#onMultiGet(now, new Request(session, type, frameId, noNode), bytes, start, end);
     }
@@ -133,7 +138,7 @@ export class ClientService {
 
   #admit(now: Instant, session: Session, type: number, size: number): Status {
     const shared = this.#shared;
-    if (shared.phase === "stopping") return wireOf("NODE_STOPPING");
+    if (shared.phase === "stopping" || shared.phase === "fenced") return wireOf("NODE_STOPPING");
     if (shared.phase === "starting") return wireOf("OVERLOADED");
     if (shared.inFlight >= this.#admission.limit) {
       this.#admission.onRefused(now, shared.inFlight);
@@ -168,9 +173,7 @@ export class ClientService {
     op.hashHigh = this.#hash.high;
     op.hashLow = this.#hash.low;
     op.partition = ring.partitionOf(op.hashHigh);
-    op.targetNumbers = ring.preferenceList(op.partition, op.quorum.bucketN);
-    op.targets = Math.min(op.quorum.n, op.targetNumbers.length);
-    op.localSlot = slotOf(op.targetNumbers, op.targets, this.#shared.number);
+    this.#routing.aim(op, "get");
     op.timeoutUs = this.#timeoutUs(timeoutUs);
     return op;
   }
@@ -211,33 +214,18 @@ export class ClientService {
     const policy = ring.policyOf(put.bucket);
     const quorum = resolveQuorum(policy, put);
     const fullKey = fullKeyOf(put.bucket, put.key);
-    hashKey(fullKey, this.#hash);
-    const partition = ring.partitionOf(this.#hash.high);
-    const targets = ring.preferenceList(partition, quorum.bucketN);
-    const count = Math.min(quorum.n, targets.length);
-    const localSlot = slotOf(targets, count, shared.number);
-    const timeoutUs = this.#timeoutUs(put.timeoutUs);
-    if (localSlot < 0) {
-      if (request.type === FrameType.FORWARD_PUT) {
-        request.session.fail(
-          request.type,
-          request.frameId,
-          wireOf("WRONG_OWNER"),
-          "the put was forwarded to a node that is no owner",
-        );
-        return;
-      }
-      if ((this.#forwarding as Forwarding).forward(now, request, put, targets, count, timeoutUs))
-        this.#enter(request.session, request.bytes);
-      return;
-    }
     const op = new PutOp<Request>(request, fullKey, quorum);
+    hashKey(fullKey, this.#hash);
     op.hashHigh = this.#hash.high;
     op.hashLow = this.#hash.low;
-    op.partition = partition;
-    op.targetNumbers = targets;
-    op.targets = count;
-    op.localSlot = localSlot;
+    op.partition = ring.partitionOf(op.hashHigh);
+    op.timeoutUs = this.#timeoutUs(put.timeoutUs);
+    this.#routing.aim(op, "put");
+    const passedOn = request.type === FrameType.FORWARD_PUT;
+    if (!this.#routing.mayCoordinate(op, passedOn)) {
+      this.#passOn(now, op, put, passedOn);
+      return;
+    }
     op.durability = resolveDurability(policy, put.durability);
     if (put.context.length > 0) {
       const { version, own } = openContext(shared.contextKey, fullKey, put.context);
@@ -249,9 +237,20 @@ export class ClientService {
     op.tombstone = put.tombstone;
     op.overwrite = put.overwrite;
     op.second = Math.floor(shared.env.wallMs() / 1000);
-    op.timeoutUs = timeoutUs;
     this.#enter(request.session, request.bytes);
     (this.#coordination as Coordination).puts.begin(now, op);
+  }
+
+  /** Somebody else is to coordinate the put; what was forwarded once is not forwarded again. */
+  #passOn(now: Instant, op: PutOp<Request>, put: PutRequest, passedOn: boolean): void {
+    const { session, type, frameId, bytes } = op.origin;
+    if (passedOn) {
+      const why = "the put was forwarded to a node that may not coordinate it";
+      session.fail(type, frameId, wireOf("WRONG_OWNER"), why);
+      return;
+    }
+    const forwarding = this.#forwarding as Forwarding;
+    if (forwarding.forward(now, op.origin, put, op.partition, op.quorum, op.timeoutUs)) this.#enter(session, bytes);
   }
 
   #enter(session: Session, bytes: number): void {
@@ -273,11 +272,12 @@ export class ClientService {
     const { session, type, frameId, forwardedBy, bytes } = op.origin;
     this.leave(session, bytes);
     if (op.status !== statusOk) {
-      session.fail(type, frameId, op.status, op.message);
+      session.fail(type, frameId, op.status, op.message, 0, op.sealed.length > 0);
       return;
     }
     const elapsed = now - op.started;
     this.#putLatency.record(elapsed);
+    this.#shared.background.onAnswered(now, elapsed);
     this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     const shared = this.#shared;
     const reply = this.#putReply;
@@ -287,7 +287,7 @@ export class ClientService {
     reply.elapsedUs = elapsed;
     reply.forwardedBy = forwardedBy;
     reply.stalePossible = op.quorum.stalePossible;
-    fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable);
+    fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable, op.fallbacks);
     session.answer(type, frameId, PutReply, reply);
   }
 
@@ -305,6 +305,7 @@ export class ClientService {
     }
     const elapsed = now - op.started;
     this.#getLatency.record(elapsed);
+    this.#shared.background.onAnswered(now, elapsed);
     this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     const shared = this.#shared;
     const reply = this.#getReply;
@@ -314,13 +315,15 @@ export class ClientService {
     reply.coordinator = shared.number;
     reply.elapsedUs = elapsed;
     reply.stalePossible = op.quorum.stalePossible;
-    fillAcks(reply.acks, op.targetNumbers, op.answered, 0);
+    fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
     session.answer(origin.type, origin.frameId, GetReply, reply);
   }
 
   #contextOf(op: GetOp<GetOrigin>): Uint8Array {
     const version = op.merged === null ? VersionVector.empty : versionOfSealed(op.merged);
-    const fastest = op.firstSlot < 0 ? 0 : (op.targetNumbers[op.firstSlot] as number);
+    // A fallback coordinates no put while an owner can.
+    const none = op.firstSlot < 0 || ((op.fallbacks >>> op.firstSlot) & 1) === 1;
+    const fastest = none ? 0 : (op.targetNumbers[op.firstSlot] as number);
     return sealContext(this.#shared.contextKey, op.fullKey, version, fastest, this.#shared.epoch);
   }
 
@@ -336,7 +339,7 @@ export class ClientService {
         if (op.merged !== null) result.record = recordBody(op.merged);
         result.context = this.#contextOf(op);
         result.stalePossible = op.quorum.stalePossible;
-        fillAcks(result.acks, op.targetNumbers, op.answered, 0);
+        fillAcks(result.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
       }
     }
     whole.pending -= 1;
@@ -359,16 +362,12 @@ export class ClientService {
   }
 }
 
-function slotOf(targets: Uint16Array, n: number, number: NodeNumber): number {
-  for (let slot = 0; slot < n; slot += 1) if (targets[slot] === number) return slot;
-  return -1;
-}
-
-function fillAcks(acks: number[], targets: Uint16Array, acked: number, durable: number): void {
+function fillAcks(acks: number[], targets: Uint16Array, acked: number, durable: number, fallbacks: number): void {
   acks.length = 0;
   for (let slot = 0; slot < targets.length && acked >>> slot !== 0; slot += 1) {
     if (((acked >>> slot) & 1) === 0) continue;
-    acks.push((targets[slot] as number) | (((durable >>> slot) & 1) << 17));
+    const role = (((fallbacks >>> slot) & 1) << 16) | (((durable >>> slot) & 1) << 17);
+    acks.push((targets[slot] as number) | role);
   }
 }
 

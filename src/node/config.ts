@@ -39,8 +39,11 @@ export interface NodeConfig {
   readonly inFlightMax: number;
   readonly inFlightPerConnectionMax: number;
   readonly inFlightMiBMax: number;
+  readonly hintMiBPerNodeMax: number;
   readonly queuedMiBPerConnectionMax: number;
   readonly idleTimeoutMs: number;
+  readonly repairPassMs: number;
+  readonly repairWindowMs: number;
 }
 
 type Value = string | number | boolean | readonly string[];
@@ -249,6 +252,15 @@ export const settings: readonly Setting[] = [
     help: "Requests of one client connection worked on at once; above it, OVERLOADED.",
   },
   {
+    key: "hintMiBPerNodeMax",
+    kind: "integer",
+    value: 4096,
+    min: 1,
+    max: 1048576,
+    unit: "MiB",
+    help: "What this node keeps at most for one other that cannot be reached: hints, which go to it when it is back and never expire. Without room left the put goes to another node, and if there is none it is refused. Higher: longer outages under load; lower: less disk for the absent.",
+  },
+  {
     key: "queuedMiBPerConnectionMax",
     kind: "integer",
     value: 32,
@@ -265,6 +277,24 @@ export const settings: readonly Setting[] = [
     max: 86400000,
     unit: "ms",
     help: "A client connection without a frame for this long is closed.",
+  },
+  {
+    key: "repairPassMs",
+    kind: "integer",
+    value: 600_000,
+    min: 1000,
+    max: 86_400_000,
+    unit: "ms",
+    help: "Within this time every replica is compared with each other owner's, at least every 15 s with one of them. Shorter: differences are repaired sooner; longer: less background work.",
+  },
+  {
+    key: "repairWindowMs",
+    kind: "integer",
+    value: 2500,
+    min: 1100,
+    max: 600_000,
+    unit: "ms",
+    help: "A difference between replicas is repaired when it has lasted this long; more than the deadline of most writes makes sense. Shorter: transfers end sooner; longer: fewer writes under way are taken for differences.",
   },
 ];
 

@@ -4,28 +4,35 @@
  * A slot of an op is either this node (the op goes to the replica) or a peer (it becomes a frame whose id is op id * 8 +
  * slot, so that the answer finds its op without a map). An effect must not call the core that made it, so work for the
  * own replica and failures known at once wait in a queue until `settle`, which runs last in every event.
+ *
+ * A slot among `op.fallbacks` is asked for what it keeps for others: its record is a hint (mechanisms.md 3.6).
  */
 import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
-import { type Status, statusOk, wireOf } from "../base/errors.ts";
+import { codeOf, type Status, statusOk, wireOf } from "../base/errors.ts";
 import { Fifo } from "../base/fifo.ts";
 import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { after, type Instant } from "../base/time.ts";
+import { after, type DurationUs, type Instant } from "../base/time.ts";
+import { getAgain, mayTryAgain, putAgain } from "../coordinator/again.ts";
 import { GetCoordinator, type GetEffects, type GetOp } from "../coordinator/get.ts";
 import { PutCoordinator, type PutEffects, PutOp } from "../coordinator/put.ts";
+import { ReadRule } from "../handoff/transfer.ts";
 import type { Replica } from "../replica/replica.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
-import { ReplicaReadRequest, ReplicaWriteRequest } from "../wire/codec.ts";
+import type { VersionVector } from "../version/version-vector.ts";
+import { type Encoder, HintKeepRequest, ReplicaReadRequest, ReplicaWriteRequest } from "../wire/codec.ts";
 import { FrameType, WritePurpose } from "../wire/frame-types.ts";
 import type { PeerService } from "./peer-service.ts";
 import type { Peers } from "./peers.ts";
 import { type GetOrigin, type ReplicaOrigin, Request } from "./request.ts";
+import type { Routing } from "./routing.ts";
+import { type RefusedOp, SecondAttempts } from "./second-attempts.ts";
 import type { NodeState } from "./state.ts";
 
 /** A slot that failed before anything was sent. */
 interface Unsent {
-  readonly put: boolean;
+  readonly what: "put" | "get" | "head";
   readonly id: number;
   readonly slot: number;
 }
@@ -36,9 +43,21 @@ export interface Answers {
   answerGet(now: Instant, op: GetOp<GetOrigin>): void;
 }
 
+/** What coordination is made of. */
+export interface CoordinationOptions {
+  readonly shared: NodeState;
+  readonly peers: Peers;
+  readonly routing: Routing;
+  readonly answers: Answers;
+  /** This node's own slot has kept a hint. */
+  readonly hintKept: (now: Instant, target: number) => void;
+}
+
 const peerDown = "the peer is not reachable";
 /** A replica's time ends this much before the client's, so that the client hears of a failure. */
 const marginUs = 5_000;
+/** How long a replica may say nothing before a put looks for another. */
+const silenceUs = 200_000;
 const localOpsMax = 1 << 20;
 /** Answered ops that wait for a straggler count: with one silent peer they are rate x timeout. */
 const opsMax = 65_536;
@@ -48,7 +67,12 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   readonly gets: GetCoordinator<GetOrigin>;
   readonly #shared: NodeState;
   readonly #peers: Peers;
+  readonly #routing: Routing;
   readonly #answers: Answers;
+  readonly #hintKept: (now: Instant, target: number) => void;
+  readonly #secondAttempts: SecondAttempts = new SecondAttempts();
+  /** Gets whose own slot began to read while this node was still receiving the partition. */
+  readonly #unsyncedReads: Set<GetOp<GetOrigin>> = new Set();
   #replica: Replica<ReplicaOrigin> | undefined = undefined;
   readonly #localOps: Fifo<ReplicaOp<ReplicaOrigin>> = new Fifo(localOpsMax);
   readonly #unsent: Fifo<Unsent> = new Fifo(localOpsMax);
@@ -63,12 +87,23 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     durability: 0,
     purpose: 0,
   };
+  readonly #hint: HintKeepRequest = {
+    bucket: noBytes,
+    key: noBytes,
+    record: noBytes,
+    target: 0,
+    epoch: 0,
+    timeoutUs: 0,
+    durability: 0,
+  };
 
-  constructor(shared: NodeState, peers: Peers, answers: Answers) {
+  constructor({ shared, peers, routing, answers, hintKept }: CoordinationOptions) {
     this.#shared = shared;
     this.#peers = peers;
+    this.#routing = routing;
     this.#answers = answers;
-    const options = { opsMax, repairsMax: 256, replicaMarginUs: marginUs };
+    this.#hintKept = hintKept;
+    const options = { opsMax, repairsMax: 256, replicaMarginUs: marginUs, silenceUs };
     this.puts = new PutCoordinator<Request>(this, options);
     this.gets = new GetCoordinator<GetOrigin>(this, options);
   }
@@ -80,6 +115,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   putLocal(_now: Instant, op: PutOp<Request>, durability: Durability): void {
     const local = this.#newLocal(ReplicaKind.put, op, op.deadline);
     local.durability = durability;
+    local.target = this.#routing.hintTarget(op, op.localSlot);
     local.context = op.context;
     local.contextOwn = op.contextOwn;
     local.requestId = op.requestId;
@@ -92,41 +128,88 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   writeReplica(now: Instant, op: PutOp<Request>, slot: number, durability: Durability): void {
     if (slot === op.localSlot) {
-      // Nobody else can sync the record: the coordinator, which has written it, writes it again and syncs.
-      this.#writeLocally(op, op.sealed as Uint8Array, op.deadline, durability);
+      // Nobody else can sync the record, or it is a second attempt: this node writes it as any other replica does.
+      this.#writeLocally(ReplicaKind.write, op, op.sealed as Uint8Array, op.deadline, durability);
       return;
     }
-    const message = this.#writeMessage(op.fullKey, op.sealed as Uint8Array, durability);
+    const message = this.#writeMessage(op.fullKey, op.sealed as Uint8Array, durability, op.epoch);
     message.purpose = WritePurpose.put;
     message.timeoutUs = Math.max(1, op.replicaDeadline - now);
-    const peer = this.#peers.of(op.targetNumbers[slot] as number);
-    const sent = peer?.send(FrameType.REPLICA_WRITE, op.id * 8 + slot, ReplicaWriteRequest, message) === true;
-    if (!sent) this.#unsent.push({ put: true, id: op.id, slot });
+    if (!this.#send(op, slot, FrameType.REPLICA_WRITE, ReplicaWriteRequest, message)) this.#fail("put", op, slot);
   }
 
-  readReplica(now: Instant, op: GetOp<GetOrigin>, slot: number): void {
+  keepHint(now: Instant, op: PutOp<Request>, slot: number, owner: NodeNumber, durability: Durability): void {
     if (slot === op.localSlot) {
-      this.#newLocal(ReplicaKind.read, op, op.deadline);
+      const sealed = op.sealed as Uint8Array;
+      const local = this.#writeLocally(ReplicaKind.keepHint, op, sealed, op.deadline, durability);
+      local.target = owner;
+      local.second = op.second;
       return;
     }
-    const message = this.#read;
+    const message = this.#hint;
     message.bucket = bucketOf(op.fullKey);
     message.key = keyOf(op.fullKey);
-    message.epoch = this.#shared.epoch;
-    message.timeoutUs = Math.max(1, op.replicaDeadline - now);
+    message.record = op.sealed as Uint8Array;
+    message.target = owner;
+    message.epoch = op.epoch;
+    message.timeoutUs = Math.max(op.silenceUs, op.replicaDeadline - now);
+    message.durability = durability;
+    if (!this.#send(op, slot, FrameType.HINT_KEEP, HintKeepRequest, message)) this.#fail("put", op, slot);
+  }
+
+  askHead(_now: Instant, op: PutOp<Request>, slot: number): void {
+    const message = this.#readMessage(op.fullKey, op.epoch, op.silenceUs);
     const peer = this.#peers.of(op.targetNumbers[slot] as number);
-    const sent = peer?.send(FrameType.REPLICA_READ, op.id * 8 + slot, ReplicaReadRequest, message) === true;
-    if (!sent) this.#unsent.push({ put: false, id: op.id, slot });
+    const sent = peer?.send(FrameType.REPLICA_HEAD, op.id * 8 + slot, ReplicaReadRequest, message) === true;
+    if (!sent) this.#fail("head", op, slot);
+  }
+
+  heard(now: Instant, op: PutOp<Request> | GetOp<GetOrigin>, slot: number, status: Status, us: DurationUs): void {
+    this.#routing.heard(now, op, slot, status, us);
+  }
+
+  silent(now: Instant, op: PutOp<Request> | GetOp<GetOrigin>, slot: number): void {
+    this.#routing.health.timedOut(now, op.targetNumbers[slot] as NodeNumber);
+  }
+
+  /** Every reply tells its sender's epoch, and a newer ring is pulled whoever tells of it (`coordination-replies.ts`). */
+  staleRing(): void {}
+
+  readReplica(now: Instant, op: GetOp<GetOrigin>, slot: number): void {
+    const isFallback = ((op.fallbacks >>> slot) & 1) === 1;
+    if (slot === op.localSlot) {
+      if (!isFallback && this.#ruleOf(op) === ReadRule.notSynced) this.#unsyncedReads.add(op);
+      this.#newLocal(isFallback ? ReplicaKind.readHints : ReplicaKind.read, op, op.deadline);
+      return;
+    }
+    const message = this.#readMessage(op.fullKey, op.epoch, Math.max(1, op.replicaDeadline - now));
+    const type = isFallback ? FrameType.HINT_READ : FrameType.REPLICA_READ;
+    if (!this.#send(op, slot, type, ReplicaReadRequest, message)) this.#fail("get", op, slot);
+  }
+
+  #ruleOf(op: GetOp<GetOrigin>): ReadRule {
+    return this.#shared.readRule(op.partition, op.quorum.bucketN);
+  }
+
+  #send<T>(op: PutOp<Request> | GetOp<GetOrigin>, slot: number, type: number, codec: Encoder<T>, message: T): boolean {
+    const number = op.targetNumbers[slot] as NodeNumber;
+    if (this.#peers.of(number)?.send(type, op.id * 8 + slot, codec, message) !== true) return false;
+    this.#routing.health.sent(number);
+    return true;
+  }
+
+  #fail(what: Unsent["what"], op: PutOp<Request> | GetOp<GetOrigin>, slot: number): void {
+    this.#unsent.push({ what, id: op.id, slot });
   }
 
   repairReplica(_now: Instant, op: GetOp<GetOrigin>, slot: number): void {
     const merged = op.merged as Uint8Array;
     const timeoutUs = this.#shared.config.requestTimeoutMs * 1000;
     if (slot === op.localSlot) {
-      this.#writeLocally(op, merged, after(op.deadline, timeoutUs), Durability.buffered);
+      this.#writeLocally(ReplicaKind.write, op, merged, after(op.deadline, timeoutUs), Durability.buffered);
       return;
     }
-    const message = this.#writeMessage(op.fullKey, merged, Durability.buffered);
+    const message = this.#writeMessage(op.fullKey, merged, Durability.buffered, this.#shared.epoch);
     message.purpose = WritePurpose.readRepair;
     message.timeoutUs = timeoutUs;
     const peer = this.#peers.of(op.targetNumbers[slot] as number);
@@ -145,32 +228,50 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   }
 
   #writeLocally(
+    kind: ReplicaKind,
     op: PutOp<Request> | GetOp<GetOrigin>,
     sealed: Uint8Array,
     deadline: Instant,
     durability: Durability,
-  ): void {
-    const local = this.#newLocal(ReplicaKind.write, op, deadline);
+  ): ReplicaOp<ReplicaOrigin> {
+    const local = this.#newLocal(kind, op, deadline);
     local.durability = durability;
     local.sealed = sealed;
+    return local;
   }
 
-  #writeMessage(fullKey: Uint8Array, sealed: Uint8Array, durability: Durability): ReplicaWriteRequest {
+  #readMessage(fullKey: Uint8Array, epoch: number, timeoutUs: DurationUs): ReplicaReadRequest {
+    const message = this.#read;
+    message.bucket = bucketOf(fullKey);
+    message.key = keyOf(fullKey);
+    message.epoch = epoch;
+    message.timeoutUs = timeoutUs;
+    return message;
+  }
+
+  #writeMessage(fullKey: Uint8Array, sealed: Uint8Array, durability: Durability, epoch: number): ReplicaWriteRequest {
     const message = this.#write;
     message.bucket = bucketOf(fullKey);
     message.key = keyOf(fullKey);
     message.record = sealed;
-    message.epoch = this.#shared.epoch;
+    message.epoch = epoch;
     message.durability = durability;
     return message;
   }
 
   reply(now: Instant, op: PutOp<Request> | GetOp<GetOrigin>): void {
+    if (mayTryAgain(now, op)) this.#secondAttempts.add(op);
+    else this.#answer(now, op);
+  }
+
+  #answer(now: Instant, op: RefusedOp): void {
     if (op instanceof PutOp) this.#answers.answerPut(now, op);
     else this.#answers.answerGet(now, op);
   }
 
-  forget(): void {}
+  forget(_now: Instant, op: PutOp<Request> | GetOp<GetOrigin>): void {
+    if (op.awaiting !== 0 || (op instanceof PutOp && op.resent !== 0)) this.#routing.forget(op);
+  }
 
   /** The own replica has minted and sealed a put of ours. */
   prepared(now: Instant, local: ReplicaOp<ReplicaOrigin>): void {
@@ -184,25 +285,55 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     const { origin, status, message } = local;
     if (origin instanceof Request) peers.answer(origin, local);
     else if (origin instanceof PutOp) {
+      if (status === statusOk && local.target !== 0) this.#hintKept(now, local.target);
       if (status === statusOk) this.puts.onAck(now, origin.id, origin.localSlot, local.durable);
       else this.puts.onFailure(now, origin.id, origin.localSlot, status, message);
-    } else if (local.kind === ReplicaKind.write) this.gets.onRepaired(now, origin.id, origin.localSlot);
-    else if (status === statusOk) this.gets.onRecord(now, origin.id, origin.localSlot, local.sealed);
-    else this.gets.onFailure(now, origin.id, origin.localSlot, status, message);
+    } else if ("onReplicaDone" in origin) origin.onReplicaDone(now, local);
+    else if (local.kind === ReplicaKind.write) this.gets.onRepaired(now, origin.id, origin.localSlot);
+    else if (status !== statusOk) this.gets.onFailure(now, origin.id, origin.localSlot, status, message);
+    else if (local.kind === ReplicaKind.readHints) this.gets.onRecord(now, origin.id, origin.localSlot, local.sealed);
+    else this.#onOwnRecord(now, origin, local.sealed);
   }
 
-  onWriteReply(now: Instant, from: number, frameId: number, status: Status, durable: boolean, message: string): void {
+  /** The own record counts unless this node was still receiving the partition when it was read, or owns it no more. */
+  #onOwnRecord(now: Instant, op: GetOp<GetOrigin>, sealed: Uint8Array | null): void {
+    const rule = this.#ruleOf(op);
+    const unsynced = this.#unsyncedReads.size > 0 && this.#unsyncedReads.delete(op);
+    if (rule === ReadRule.wrongOwner) {
+      this.gets.onFailure(now, op.id, op.localSlot, wireOf("WRONG_OWNER"), "this node owns the partition no more");
+    } else if (unsynced || rule === ReadRule.notSynced) {
+      this.gets.onUnsynced(now, op.id, op.localSlot, sealed, "this node is still receiving the partition");
+    } else this.gets.onRecord(now, op.id, op.localSlot, sealed);
+  }
+
+  /** A peer's answer to a write, or to a hint that it was to keep; `epoch`: of its ring, where it refused. */
+  onWriteReply(now: Instant, frameId: number, status: Status, durable: boolean, message: string, epoch: number): void {
     const id = frameId >>> 3;
     const slot = frameId & 7;
     if (status === statusOk) this.puts.onAck(now, id, slot, durable);
-    else this.puts.onFailure(now, id, slot, status, `node ${from}: ${message}`);
+    else this.puts.onFailure(now, id, slot, status, message, epoch);
   }
 
-  onReadReply(now: Instant, from: number, frameId: number, status: Status, record: Uint8Array, message: string): void {
+  /** A peer's record, borrowed; empty: it holds none. `unsynced`: it is still receiving the partition. */
+  onReadReply(now: Instant, frameId: number, record: Uint8Array, unsynced: boolean): void {
     const id = frameId >>> 3;
     const slot = frameId & 7;
-    if (status === statusOk) this.gets.onRecord(now, id, slot, record.length === 0 ? null : record);
-    else this.gets.onFailure(now, id, slot, status, `node ${from}: ${message}`);
+    const sealed = record.length === 0 ? null : record;
+    if (unsynced) this.gets.onUnsynced(now, id, slot, sealed, "still receiving the partition");
+    else this.gets.onRecord(now, id, slot, sealed);
+  }
+
+  onReadRefused(now: Instant, frameId: number, status: Status, message: string, epoch: number): void {
+    const id = frameId >>> 3;
+    const slot = frameId & 7;
+    // A peer that is starting says NOT_SYNCED, too, and has nothing to show.
+    if (codeOf(status) === "NOT_SYNCED") this.gets.onUnsynced(now, id, slot, null, message);
+    else this.gets.onFailure(now, id, slot, status, message, epoch);
+  }
+
+  /** What a peer's record covers; null: it did not say. */
+  onHeadReply(now: Instant, frameId: number, version: VersionVector | null): void {
+    this.puts.onHead(now, frameId >>> 3, frameId & 7, version);
   }
 
   /** How a read repair ended does not matter: the next get of the key sees. */
@@ -216,35 +347,73 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     this.gets.onTargetLost(now, number, wireOf("CONNECTION_LOST"), `node ${number}: the connection broke`);
   }
 
-  /** Does what effects left behind: called after each frame and last in every event, when no core is on the stack. */
-  settle(now: Instant): void {
-    if (this.#replica === undefined) return;
-    for (;;) {
-      const local = this.#localOps.shift();
-      if (local !== undefined) {
-        this.#runLocally(now, local);
-        continue;
-      }
-      const unsent = this.#unsent.shift();
-      if (unsent === undefined) return;
-      const core = unsent.put ? this.puts : this.gets;
-      core.onFailure(now, unsent.id, unsent.slot, wireOf("CONNECTION_LOST"), peerDown);
+  /**
+   * Does what effects left behind, and whether there was anything: called after each frame and last in every event, when
+   * no core is on the stack.
+   */
+  settle(now: Instant): boolean {
+    if (this.#replica === undefined) return false;
+    let busy = false;
+    while (this.#step(now)) busy = true;
+    return busy;
+  }
+
+  #step(now: Instant): boolean {
+    const local = this.#localOps.shift();
+    if (local !== undefined) {
+      this.#runLocally(now, local);
+      return true;
     }
+    const unsent = this.#unsent.shift();
+    if (unsent !== undefined) {
+      const { what, id, slot } = unsent;
+      if (what === "head") this.puts.onHead(now, id, slot, null);
+      else (what === "put" ? this.puts : this.gets).onFailure(now, id, slot, wireOf("CONNECTION_LOST"), peerDown);
+      return true;
+    }
+    const refused = this.#secondAttempts.size === 0 ? undefined : this.#secondAttempts.takeReady(this.#shared.epoch);
+    if (refused !== undefined) this.#tryAgain(now, refused);
+    return refused !== undefined;
+  }
+
+  #tryAgain(now: Instant, op: RefusedOp): void {
+    if (op.deadline <= now) this.#answer(now, op);
+    else if (op instanceof PutOp) {
+      const next = putAgain(now, op);
+      this.#routing.aim(next, "put");
+      this.puts.begin(now, next);
+    } else {
+      const next = getAgain(now, op);
+      this.#routing.aim(next, "get");
+      this.gets.begin(now, next);
+    }
+  }
+
+  /** Has the own replica do a part's op, in the next `settle`. */
+  run(local: ReplicaOp<ReplicaOrigin>): void {
+    this.#localOps.push(local);
   }
 
   #runLocally(now: Instant, local: ReplicaOp<ReplicaOrigin>): void {
     const replica = this.#replica as Replica<ReplicaOrigin>;
     if (local.kind === ReplicaKind.put) replica.put(now, local);
-    else if (local.kind === ReplicaKind.read) replica.read(now, local);
-    else replica.write(now, local);
+    else if (local.kind === ReplicaKind.read || local.kind === ReplicaKind.readHints) replica.read(now, local);
+    else if (local.kind === ReplicaKind.write) replica.write(now, local);
+    else replica.changeHint(now, local);
   }
 
   expire(now: Instant): void {
     this.puts.expire(now);
     this.gets.expire(now);
+    this.#routing.health.tick(now);
+    if (this.#secondAttempts.size === 0) return;
+    for (let op = this.#secondAttempts.takeExpired(now); op !== undefined; op = this.#secondAttempts.takeExpired(now)) {
+      this.#answer(now, op);
+    }
   }
 
   nextDeadline(): Instant {
-    return Math.min(this.puts.nextDeadline(), this.gets.nextDeadline()) as Instant;
+    const cores = Math.min(this.puts.nextDeadline(), this.gets.nextDeadline());
+    return Math.min(cores, this.#routing.health.nextTick(), this.#secondAttempts.nextDeadline()) as Instant;
   }
 }

@@ -11,6 +11,7 @@ import type { Instant, WallMs } from "../base/time.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
 import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
+import type { Datagrams } from "../wire/datagrams.ts";
 import type { Transport } from "../wire/link.ts";
 
 export interface Environment {
@@ -19,6 +20,8 @@ export interface Environment {
   readonly writeAheadLog: WriteAheadLog;
   readonly stateFiles: StateFiles;
   readonly transport: Transport;
+  /** On the port of the data listener. */
+  readonly datagrams: Datagrams;
   /** For ages shown to people and `second` fields; never for order. */
   wallMs(): WallMs;
   /** Random bytes fit for ids and incarnations: the system's in production, the seed's in the simulator. */

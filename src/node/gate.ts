@@ -2,6 +2,7 @@
  * Gate: who may say what. It judges hellos (protocol, cluster, membership) and checks each request's frame type against
  * the role of its session, from one table, before the service of that type sees it.
  */
+import { assert } from "../base/assert.ts";
 import { hexOf } from "../base/bytes.ts";
 import { codeOf, RingtailError, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
@@ -48,6 +49,7 @@ const rows: readonly (readonly [type: number, service: keyof Services, roles: re
   [FrameType.REPLICA_READ, "replica", ["node"]],
   [FrameType.REPLICA_WRITE, "replica", ["node"]],
   [FrameType.REPAIR, "replica", ["node"]],
+  [FrameType.RECORD_PUSH, "replica", ["node"]],
   [FrameType.REPORT, "report", ["joining"]],
 ];
 
@@ -68,6 +70,13 @@ export class Gate {
     }
   }
 
+  /** A part of the node serves this request type for these roles. */
+  add(type: number, roles: readonly SessionRole[], service: Service): void {
+    assert(this.#services[type] === undefined, "a request type has one service");
+    this.#services[type] = service;
+    for (const role of roles) this.#allowed[type] = (this.#allowed[type] as number) | roleBit[role];
+  }
+
   /** Null, and the session has its role; or why its hello is refused. */
   judge(now: Instant, session: Session, hello: Hello): RingtailError | null {
     const verdict = checkHello(this.#describe(), hello);
@@ -81,6 +90,11 @@ export class Gate {
     if (this.#shared.ringOrNone === undefined) return new RingtailError("OVERLOADED", "this node has no ring yet");
     const peer = this.#peers.of(hello.number);
     if (peer === undefined || peer.member.id !== hexOf(hello.nodeId)) {
+      if (hello.epoch < this.#shared.epoch) {
+        // It may have left, and must be able to learn that: it may ask for the ring, and for nothing else.
+        session.role = "joining";
+        return null;
+      }
       const who = `node ${hexOf(hello.nodeId)}`;
       return new RingtailError(
         "PERMISSION_DENIED",
@@ -89,6 +103,7 @@ export class Gate {
     }
     session.role = "node";
     session.number = peer.number;
+    peer.epoch = Math.max(peer.epoch, hello.epoch);
     peer.dialSoon(now);
     return null;
   }
@@ -108,6 +123,8 @@ export class Gate {
     if (((this.#allowed[type] as number) & roleBit[session.role]) === 0) {
       throw new RingtailError("PERMISSION_DENIED", `a ${session.role} may not send frames of type ${type}`);
     }
+    const { fencedBy } = this.#shared;
+    if (fencedBy !== "" && session.role === "node") throw new RingtailError("PERMISSION_DENIED", fencedBy);
     service(now, session, type, frameId, bytes, start, end);
   }
 }

@@ -3,41 +3,45 @@
  * turn, and the order of stopping. What it does not do is think: that is in the cores.
  */
 import { noBytes } from "../base/bytes.ts";
-import { RingtailError, statusOk } from "../base/errors.ts";
+import { RingtailError } from "../base/errors.ts";
 import { idBytes, nodeIdOf } from "../base/ids.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { softwareName } from "../base/version.ts";
 import type { Actors } from "../replica/actors.ts";
 import { Replica } from "../replica/replica.ts";
+import type { EncodedRing } from "../ring/consensus-messages.ts";
 import type { Ring } from "../ring/ring.ts";
 import {
   type DeletedPage,
+  type HintPage,
   type RecordPage,
   type StartReport,
   Store,
   type StoredHint,
   type StoreEvents,
 } from "../storage/store.ts";
-import { decode, ErrorReply, type Hello, ReplicaReadReply, ReplicaWriteReply, ReportRequest } from "../wire/codec.ts";
-import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { decode, type Hello, ReportRequest } from "../wire/codec.ts";
+import { REPLY_BIT } from "../wire/frame-types.ts";
 import type { FrameWriter } from "../wire/frame-writer.ts";
 import { protocolVersions, Role } from "../wire/hello.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { Boot } from "./boot.ts";
-import { ClientService } from "./client-service.ts";
+import { addClusterParts } from "./cluster-parts.ts";
 import type { NodeConfig } from "./config.ts";
-import { Coordination } from "./coordination.ts";
+import { addDataParts } from "./data-parts.ts";
+import { DataPath } from "./data-path.ts";
 import type { Environment } from "./environment.ts";
-import { Forwarding } from "./forwarding.ts";
 import { Gate } from "./gate.ts";
 import { loadIdentity } from "./node-files.ts";
-import { PeerService } from "./peer-service.ts";
+import type { Part } from "./part.ts";
 import { type PeerEvents, Peers } from "./peers.ts";
 import type { ReplicaOrigin } from "./request.ts";
 import { RingKeeper } from "./ring-keeper.ts";
+import { ringNews } from "./ring-news.ts";
 import { Session, type SessionEvents } from "./session.ts";
 import { NodeState } from "./state.ts";
 import { StatusService } from "./status-service.ts";
+import { StoreQuestions } from "./store-questions.ts";
 
 const stopPatienceUs = 5_000_000;
 const sweepEveryUs = 1_000_000;
@@ -55,13 +59,15 @@ export class Node implements StoreEvents {
   readonly #peers: Peers;
   readonly #keeper: RingKeeper;
   readonly #gate: Gate;
-  readonly #peerService: PeerService;
-  readonly #coordination: Coordination;
-  readonly #forwarding: Forwarding;
+  readonly #data: DataPath;
+  readonly #parts: Part[] = [];
+  /** By request type: the part that replies go to. */
+  readonly #askers: (Part | undefined)[] = new Array<Part | undefined>(128).fill(undefined);
   readonly #sessions: Set<Session> = new Set();
   readonly #sessionEvents: SessionEvents;
   #dirty: FrameWriter[] = [];
   #store: Store | undefined = undefined;
+  #questions: StoreQuestions | undefined = undefined;
   #replica: Replica<ReplicaOrigin> | undefined = undefined;
   #actors: Actors | undefined = undefined;
   #alarm: Instant = never;
@@ -76,6 +82,7 @@ export class Node implements StoreEvents {
     const identity = loadIdentity(env.stateFiles);
     const shared = new NodeState(env, config, identity?.nodeId ?? nodeIdOf(env.randomBytes(16)));
     shared.clusterId = identity?.clusterId;
+    shared.mayHaveVoted = identity?.hasBallot ?? false;
     this.#shared = shared;
     const common = {
       describe: (): Hello => this.#describe(),
@@ -86,44 +93,64 @@ export class Node implements StoreEvents {
       seekRing: (now) => this.#keeper.start(now),
       openStore: (now, actors) => this.#openStore(now, actors),
       stopped: () => env.stopped(),
-      settle: common.settle,
     });
+    shared.saves.settle = common.settle;
     this.#keeper = new RingKeeper(shared, { ...common, onFirstRing: (ring) => this.#boot.onFirstRing(ring) });
     this.#peers = new Peers(shared, { ...common, ...this.#peerEvents() });
-    const clientService = new ClientService(shared);
-    this.#peerService = new PeerService(shared);
-    this.#coordination = new Coordination(shared, this.#peers, clientService);
-    const onForwardOver = clientService.leave.bind(clientService);
-    this.#forwarding = new Forwarding(shared, this.#peers, {
-      onForwardOver: (request) => onForwardOver(request.session, request.bytes),
-    });
-    clientService.attach(this.#coordination, this.#forwarding);
-    this.#gate = this.#newGate(clientService, common.describe);
+    this.#data = new DataPath(shared, this.#peers);
+    this.#gate = this.#newGate(common.describe);
+    this.#add(this.#data.hinting);
+    addClusterParts(
+      {
+        ...{ shared, peers: this.#peers, keeper: this.#keeper, settle: common.settle },
+        adopt: (now, ring) => this.#obey(now, ring),
+        fence: (now, reason, ring) => this.#fence(now, reason, ring),
+      },
+      (part) => this.#add(part),
+    );
+    const resources = {
+      shared,
+      peers: this.#peers,
+      run: this.#data.coordination.run.bind(this.#data.coordination),
+      store: () => this.#store as Store,
+      questions: () => this.#questions as StoreQuestions,
+      actors: () => this.#actors as Actors,
+      doubtsSaved: () => this.#boot.doubtsSaved(),
+    };
+    addDataParts(resources, (part) => this.#add(part));
     this.#sessionEvents = {
       ...common,
       onHello: (now, session, hello) => this.#onHello(now, session, hello),
       onRequest: (now, session, type, frameId, bytes, start, end) => {
         this.#gate.pass(now, session, type, frameId, bytes, start, end);
         // The own replica takes its copy of what the frame lends before the next frame overwrites it.
-        this.#coordination.settle(now);
+        this.#data.coordination.settle(now);
       },
       onSessionClosed: (_now, session) => this.#sessions.delete(session),
     };
   }
 
-  #newGate(clientService: ClientService, describe: () => Hello): Gate {
+  /** Adds a part; all parts are there before the node starts. */
+  #add(part: Part): void {
+    this.#parts.push(part);
+    for (const { type, roles } of part.routes) this.#gate.add(type, roles, part.onRequest.bind(part));
+    for (const type of part.asks) this.#askers[type] = part;
+  }
+
+  #newGate(describe: () => Hello): Gate {
+    const { clientService, peerService } = this.#data;
     const status = new StatusService(this.#shared, this.#peers);
     return new Gate(this.#shared, this.#peers, describe, {
       data: (now, session, type, frameId, bytes, start, end) =>
         clientService.onRequest(now, session, type, frameId, bytes, start, end),
       replica: (now, session, type, frameId, bytes, start, end) =>
-        this.#peerService.onRequest(now, session, type, frameId, bytes, start, end),
+        peerService.onRequest(now, session, type, frameId, bytes, start, end),
       ring: (_now, session, _type, frameId, bytes, start, end) =>
         clientService.onFetchRing(session, frameId, bytes, start, end),
       status: (now, session, _type, frameId, bytes, start, end) =>
         status.onStatus(now, this.#store, session, frameId, bytes, start, end),
-      report: (_now, session, _type, frameId, bytes, start, end) =>
-        this.#keeper.onReport(session, frameId, decode(ReportRequest, bytes, start, end)),
+      report: (now, session, _type, frameId, bytes, start, end) =>
+        this.#keeper.onReport(now, session, frameId, decode(ReportRequest, bytes, start, end)),
     });
   }
 
@@ -167,6 +194,8 @@ export class Node implements StoreEvents {
       wantTurnEnd: () => this.#env.wantTurnEnd(),
     });
     const store = this.#store;
+    this.#questions = new StoreQuestions(store);
+    this.#data.openStore(store, this.#questions);
     this.#shared.storeBehind = () => store.queuedBytes > storeQueuedBytesMax;
     store.start(now);
   }
@@ -175,11 +204,14 @@ export class Node implements StoreEvents {
     if (report.hole) {
       const alarm = "the middle of a log of the store is missing or damaged: writes were lost here";
       this.#env.log.error(alarm, { newestBatch: report.batchNumber });
+      this.#shared.hasHole = true;
+      this.#boot.doubt("batches are missing from the middle of the store's log");
     }
+    if (report.created && !this.#shared.isFirstBoot) this.#boot.doubt("the store is empty");
     this.#replica = new Replica<ReplicaOrigin>({
       effects: {
-        prepared: (at, op) => this.#coordination.prepared(at, op),
-        done: (at, op) => this.#coordination.done(at, op, this.#peerService),
+        prepared: (at, op) => this.#data.coordination.prepared(at, op),
+        done: (at, op) => this.#data.coordination.done(at, op, this.#data.peerService),
         amnesia: (_at, partition) => {
           const alarm = "another replica knew more of this node's own writes than it does: history was lost here";
           this.#env.log.error(alarm, { partition });
@@ -189,12 +221,41 @@ export class Node implements StoreEvents {
       actors: this.#actors as Actors,
       waitersMax,
       busyMax: waitersMax,
+      hintRoom: this.#data.hinting,
       keepRecentForSeconds: Math.ceil((2 * this.#config.requestTimeoutMaxMs) / 1000),
     });
-    this.#coordination.attach(this.#replica);
-    this.#peerService.attach(this.#replica);
+    this.#data.attach(this.#replica);
     this.#peers.join(now, this.#shared.ring);
+    for (const part of this.#parts) part.onRing(now, this.#shared.ring);
+    for (const part of this.#parts) part.onStarted(now);
     this.#settle(now);
+  }
+
+  #obey(now: Instant, { ring, hash }: EncodedRing): void {
+    for (const text of ringNews(this.#shared.ring, ring)) this.#shared.journal.note("ring", text);
+    this.#shared.adoptRing(ring, this.#shared.number, hash);
+    for (const session of this.#sessions) {
+      // A node that has left may still ask for the ring, and for nothing else.
+      if (session.role === "node" && session.number !== 0 && ring.member(session.number)?.status === "left")
+        session.role = "joining";
+    }
+    this.#peers.join(now, ring);
+    for (const part of this.#parts) part.onRing(now, ring);
+    this.#data.onRing(now);
+  }
+
+  /** Serves nobody any more, but tells the ring to clients; only a restart changes that. */
+  #fence(now: Instant, reason: string, ring: EncodedRing | undefined): void {
+    const shared = this.#shared;
+    if (shared.phase === "stopping" || shared.fencedBy !== "") return;
+    shared.phase = "fenced";
+    shared.fencedBy = reason;
+    this.#env.log.error("this node must not serve any more", { reason });
+    shared.journal.note("node", `this node must not serve any more: ${reason}`);
+    if (ring !== undefined) shared.adoptRing(ring.ring, shared.number, ring.hash);
+    for (const part of this.#parts) part.stop(now);
+    this.#peers.close();
+    for (const session of this.#sessions) session.goAway();
   }
 
   #describe(): Hello {
@@ -235,33 +296,24 @@ export class Node implements StoreEvents {
     return this.#gate.judge(now, session, hello);
   }
 
-  #peerEvents(): Pick<PeerEvents, "onReply" | "onPeerLost"> {
+  #peerEvents(): Omit<PeerEvents, "describe" | "wantFlush" | "settle"> {
     return {
       onReply: (now, peer, type, status, frameId, bytes, start, end) => {
-        const message = status === statusOk || end === start ? "" : decode(ErrorReply, bytes, start, end).message;
-        switch (type & ~REPLY_BIT) {
-          case FrameType.REPLICA_WRITE: {
-            const durable = status === statusOk && decode(ReplicaWriteReply, bytes, start, end).durable;
-            this.#coordination.onWriteReply(now, peer.number, frameId, status, durable, message);
-            return;
-          }
-          case FrameType.REPLICA_READ: {
-            const record = status === statusOk ? decode(ReplicaReadReply, bytes, start, end).record : noBytes;
-            this.#coordination.onReadReply(now, peer.number, frameId, status, record, message);
-            return;
-          }
-          case FrameType.FORWARD_PUT:
-            this.#forwarding.onReply(now, status, frameId, bytes, start, end);
-            return;
-          case FrameType.REPAIR:
-            this.#coordination.onRepairReply(now, frameId);
-            return;
-          default:
-        }
+        if (this.#data.onReply(now, peer, type, status, frameId, bytes, start, end)) return;
+        const asked = type & ~REPLY_BIT;
+        this.#askers[asked]?.onReply(now, peer, asked, status, frameId, bytes, start, end);
       },
-      onPeerLost: (now, peer) => {
-        this.#coordination.onPeerLost(now, peer.number);
-        this.#forwarding.onPeerLost(now, peer.number);
+      onPeerKnown: (peer) => this.#data.onPeerKnown(peer),
+      onPeerGone: (peer) => this.#data.onPeerGone(peer),
+      onPeerAlive: (now, peer) => this.#data.onPeerAlive(now, peer),
+      onPeerStopping: (now, peer) => this.#data.onPeerStopping(now, peer),
+      onPeerUp: (now, peer) => {
+        this.#data.onPeerUp(now, peer);
+        for (const part of this.#parts) part.onPeerUp(now, peer.number);
+      },
+      onPeerLost: (now, peer, wasUp) => {
+        this.#data.onPeerLost(now, peer, wasUp);
+        if (wasUp) for (const part of this.#parts) part.onPeerLost(now, peer.number);
       },
     };
   }
@@ -271,30 +323,37 @@ export class Node implements StoreEvents {
   onStoreRead(now: Instant, token: number, sealed: Uint8Array | null, error: string | null): void {
     if (error !== null) this.#env.log.error("a record could not be read", { reason: error });
     this.#replica?.onStoreRead(now, token, sealed, error);
-    this.#coordination.settle(now);
+    this.#data.coordination.settle(now);
   }
 
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     this.#replica?.onStoreHints(now, token, hints, error);
-    this.#coordination.settle(now);
+    this.#data.coordination.settle(now);
   }
 
   onStoreWritten(now: Instant, token: number): void {
     this.#replica?.onStoreWritten(now, token);
-    this.#coordination.settle(now);
+    this.#data.coordination.settle(now);
   }
 
   onStoreSynced(now: Instant, token: number): void {
-    this.#replica?.onStoreSynced(now, token);
-    this.#coordination.settle(now);
+    if (this.#questions?.onSynced(now, token) !== true) this.#replica?.onStoreSynced(now, token);
+    this.#data.coordination.settle(now);
   }
 
-  onStoreScanned(_now: Instant, _token: number, _page: RecordPage | null, _error: string | null): void {
-    this.#env.fatal("a scan was answered that nobody asked for");
+  onStoreScanned(now: Instant, token: number, page: RecordPage | null, error: string | null): void {
+    this.#questions?.onScanned(now, token, page, error);
+    this.#settle(now);
   }
 
-  onStoreDeleted(_now: Instant, _token: number, _page: DeletedPage | null, _error: string | null): void {
-    this.#env.fatal("a range deletion was answered that nobody asked for");
+  onStoreHintPage(now: Instant, token: number, page: HintPage | null, error: string | null): void {
+    this.#questions?.onHintPage(now, token, page, error);
+    this.#settle(now);
+  }
+
+  onStoreDeleted(now: Instant, token: number, page: DeletedPage | null, error: string | null): void {
+    this.#questions?.onDeleted(now, token, page, error);
+    this.#settle(now);
   }
 
   onStoreFailed(_now: Instant, reason: string): void {
@@ -324,12 +383,13 @@ export class Node implements StoreEvents {
 
   /** The alarm is due: deadlines, back-offs and timers of every part. */
   tick(now: Instant): void {
+    this.#shared.background.onTick(now - this.#alarm);
     this.#alarm = never;
-    this.#coordination.expire(now);
-    this.#forwarding.expire(now);
+    this.#data.expire(now);
     this.#store?.tick(now);
     this.#peers.tick(now);
     this.#keeper.tick(now);
+    for (const part of this.#parts) part.tick(now);
     if (this.#sweepAt <= now) {
       this.#sweepAt = after(now, sweepEveryUs);
       for (const session of this.#sessions) session.closeIfIdle(now);
@@ -339,14 +399,15 @@ export class Node implements StoreEvents {
 
   /** Runs last in every event: what effects left behind, what may happen now, and the next alarm. */
   #settle(now: Instant): void {
-    this.#coordination.settle(now);
+    do for (const part of this.#parts) part.settle(now);
+    while (this.#data.coordination.settle(now));
     if (this.#shared.phase === "starting") this.#serveWhenReady();
     if (this.#shared.phase === "stopping") this.#stopStoreWhenIdle(now);
     let next = earlier(this.#sweepAt, this.#stopBy);
-    next = earlier(next, this.#coordination.nextDeadline());
-    next = earlier(next, this.#forwarding.nextDeadline());
+    next = earlier(next, this.#data.nextDeadline());
     next = earlier(next, this.#peers.nextTick());
     next = earlier(next, this.#keeper.nextTick);
+    for (const part of this.#parts) next = earlier(next, part.nextTick());
     if (this.#store !== undefined) next = earlier(next, this.#store.nextTick());
     if (next >= this.#alarm) return;
     this.#alarm = next;
@@ -355,7 +416,8 @@ export class Node implements StoreEvents {
 
   /** Serving begins when each peer was tried once, so that a first put does not find a cluster that is still dialling. */
   #serveWhenReady(): void {
-    if (this.#replica === undefined || !this.#peers.allTried) return;
+    // A peer that has told a newer ring is asked for it before anybody is served by the old one.
+    if (this.#replica === undefined || !this.#peers.allTried || this.#peers.isAhead(this.#shared.epoch)) return;
     this.#shared.phase = "serving";
     this.#env.log.info("ready", { address: this.#config.advertise, epoch: this.#shared.epoch });
   }
@@ -366,13 +428,15 @@ export class Node implements StoreEvents {
     this.#shared.phase = "stopping";
     this.#stopBy = after(now, stopPatienceUs);
     this.#keeper.stop();
+    for (const part of this.#parts) part.stop(now);
     for (const session of this.#sessions) session.goAway();
     this.#settle(now);
   }
 
   #stopStoreWhenIdle(now: Instant): void {
     if (this.#storeStopping) return;
-    const busy = this.#shared.inFlight > 0 || (this.#replica !== undefined && this.#replica.inFlight > 0);
+    const working = this.#shared.inFlight > 0 || (this.#replica !== undefined && this.#replica.inFlight > 0);
+    const busy = working || this.#data.busy || this.#parts.some((part) => part.busy);
     if (busy && now < this.#stopBy) return;
     this.#storeStopping = true;
     this.#stopBy = never;

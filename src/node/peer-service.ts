@@ -1,32 +1,91 @@
 /**
- * PeerService: what other nodes ask of this node's replica. Each request is checked against the ring (an owner answers,
- * anybody else says `WRONG_OWNER`), its record against its checksum, and then it is the replica's.
+ * PeerService: what other nodes ask of this node's replica. Each request is checked against the ring by the epoch gate
+ * and by the rules of transfers (who owns the partition or is about to, and whether what it holds is whole), its record
+ * against its checksum, and then it is the replica's.
  */
 import { noBytes } from "../base/bytes.ts";
 import type { Durability } from "../base/durability.ts";
 import { RingtailError, statusOk, wireOf } from "../base/errors.ts";
 import { bucketBytesMax, fullKeyOf, keyBytesMax } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
-import type { Instant } from "../base/time.ts";
-import { after } from "../base/time.ts";
+import type { PartitionId } from "../base/ids.ts";
+import { after, type Instant } from "../base/time.ts";
+import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import { type Replica, ReplicaKind, ReplicaOp } from "../replica/replica.ts";
-import { checkRecord } from "../version/record.ts";
-import { decode, ReplicaReadReply, ReplicaReadRequest, ReplicaWriteReply, ReplicaWriteRequest } from "../wire/codec.ts";
+import { checkRecord, versionOfSealed } from "../version/record.ts";
+import {
+  decode,
+  ReplicaHeadReply,
+  ReplicaReadReply,
+  ReplicaReadRequest,
+  ReplicaWriteReply,
+  ReplicaWriteRequest,
+} from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import type { EpochGate } from "./epoch-gate.ts";
 import { type ReplicaOrigin, Request } from "./request.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 
-export class PeerService {
+/** The record of a request, of whatever type; throws `RingtailError` if it or what is asked of it makes no sense. */
+export function checkWrite(record: Uint8Array, durability: number): void {
+  const fault = checkRecord(record);
+  if (fault !== null) throw new RingtailError("INVALID_ARGUMENT", `the record is damaged: ${fault}`);
+  if (durability < 1 || durability > 4) {
+    throw new RingtailError("INVALID_ARGUMENT", `durability is ${durability}; allowed: 1 to 4`);
+  }
+}
+
+/** Makes an op of a request; its hashes, partition and n follow from the key. Throws `RingtailError` for a bad key. */
+export class OpMaker {
   readonly #shared: NodeState;
   readonly #hash = new Hash64();
-  #replica: Replica<ReplicaOrigin> | undefined = undefined;
-  readonly #readReply: ReplicaReadReply = { record: noBytes, epoch: 0 };
-  readonly #writeReply: ReplicaWriteReply = { durable: false, epoch: 0 };
-  readonly #repairs;
 
   constructor(shared: NodeState) {
     this.#shared = shared;
+  }
+
+  make(
+    now: Instant,
+    kind: ReplicaKind,
+    origin: ReplicaOrigin,
+    asked: { readonly bucket: Uint8Array; readonly key: Uint8Array; readonly timeoutUs: number },
+  ): ReplicaOp<ReplicaOrigin> {
+    const { bucket, key } = asked;
+    if (bucket.length < 1 || bucket.length > bucketBytesMax || key.length < 1 || key.length > keyBytesMax) {
+      throw new RingtailError(
+        "INVALID_ARGUMENT",
+        `a bucket of ${bucket.length} bytes and a key of ${key.length} bytes`,
+      );
+    }
+    const { ring } = this.#shared;
+    const op = new ReplicaOp<ReplicaOrigin>(kind, origin, fullKeyOf(bucket, key));
+    hashKey(op.fullKey, this.#hash);
+    op.hashHigh = this.#hash.high;
+    op.hashLow = this.#hash.low;
+    op.partition = ring.partitionOf(op.hashHigh);
+    op.n = ring.policyOf(bucket).n;
+    op.deadline = after(now, asked.timeoutUs);
+    return op;
+  }
+}
+
+const notOwner = "the node does not own this partition";
+const notReady = "the node is about to receive the partition, and still deletes what it held of it";
+
+export class PeerService {
+  readonly #shared: NodeState;
+  readonly #epochs: EpochGate;
+  readonly #maker: OpMaker;
+  #replica: Replica<ReplicaOrigin> | undefined = undefined;
+  readonly #readReply: ReplicaReadReply = { record: noBytes, epoch: 0, unsynced: false };
+  readonly #writeReply: ReplicaWriteReply = { durable: false, epoch: 0 };
+  readonly #repairs;
+
+  constructor(shared: NodeState, epochs: EpochGate) {
+    this.#shared = shared;
+    this.#epochs = epochs;
+    this.#maker = new OpMaker(shared);
     this.#repairs = shared.metrics.counter("read_repairs_received");
   }
 
@@ -49,83 +108,43 @@ export class PeerService {
       session.fail(type, frameId, wireOf("NOT_SYNCED"), "the node is starting");
       return;
     }
-    if (type !== FrameType.REPLICA_READ && this.#shared.storeBehind()) {
+    const reads = type === FrameType.REPLICA_READ || type === FrameType.REPLICA_HEAD;
+    if (!reads && this.#shared.storeBehind()) {
       session.fail(type, frameId, wireOf("OVERLOADED"), "the store has fallen behind");
       return;
     }
-    if (type === FrameType.REPLICA_READ) this.#onRead(now, replica, session, frameId, bytes, start, end);
-    else this.#onWrite(now, replica, session, type, frameId, bytes, start, end);
+    const codec = reads ? ReplicaReadRequest : ReplicaWriteRequest;
+    const asked = decode<ReplicaReadRequest | ReplicaWriteRequest>(codec, bytes, start, end);
+    if (!this.#epochs.admits(now, session, type, frameId, bytes, start, end, asked.epoch)) return;
+    const request = new Request(session, type, frameId, 0);
+    if (reads) this.#onRead(now, replica, request, asked as ReplicaReadRequest);
+    else this.#onWrite(now, replica, request, asked as ReplicaWriteRequest);
   }
 
-  #newOp(
-    now: Instant,
-    kind: 0 | 1,
-    request: Request,
-    bucket: Uint8Array,
-    key: Uint8Array,
-    timeoutUs: number,
-  ): ReplicaOp<ReplicaOrigin> | undefined {
-    if (bucket.length < 1 || bucket.length > bucketBytesMax || key.length < 1 || key.length > keyBytesMax) {
-      throw new RingtailError(
-        "INVALID_ARGUMENT",
-        `a bucket of ${bucket.length} bytes and a key of ${key.length} bytes`,
-      );
+  #onRead(now: Instant, replica: Replica<ReplicaOrigin>, request: Request, asked: ReplicaReadRequest): void {
+    const op = this.#maker.make(now, ReplicaKind.read, request, asked);
+    const { session, type, frameId } = request;
+    if (this.#epochs.isFenced(session, type, frameId, asked.epoch, op.partition)) return;
+    const rule = this.#shared.readRule(op.partition as PartitionId, op.n);
+    if (rule === ReadRule.wrongOwner) {
+      session.fail(type, frameId, wireOf("WRONG_OWNER"), notOwner);
+      return;
     }
-    const ring = this.#shared.ring;
-    const n = ring.policyOf(bucket).n;
-    const op = new ReplicaOp<ReplicaOrigin>(kind, request, fullKeyOf(bucket, key));
-    hashKey(op.fullKey, this.#hash);
-    op.hashHigh = this.#hash.high;
-    op.hashLow = this.#hash.low;
-    const partition = ring.partitionOf(op.hashHigh);
-    op.partition = partition;
-    op.n = n;
-    op.deadline = after(now, timeoutUs);
-    if (ring.isOwner(partition, n, this.#shared.number)) return op;
-    request.session.fail(request.type, request.frameId, wireOf("WRONG_OWNER"), "the node does not own this partition");
-    return undefined;
+    request.unsynced = rule === ReadRule.notSynced;
+    replica.read(now, op);
   }
 
-  #onRead(
-    now: Instant,
-    replica: Replica<ReplicaOrigin>,
-    session: Session,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const asked = decode(ReplicaReadRequest, bytes, start, end);
-    const request = new Request(session, FrameType.REPLICA_READ, frameId, 0);
-    const op = this.#newOp(now, ReplicaKind.read, request, asked.bucket, asked.key, asked.timeoutUs);
-    if (op !== undefined) replica.read(now, op);
-  }
-
-  #onWrite(
-    now: Instant,
-    replica: Replica<ReplicaOrigin>,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const asked = decode(ReplicaWriteRequest, bytes, start, end);
-    const fault = checkRecord(asked.record);
-    if (fault !== null) throw new RingtailError("INVALID_ARGUMENT", `the record is damaged: ${fault}`);
-    if (asked.durability < 1 || asked.durability > 4) {
-      throw new RingtailError("INVALID_ARGUMENT", `durability is ${asked.durability}; allowed: 1 to 4`);
+  #onWrite(now: Instant, replica: Replica<ReplicaOrigin>, request: Request, asked: ReplicaWriteRequest): void {
+    checkWrite(asked.record, asked.durability);
+    const op = this.#maker.make(now, ReplicaKind.write, request, asked);
+    const { session, type, frameId } = request;
+    if (this.#epochs.isFenced(session, type, frameId, asked.epoch, op.partition)) return;
+    const rule = this.#shared.writeRule(op.partition as PartitionId, op.n);
+    if (rule !== WriteRule.accept) {
+      const owner = rule === WriteRule.notReady;
+      session.fail(type, frameId, wireOf(owner ? "NOT_SYNCED" : "WRONG_OWNER"), owner ? notReady : notOwner);
+      return;
     }
-    const op = this.#newOp(
-      now,
-      ReplicaKind.write,
-      new Request(session, type, frameId, 0),
-      asked.bucket,
-      asked.key,
-      asked.timeoutUs,
-    );
-    if (op === undefined) return;
     if (type === FrameType.REPAIR) this.#repairs.value += 1;
     op.durability = asked.durability as Durability;
     op.sealed = asked.record;
@@ -134,16 +153,34 @@ export class PeerService {
 
   /** The replica has finished a peer's request. */
   answer(request: Request, op: ReplicaOp<ReplicaOrigin>): void {
-    if (op.status !== statusOk) {
-      request.session.fail(request.type, request.frameId, op.status, op.message);
-    } else if (op.kind === ReplicaKind.read) {
-      this.#readReply.record = op.sealed ?? noBytes;
-      this.#readReply.epoch = this.#shared.epoch;
-      request.session.answer(request.type, request.frameId, ReplicaReadReply, this.#readReply);
-    } else {
+    const { session, type, frameId } = request;
+    if (op.status !== statusOk) session.fail(type, frameId, op.status, op.message);
+    else if (type === FrameType.REPLICA_HEAD) this.#answerHead(request, op);
+    else if (op.kind === ReplicaKind.read) this.#answerRead(request, op);
+    else {
       this.#writeReply.durable = op.durable;
       this.#writeReply.epoch = this.#shared.epoch;
-      request.session.answer(request.type, request.frameId, ReplicaWriteReply, this.#writeReply);
+      session.answer(type, frameId, ReplicaWriteReply, this.#writeReply);
     }
+  }
+
+  /** The partition may have been closed to reads, or found wanting, while the record was read. */
+  #answerRead(request: Request, op: ReplicaOp<ReplicaOrigin>): void {
+    const { session, type, frameId } = request;
+    const rule = this.#shared.readRule(op.partition as PartitionId, op.n);
+    if (rule === ReadRule.wrongOwner) {
+      session.fail(type, frameId, wireOf("WRONG_OWNER"), notOwner);
+      return;
+    }
+    this.#readReply.record = op.sealed ?? noBytes;
+    this.#readReply.unsynced = request.unsynced || rule === ReadRule.notSynced;
+    this.#readReply.epoch = this.#shared.epoch;
+    session.answer(type, frameId, ReplicaReadReply, this.#readReply);
+  }
+
+  #answerHead(request: Request, op: ReplicaOp<ReplicaOrigin>): void {
+    const words = op.sealed === null ? [] : versionOfSealed(op.sealed).words;
+    const version = words.map((word) => word >>> 0);
+    request.session.answer(request.type, request.frameId, ReplicaHeadReply, { version, epoch: this.#shared.epoch });
   }
 }

@@ -3,7 +3,8 @@
  * or `down`. A request to a peer that is not `ok` fails at once; requests under way when a link breaks fail with it.
  *
  * A peer is `down` when its link is refused, reset or broken, its hello does not come in time, or a ping stays
- * unanswered (a half-open TCP connection looks alive to the kernel for minutes). It is dialled again after 250 ms,
+ * unanswered (a half-open TCP connection looks alive to the kernel for minutes). One that says it is stopping stays `ok`
+ * until its link ends: it answers what it was asked. A peer that is down is dialled again after 250 ms,
  * doubling to 5 s, and at once when the peer itself says hello here. Not here: membership; this is routing only.
  */
 
@@ -43,8 +44,17 @@ export interface PeerEvents {
     start: number,
     end: number,
   ): void;
-  /** The link broke: whatever was asked of the peer and not answered has failed. */
-  onPeerLost(now: Instant, peer: Peer): void;
+  /** The peer's hello came: it can be asked. */
+  onPeerUp(now: Instant, peer: Peer): void;
+  /** The link broke, could not be made, or was refused: whatever was asked of the peer and not answered has failed. */
+  onPeerLost(now: Instant, peer: Peer, wasUp: boolean): void;
+  /** The peer takes no new work: it is about to stop. What it was asked it still answers. */
+  onPeerStopping(now: Instant, peer: Peer): void;
+  /** The peer has answered a ping. */
+  onPeerAlive(now: Instant, peer: Peer): void;
+  /** The ring names a peer that it did not name before; or it has left, and its link is gone. */
+  onPeerKnown(peer: Peer): void;
+  onPeerGone(peer: Peer): void;
   /** This node's hello. */
   describe(): Hello;
   wantFlush(writer: FrameWriter): void;
@@ -57,6 +67,8 @@ export class Peer implements LinkEvents, FrameSink {
   state: PeerState = "connecting";
   /** Whether a first attempt to reach it has ended, well or not. */
   tried = false;
+  /** The highest epoch that it has told, by hello or about a ring: what it obeys, or a later one. */
+  epoch = 0;
   readonly #shared: NodeState;
   readonly #events: PeerEvents;
   #link: Link | undefined = undefined;
@@ -93,6 +105,11 @@ export class Peer implements LinkEvents, FrameSink {
   dialSoon(now: Instant): void {
     this.#retryUs = retryFirstUs;
     if (this.#link === undefined) this.dial(now);
+  }
+
+  /** Asks for a sign of life now, if there is a link; without one it is being dialled, or will be. */
+  ping(): void {
+    if (this.state === "ok") this.#writer?.sendEmpty(FrameType.PING, 0, 0);
   }
 
   /** Sends a request; false if the peer is not `ok` or its queue is full: nothing was sent. */
@@ -133,9 +150,10 @@ export class Peer implements LinkEvents, FrameSink {
   ): void {
     try {
       if (type === (FrameType.HELLO | REPLY_BIT)) this.#onHello(now, status, bytes, start, end);
-      else if (type === (FrameType.PING | REPLY_BIT)) return;
+      else if (type === (FrameType.PING | REPLY_BIT)) this.#events.onPeerAlive(now, this);
       else if (type === (FrameType.GOAWAY | REPLY_BIT)) this.#onRefused(status, bytes, start, end);
-      else if (type !== FrameType.GOAWAY) this.#events.onReply(now, this, type, status, frameId, bytes, start, end);
+      else if (type === FrameType.GOAWAY) this.#onGoAway(now);
+      else this.#events.onReply(now, this, type, status, frameId, bytes, start, end);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#shared.env.log.error("peer sent a malformed answer", { peer: this.member.address, reason: error.message });
@@ -163,12 +181,19 @@ export class Peer implements LinkEvents, FrameSink {
       this.#link?.destroy();
       return;
     }
+    this.epoch = Math.max(this.epoch, hello.epoch);
     this.state = "ok";
     this.tried = true;
     this.#retryUs = retryFirstUs;
     this.#pinged = false;
     this.#due = after(now, pingAfterUs);
     this.#shared.env.log.info("peer reached", { peer: this.member.name, address: this.member.address });
+    this.#events.onPeerUp(now, this);
+  }
+
+  #onGoAway(now: Instant): void {
+    this.#shared.env.log.info("peer is stopping", { peer: this.member.name, address: this.member.address });
+    this.#events.onPeerStopping(now, this);
   }
 
   #onRefused(status: Status, bytes: Uint8Array, start: number, end: number): void {
@@ -190,8 +215,8 @@ export class Peer implements LinkEvents, FrameSink {
     this.#retryUs = Math.min(this.#retryUs * 2, retryMaxUs);
     if (wasOk) {
       this.#shared.env.log.warn("peer lost", { peer: this.member.name, address: this.member.address, reason });
-      this.#events.onPeerLost(now, this);
     }
+    this.#events.onPeerLost(now, this, wasOk);
     this.#events.settle(now);
   }
 
@@ -232,16 +257,27 @@ export class Peers {
     this.#events = events;
   }
 
-  /** Dials every member of the ring but this node. */
+  /** Dials every member of the ring but this node, and parts with those that left. */
   join(now: Instant, ring: Ring): void {
     for (const member of ring.members) {
-      if (member.number === this.#shared.number || this.#byNumber[member.number] !== undefined) continue;
-      if (member.status === "left") continue;
+      if (member.status === "left") this.#part(member.number);
+      if (member.status === "left" || member.number === this.#shared.number) continue;
+      if (this.#byNumber[member.number] !== undefined) continue;
       const peer = new Peer(member, this.#shared, this.#events);
       this.#byNumber[member.number] = peer;
       this.#list.push(peer);
+      this.#events.onPeerKnown(peer);
       peer.dial(now);
     }
+  }
+
+  #part(number: NodeNumber): void {
+    const peer = this.#byNumber[number];
+    if (peer === undefined) return;
+    peer.close();
+    this.#byNumber[number] = undefined;
+    this.#list.splice(this.#list.indexOf(peer), 1);
+    this.#events.onPeerGone(peer);
   }
 
   get list(): readonly Peer[] {
@@ -251,6 +287,12 @@ export class Peers {
   /** The peer of that number; undefined for this node itself and for strangers. */
   of(number: number): Peer | undefined {
     return this.#byNumber[number];
+  }
+
+  /** Whether a peer that can be reached has told an epoch above this one. */
+  isAhead(epoch: number): boolean {
+    for (const peer of this.#list) if (peer.state === "ok" && peer.epoch > epoch) return true;
+    return false;
   }
 
   /** Whether a first attempt to reach each peer has ended. */

@@ -3,8 +3,10 @@
  */
 
 import type { NodeNumber } from "../base/ids.ts";
+import type { Instant } from "../base/time.ts";
 import type { GetOp } from "../coordinator/get.ts";
 import type { PutOp } from "../coordinator/put.ts";
+import type { ReplicaOp } from "../replica/replica.ts";
 import type { MultiGetResult } from "../wire/codec.ts";
 import type { Session } from "./session.ts";
 
@@ -17,6 +19,8 @@ export class Request {
   readonly forwardedBy: NodeNumber | 0;
   /** Bytes of the frame's body, which a put holds until it is done. */
   readonly bytes: number;
+  /** A peer's read that began while this node was still receiving the partition. */
+  unsynced = false;
 
   constructor(session: Session, type: number, frameId: number, forwardedBy: NodeNumber | 0, bytes = 0) {
     this.session = session;
@@ -58,5 +62,10 @@ export class MultiGetPart {
 /** Where a get's answer goes. */
 export type GetOrigin = Request | MultiGetPart;
 
-/** Where a replica op's result goes: to a peer's request, or to the own slot of a put or get. */
-export type ReplicaOrigin = Request | PutOp<Request> | GetOp<GetOrigin>;
+/** The origin of a replica op that a part asks for itself: told of its end, inside the replica, so it only takes note. */
+export interface ReplicaTask {
+  onReplicaDone(now: Instant, op: ReplicaOp<ReplicaOrigin>): void;
+}
+
+/** Where a replica op's result goes: to a peer's request, to the own slot of a put or get, or to a part of the node. */
+export type ReplicaOrigin = Request | PutOp<Request> | GetOp<GetOrigin> | ReplicaTask;

@@ -2,7 +2,7 @@
  * RingKeeper: how a node gets its first ring (mechanisms.md 3.12). Only the node told to bootstrap makes ring 1: it waits
  * until as many nodes as expected have reported to it, itself included, claims the partitions for them, and serves the
  * ring to whoever reports again. Everybody else asks its seed nodes, again and again, and takes a ring only while it has
- * none. Members are fixed at creation; changing them is not here yet.
+ * none. A node that reports later waits: an operator stages its join, and the next ring, which names it, is its first.
  */
 import { durabilityOf } from "../base/durability.ts";
 import { RingtailError, type Status, statusOk } from "../base/errors.ts";
@@ -11,10 +11,18 @@ import { Rng } from "../base/rng.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { planClaim } from "../ring/claim.ts";
 import { type Member, Ring } from "../ring/ring.ts";
-import { decode, ErrorReply, Hello, ReportReply, ReportRequest } from "../wire/codec.ts";
+import {
+  decode,
+  ErrorReply,
+  type Fields,
+  Hello,
+  type Member as MemberMessage,
+  ReportReply,
+  ReportRequest,
+} from "../wire/codec.ts";
 import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
-import { frameBytesMax } from "../wire/limits.ts";
+import { frameBytesMax, waitingMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { ringFromMessage, ringToMessage } from "../wire/ring-codec.ts";
 import { WireError } from "../wire/wire-error.ts";
@@ -23,6 +31,10 @@ import type { NodeState } from "./state.ts";
 
 const reportEveryUs = 200_000;
 const sayEveryReports = 50;
+/** A node that waits to be staged reports less often. */
+const waitEveryUs = 1_000_000;
+/** It is forgotten when it has not reported for so long. */
+const waitingForgottenUs = 10_000_000;
 
 /** What the keeper reports; `Node` binds it. */
 export interface RingKeeperEvents {
@@ -42,10 +54,18 @@ interface Reported {
   readonly weight: number;
 }
 
+/** A node that has reported and is in no ring. */
+interface Waiting {
+  readonly reported: Reported;
+  readonly at: Instant;
+}
+
 export class RingKeeper implements LinkEvents, FrameSink {
   readonly #shared: NodeState;
   readonly #events: RingKeeperEvents;
   readonly #reported: Map<NodeId, Reported> = new Map();
+  /** In the order of their last reports. */
+  readonly #waiting: Map<NodeId, Waiting> = new Map();
   #link: Link | undefined = undefined;
   #reader: FrameReader | undefined = undefined;
   #writer: FrameWriter | undefined = undefined;
@@ -53,6 +73,8 @@ export class RingKeeper implements LinkEvents, FrameSink {
   /** A ring is here (it may still be on its way to the disk), or the node stops: nothing more is asked. */
   #over = false;
   #asked = 0;
+  /** A node that has a ring knows this one: an operator must stage its join. */
+  #known = false;
 
   constructor(shared: NodeState, events: RingKeeperEvents) {
     this.#shared = shared;
@@ -85,7 +107,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
 
   tick(now: Instant): void {
     if (this.#due > now) return;
-    this.#due = after(now, reportEveryUs);
+    this.#due = after(now, this.#known ? waitEveryUs : reportEveryUs);
     if (this.#writer !== undefined) this.#report();
     else if (this.#link === undefined) {
       const { seedNodes } = this.#shared.config;
@@ -118,7 +140,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
     this.#writer?.send(FrameType.REPORT, 0, 0, ReportRequest, { member });
     this.#writer?.flush();
     this.#asked += 1;
-    if (this.#asked % sayEveryReports === 0)
+    if (this.#asked % sayEveryReports === 0 && !this.#known)
       env.log.info("still waiting for the first ring", { seedNodes: config.seedNodes.join(",") });
   }
 
@@ -173,16 +195,52 @@ export class RingKeeper implements LinkEvents, FrameSink {
 
   #onRing(bytes: Uint8Array, start: number, end: number): void {
     const reply = decode(ReportReply, bytes, start, end);
-    if (reply.ring === null || this.#over) return;
+    if (this.#over) return;
+    if (reply.ring === null) {
+      this.#onWait(reply.waiting);
+      return;
+    }
     const ring = ringFromMessage(reply.ring);
     this.stop();
     this.#events.onFirstRing(ring);
   }
 
-  // The bootstrap side.
+  #onWait(known: boolean): void {
+    if (known && !this.#known) {
+      const { name } = this.#shared.config;
+      this.#shared.env.log.info("this node waits to be let in: `ringtail cluster join` stages that", { name });
+    }
+    this.#known = known;
+  }
+
+  // The side that is asked.
+
+  /** Nodes that have reported here lately and are in no ring. */
+  waiting(now: Instant): readonly Fields<MemberMessage>[] {
+    this.#forget(now);
+    return [...this.#waiting.values()].map(({ reported: { id, ...rest } }) => ({ nodeId: idBytes(id), ...rest }));
+  }
+
+  #forget(now: Instant): void {
+    for (const [id, { at }] of this.#waiting) {
+      const inRing = this.#shared.ringOrNone?.members.some((member) => member.id === id) === true;
+      if (inRing || after(at, waitingForgottenUs) <= now) this.#waiting.delete(id);
+    }
+  }
+
+  #wait(now: Instant, reported: Reported): void {
+    if (!this.#waiting.has(reported.id)) {
+      this.#forget(now);
+      if (this.#waiting.size >= waitingMax)
+        throw new RingtailError("OVERLOADED", `${waitingMax} nodes wait here already to be let in`);
+      this.#shared.journal.note("node", `${reported.name} (${reported.address}) waits to be let in`);
+    }
+    this.#waiting.delete(reported.id);
+    this.#waiting.set(reported.id, { reported, at: now });
+  }
 
   /** A node without a ring reports. Throws `RingtailError` when it cannot become a member here. */
-  onReport(session: Session, frameId: number, report: ReportRequest): void {
+  onReport(now: Instant, session: Session, frameId: number, report: ReportRequest): void {
     const { config } = this.#shared;
     if (this.#shared.ringOrNone === undefined && !config.bootstrap) {
       throw new RingtailError("OVERLOADED", "this node has no ring itself and is not the one that bootstraps");
@@ -190,18 +248,18 @@ export class RingKeeper implements LinkEvents, FrameSink {
     const reported = reportedOf(report);
     if (this.#shared.ringOrNone === undefined) this.#onReported(reported);
     const ring = this.#shared.ringOrNone;
-    if (ring !== undefined) {
-      if (!ring.members.some((member) => member.id === reported.id)) {
-        throw new RingtailError(
-          "INVALID_ARGUMENT",
-          `the cluster was made without this node (${reported.name}, ${reported.id}): its members are fixed at creation`,
-        );
-      }
+    const member = ring?.members.find(({ id }) => id === reported.id);
+    if (member?.status === "left") {
+      const cure = "to come back, it needs an empty directory";
+      throw new RingtailError("PERMISSION_DENIED", `${reported.name} has left this cluster: ${cure}`);
     }
+    const waits = ring !== undefined && member === undefined;
+    if (waits) this.#wait(now, reported);
     session.answer(FrameType.REPORT, frameId, ReportReply, {
-      ring: ring === undefined ? null : ringToMessage(ring),
+      ring: ring === undefined || waits ? null : ringToMessage(ring),
       reported: this.#reported.size,
       expected: config.expect,
+      waiting: waits,
     });
   }
 

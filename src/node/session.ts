@@ -8,8 +8,7 @@
  */
 import { type ErrorCode, errorTable, RingtailError, type Status, statusOk, wireOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import type { Instant } from "../base/time.ts";
-import { after } from "../base/time.ts";
+import { after, type DurationUs, type Instant } from "../base/time.ts";
 import { decode, type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
 import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
@@ -161,10 +160,20 @@ export class Session implements LinkEvents, FrameSink {
     } else this.fail(type, frameId, wireOf("TOO_MANY_SIBLINGS"), "the key's siblings together are larger than a frame");
   }
 
-  /** Answers with an error; an empty message stands for the code's own meaning. */
-  fail(type: number, frameId: number, status: Status, message: string, retryAfterUs = 0): void {
+  /**
+   * Answers with an error; an empty message stands for the code's own meaning. `inDoubt`: of a put that was refused although
+   * some replica may hold it.
+   */
+  fail(
+    type: number,
+    frameId: number,
+    status: Status,
+    message: string,
+    retryAfterUs: DurationUs = 0,
+    inDoubt: boolean = false,
+  ): void {
     if (this.closed || this.#closing) return;
-    const reply = { message, epoch: this.#state.epoch, retryAfterUs };
+    const reply = { message, epoch: this.#state.epoch, retryAfterUs, inDoubt };
     if (!this.#writer.send(type | REPLY_BIT, status, frameId, ErrorReply, reply)) this.#drop(unread);
   }
 

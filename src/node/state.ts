@@ -3,24 +3,41 @@
  * Only `Node` changes the identity, the ring and the phase; everybody else reads.
  */
 import { assert } from "../base/assert.ts";
-import { type ClusterId, type NodeId, type NodeNumber, noNode } from "../base/ids.ts";
+import { Hash64 } from "../base/hash.ts";
+import { type ClusterId, idBytes, type NodeId, type NodeNumber, noNode, type PartitionId } from "../base/ids.ts";
 import { type Instant, instant } from "../base/time.ts";
+import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ContextKey } from "../version/context.ts";
+import { Background } from "./background.ts";
 import type { NodeConfig } from "./config.ts";
 import type { Environment } from "./environment.ts";
+import { Journal } from "./journal.ts";
+import { StateSaves } from "./state-saves.ts";
 
-/** `starting`: no ring yet, or its store is not open; `serving`; `stopping`: finishes what it has, takes nothing new. */
-export type Phase = "starting" | "serving" | "stopping";
+/**
+ * `starting`: no ring yet, or its store is not open; `serving`; `fenced`: it must not serve any more (`NodeState.fencedBy`
+ * says why); `stopping`: finishes what it has, takes nothing new.
+ */
+export type Phase = "starting" | "serving" | "fenced" | "stopping";
+
+/** Told, outside of every core, that membership has changed its mind about a member of the ring. */
+export type MemberListener = (now: Instant, number: NodeNumber, reachable: boolean) => void;
 
 export class NodeState {
   readonly env: Environment;
   readonly config: NodeConfig;
   readonly metrics: Metrics = new Metrics();
   readonly nodeId: NodeId;
+  readonly journal: Journal;
+  readonly saves: StateSaves;
+  /** Who wants to know which members come and go; parts add themselves before the node starts. */
+  readonly onMemberChanged: MemberListener[] = [];
   startedAt: Instant = instant(0);
   phase: Phase = "starting";
+  /** Why the node is fenced; empty while it is not. */
+  fencedBy = "";
   number: NodeNumber = noNode;
   clusterId: ClusterId | undefined = undefined;
   /** Requests that came from outside (clients, and peers on behalf of clients) and are not answered yet. */
@@ -29,13 +46,44 @@ export class NodeState {
   inFlightBytes = 0;
   /** The store has fallen behind: it should get no new writes. */
   storeBehind: () => boolean = () => false;
+  /** What background work may have of this node. */
+  readonly background: Background = new Background();
+  /** Records are missing from the store's middle: its Merkle trees must be made anew before they are compared. */
+  hasHole = false;
+  /** This node's directory got its first ring in this run. */
+  isFirstBoot = false;
+  /** This node may have voted about rings in an earlier run. */
+  mayHaveVoted = false;
+  /** Why acknowledged writes may be missing from this node's store since the last run; null: there is no reason to think so. */
+  doubt: string | null = null;
+  /** What becomes of a replica read of (partition, n) at this node: transfers and `synced` decide. */
+  readRule: (partition: PartitionId, n: number) => ReadRule = (partition, n) =>
+    this.ring.isOwner(partition, n, this.number) ? ReadRule.serve : ReadRule.wrongOwner;
+  /** What becomes of a replica write of (partition, n) at this node. */
+  writeRule: (partition: PartitionId, n: number) => WriteRule = (partition, n) =>
+    this.ring.isOwner(partition, n, this.number) ? WriteRule.accept : WriteRule.wrongOwner;
+  /** Whether membership holds the member for dead. */
+  isDead: (number: NodeNumber) => boolean = () => false;
+  /** Whether every member of the ring is known to obey this epoch or a later one. */
+  everyMemberAt: (epoch: number) => boolean = () => false;
+  /** A peer has told its epoch: a ring newer than this node's is to be pulled. */
+  onNewerEpoch: (now: Instant, from: NodeNumber, epoch: number) => void = () => {};
+  /** Transfers that are done, as their joining members say, again and again; pairs of (id, since). For who makes rings. */
+  onConfirmed: (now: Instant, transfers: ArrayLike<number>) => void = () => {};
+  /** The node that proposes the rings of a plan under way, as far as this one sees: the lowest reachable number. */
+  ringMaker: () => NodeNumber = () => this.number;
+  /** Whether membership holds the member for reachable: alive, or suspected and not yet dead. */
+  isReachable: (number: NodeNumber) => boolean = () => true;
   #ring: Ring | undefined = undefined;
+  #ringHash: Hash64 = new Hash64();
   #contextKey: ContextKey | undefined = undefined;
 
   constructor(env: Environment, config: NodeConfig, nodeId: NodeId) {
     this.env = env;
     this.config = config;
     this.nodeId = nodeId;
+    this.journal = new Journal(() => env.wallMs(), env.log);
+    this.saves = new StateSaves(env);
   }
 
   /** The ring this node obeys, or undefined while it has none. */
@@ -49,6 +97,11 @@ export class NodeState {
     return this.#ring;
   }
 
+  /** The hash of the ring in the bytes that it was chosen in. */
+  get ringHash(): Hash64 {
+    return this.#ringHash;
+  }
+
   get epoch(): number {
     return this.#ring === undefined ? 0 : this.#ring.epoch;
   }
@@ -58,12 +111,13 @@ export class NodeState {
     return this.#contextKey;
   }
 
-  /** Obeys `ring` from now on; `contextKeyBytes` are the 16 bytes under which contexts of its cluster are authenticated. */
-  adoptRing(ring: Ring, number: NodeNumber, contextKeyBytes: Uint8Array): void {
+  /** Obeys `ring`, whose bytes have this hash, from now on. */
+  adoptRing(ring: Ring, number: NodeNumber, hash: Hash64): void {
     assert(this.#ring === undefined || ring.epoch > this.#ring.epoch, "ring epochs only rise");
     this.#ring = ring;
+    this.#ringHash = hash;
     this.number = number;
     this.clusterId = ring.clusterId;
-    if (this.#contextKey === undefined) this.#contextKey = new ContextKey(0, contextKeyBytes);
+    this.#contextKey ??= new ContextKey(0, this.env.deriveKey(idBytes(ring.clusterId), "context"));
   }
 }

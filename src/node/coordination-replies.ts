@@ -1,0 +1,122 @@
+/**
+ * Coordination's replies: what peers answer to the requests of puts and gets, decoded and handed to the op that asked.
+ * Every reply tells the epoch of its sender's ring; one that is newer has it pulled.
+ */
+import { type Status, statusOk } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import { VersionVector } from "../version/version-vector.ts";
+import { decode, ErrorReply, ReplicaHeadReply, ReplicaReadReply, ReplicaWriteReply } from "../wire/codec.ts";
+import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import type { Coordination } from "./coordination.ts";
+import type { Peer } from "./peers.ts";
+import type { NodeState } from "./state.ts";
+
+const silentRefusal: Pick<ErrorReply, "message" | "epoch"> = { message: "", epoch: 0 };
+
+/** The table from reply types to what becomes of them. */
+export class CoordinationReplies {
+  readonly #shared: NodeState;
+  readonly #coordination: Coordination;
+
+  constructor(shared: NodeState, coordination: Coordination) {
+    this.#shared = shared;
+    this.#coordination = coordination;
+  }
+
+  /** A reply of any kind, borrowed; false: no op asked for this kind. Throws `WireError` on a malformed body. */
+  take(
+    now: Instant,
+    peer: Peer,
+    type: number,
+    status: Status,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    switch (type & ~REPLY_BIT) {
+      case FrameType.REPLICA_WRITE:
+      case FrameType.HINT_KEEP:
+        this.#onWrite(now, peer, status, frameId, bytes, start, end);
+        return true;
+      case FrameType.REPLICA_READ:
+      case FrameType.HINT_READ:
+        this.#onRead(now, peer, status, frameId, bytes, start, end);
+        return true;
+      case FrameType.REPLICA_HEAD:
+        this.#onHead(now, peer, status, frameId, bytes, start, end);
+        return true;
+      case FrameType.REPAIR:
+        this.#coordination.onRepairReply(now, frameId);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #onWrite(
+    now: Instant,
+    peer: Peer,
+    status: Status,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (status === statusOk) {
+      const { durable, epoch } = decode(ReplicaWriteReply, bytes, start, end);
+      this.#seen(now, peer, epoch);
+      this.#coordination.onWriteReply(now, frameId, status, durable, "", epoch);
+      return;
+    }
+    const { message, epoch } = this.#refusal(now, peer, bytes, start, end);
+    this.#coordination.onWriteReply(now, frameId, status, false, `node ${peer.number}: ${message}`, epoch);
+  }
+
+  #onRead(
+    now: Instant,
+    peer: Peer,
+    status: Status,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (status === statusOk) {
+      const { record, unsynced, epoch } = decode(ReplicaReadReply, bytes, start, end);
+      this.#seen(now, peer, epoch);
+      this.#coordination.onReadReply(now, frameId, record, unsynced);
+      return;
+    }
+    const { message, epoch } = this.#refusal(now, peer, bytes, start, end);
+    this.#coordination.onReadRefused(now, frameId, status, `node ${peer.number}: ${message}`, epoch);
+  }
+
+  #onHead(
+    now: Instant,
+    peer: Peer,
+    status: Status,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    let version: VersionVector | null = null;
+    if (status === statusOk) {
+      const reply = decode(ReplicaHeadReply, bytes, start, end);
+      this.#seen(now, peer, reply.epoch);
+      version = VersionVector.fromWords(reply.version.map((word) => word | 0));
+    }
+    this.#coordination.onHeadReply(now, frameId, version);
+  }
+
+  #refusal(now: Instant, peer: Peer, bytes: Uint8Array, start: number, end: number): typeof silentRefusal {
+    const reply = start === end ? silentRefusal : decode(ErrorReply, bytes, start, end);
+    this.#seen(now, peer, reply.epoch);
+    return reply;
+  }
+
+  #seen(now: Instant, peer: Peer, epoch: number): void {
+    if (epoch > this.#shared.epoch) this.#shared.onNewerEpoch(now, peer.number, epoch);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * DataPath: what gets and puts need, tied together: the services that take requests, the coordinators with their way to
+ * replicas and peers, and the hints that are kept meanwhile. `Node` tells it what happens and knows no more of it.
+ */
+import type { Status } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import type { Replica } from "../replica/replica.ts";
+import type { Store } from "../storage/store.ts";
+import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { ClientService } from "./client-service.ts";
+import { Coordination } from "./coordination.ts";
+import { CoordinationReplies } from "./coordination-replies.ts";
+import { EpochGate } from "./epoch-gate.ts";
+import { Forwarding } from "./forwarding.ts";
+import { Hinting } from "./hinting.ts";
+import { PeerService } from "./peer-service.ts";
+import type { Peer, Peers } from "./peers.ts";
+import type { ReplicaOrigin } from "./request.ts";
+import { Routing } from "./routing.ts";
+import type { NodeState } from "./state.ts";
+import type { StoreQuestions } from "./store-questions.ts";
+
+export class DataPath {
+  readonly epochs: EpochGate;
+  readonly clientService: ClientService;
+  readonly peerService: PeerService;
+  readonly coordination: Coordination;
+  /** A part: the node adds it as such. */
+  readonly hinting: Hinting;
+  readonly #routing: Routing;
+  readonly #forwarding: Forwarding;
+  readonly #replies: CoordinationReplies;
+
+  constructor(shared: NodeState, peers: Peers) {
+    this.epochs = new EpochGate(shared);
+    this.#routing = new Routing(shared, peers);
+    this.clientService = new ClientService(shared, this.#routing, this.epochs);
+    this.peerService = new PeerService(shared, this.epochs);
+    const { background } = shared;
+    this.hinting = new Hinting({
+      shared,
+      peers,
+      epochs: this.epochs,
+      foreground: (now) => ({ foregroundUs: background.foregroundUs(now), limitUs: background.limitUs }),
+    });
+    this.coordination = new Coordination({
+      shared,
+      peers,
+      routing: this.#routing,
+      answers: this.clientService,
+      hintKept: (now, target) => this.hinting.kept(now, target),
+    });
+    this.#replies = new CoordinationReplies(shared, this.coordination);
+    this.#forwarding = new Forwarding(shared, peers, this.#routing, {
+      onForwardOver: (request) => this.clientService.leave(request.session, request.bytes),
+    });
+    this.clientService.attach(this.coordination, this.#forwarding);
+  }
+
+  /** The store is open; the replica is not built yet. */
+  openStore(store: Store, questions: StoreQuestions): void {
+    this.hinting.attach(store, questions, this.coordination);
+  }
+
+  attach(replica: Replica<ReplicaOrigin>): void {
+    this.coordination.attach(replica);
+    this.peerService.attach(replica);
+  }
+
+  /** Puts that have not left their coordinator: what they still owe to silent owners is not forgotten by stopping. */
+  get busy(): boolean {
+    return this.coordination.puts.inFlight > 0;
+  }
+
+  /** A peer's reply; false: it is none of the data path's. Throws `WireError` on a malformed body. */
+  onReply(
+    now: Instant,
+    peer: Peer,
+    type: number,
+    status: Status,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    if (type !== (FrameType.FORWARD_PUT | REPLY_BIT)) {
+      return this.#replies.take(now, peer, type, status, frameId, bytes, start, end);
+    }
+    this.#forwarding.onReply(now, status, frameId, bytes, start, end);
+    return true;
+  }
+
+  onPeerKnown(peer: Peer): void {
+    this.#routing.health.watch(peer.number);
+  }
+
+  onPeerGone(peer: Peer): void {
+    this.#routing.health.unwatch(peer.number);
+  }
+
+  onPeerUp(now: Instant, peer: Peer): void {
+    this.#routing.health.connected(now, peer.number);
+  }
+
+  onPeerAlive(now: Instant, peer: Peer): void {
+    this.#routing.health.answeredLate(now, peer.number);
+  }
+
+  onPeerStopping(now: Instant, peer: Peer): void {
+    this.#routing.health.stopping(now, peer.number);
+  }
+
+  onPeerLost(now: Instant, peer: Peer, wasUp: boolean): void {
+    this.#routing.health.refused(now, peer.number);
+    if (!wasUp) return;
+    this.coordination.onPeerLost(now, peer.number);
+    this.#forwarding.onPeerLost(now, peer.number);
+  }
+
+  /** The node obeys another ring. */
+  onRing(now: Instant): void {
+    this.#forwarding.onRing(now);
+    this.epochs.onRing(now);
+  }
+
+  expire(now: Instant): void {
+    this.coordination.expire(now);
+    this.#forwarding.expire(now);
+    this.epochs.expire(now);
+  }
+
+  nextDeadline(): Instant {
+    const requests = Math.min(this.coordination.nextDeadline(), this.#forwarding.nextDeadline());
+    return Math.min(requests, this.epochs.nextDeadline()) as Instant;
+  }
+}

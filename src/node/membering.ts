@@ -1,0 +1,319 @@
+/**
+ * Membering: membership (`membership/membership.ts`) in a node: datagrams and the peers' links for it to speak through, a
+ * file, the event loop's delay, and what follows from its verdicts. Liveness is not ownership: nothing here changes the
+ * ring, and requests are routed by what the data path sees itself.
+ *
+ * It begins with the first ring, for a node without one belongs to no cluster. Verdicts come from inside the core, so they
+ * wait for `settle` before anybody is told.
+ */
+import { statusOk, wireOf } from "../base/errors.ts";
+import type { ClusterId, NodeId, NodeNumber } from "../base/ids.ts";
+import { Rng } from "../base/rng.ts";
+import { after, type Instant, instant, never } from "../base/time.ts";
+import { Alarm, type MembershipEffects } from "../membership/effects.ts";
+import { MemberState, type MemberView, stateName } from "../membership/member.ts";
+import { Membership } from "../membership/membership.ts";
+import type { RingDigest } from "../membership/own-member.ts";
+import { profiles } from "../membership/profile.ts";
+import type { Ring } from "../ring/ring.ts";
+import { Ack, decode, type Fields, Ping, StateSync } from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
+import { protocolVersions } from "../wire/hello.ts";
+import { loadMembers, membersBytes } from "./node-files.ts";
+import { Part, type Route } from "./part.ts";
+import type { Peer, Peers } from "./peers.ts";
+import { seedOf } from "./random.ts";
+import type { Session } from "./session.ts";
+import type { NodeState } from "./state.ts";
+
+/** Between two readings of the event loop's delay: half a probe's timeout. */
+const loopDelayEveryUs = 100_000;
+const silent = "this node does not speak as a member now";
+
+/** What membership causes in the rest of the node; called when it is not on the stack. */
+export interface MemberingEffects {
+  /** A member's ring is not this node's. */
+  ringDigestSeen(now: Instant, from: NodeNumber, digest: RingDigest): void;
+  /** This node must not serve any more. */
+  fence(now: Instant, reason: string): void;
+  settle(now: Instant): void;
+}
+
+interface Change {
+  readonly member: MemberView;
+  readonly before: MemberState | undefined;
+  readonly state: MemberState;
+}
+
+interface Seen {
+  readonly from: NodeNumber;
+  readonly digest: RingDigest;
+}
+
+export class Membering extends Part implements MembershipEffects {
+  readonly #shared: NodeState;
+  readonly #peers: Peers;
+  readonly #effects: MemberingEffects;
+  #membership: Membership | undefined = undefined;
+  readonly #changes: Change[] = [];
+  readonly #seen: Seen[] = [];
+  /** State syncs that were asked for, by token. */
+  readonly #syncs: Map<number, NodeNumber> = new Map();
+  readonly #failedSyncs: number[] = [];
+  #twin = "";
+  #loopDelayAt: Instant = never;
+  #leaving = false;
+  #left = false;
+
+  constructor(shared: NodeState, peers: Peers, effects: MemberingEffects) {
+    super();
+    this.#shared = shared;
+    this.#peers = peers;
+    this.#effects = effects;
+    shared.isDead = (number) => this.#stateOf(number) === MemberState.dead;
+    shared.isReachable = (number) => number === shared.number || this.#memberOf(number)?.reachable === true;
+    shared.everyMemberAt = (epoch) => this.#everyMemberAt(epoch);
+    shared.ringMaker = () => this.#ringMaker();
+    shared.env.datagrams.attach({
+      onDatagram: (now, from, bytes) => {
+        if (this.#membership === undefined || this.#left) return;
+        this.#membership.onDatagram(now, from, bytes);
+        effects.settle(now);
+      },
+    });
+  }
+
+  override get routes(): readonly Route[] {
+    return [
+      { type: FrameType.STATE_SYNC, roles: ["node"] },
+      { type: FrameType.TCP_PING, roles: ["node"] },
+    ];
+  }
+
+  override get asks(): readonly number[] {
+    return [FrameType.STATE_SYNC, FrameType.TCP_PING];
+  }
+
+  /** Goes on telling the others that this node leaves; over within three seconds. */
+  override get busy(): boolean {
+    return this.#leaving && !this.#left;
+  }
+
+  /** What is known of a member besides the ring's word; undefined for this node itself, and before the first ring. */
+  memberOf(id: NodeId): MemberView | undefined {
+    return this.#membership?.member(id);
+  }
+
+  /** This node's own incarnation; 0 while it has none. */
+  get incarnation(): number {
+    return this.#membership?.incarnation ?? 0;
+  }
+
+  #memberOf(number: NodeNumber): MemberView | undefined {
+    const member = this.#shared.ringOrNone?.member(number);
+    return member === undefined ? undefined : this.#membership?.member(member.id);
+  }
+
+  #stateOf(number: NodeNumber): MemberState | undefined {
+    return this.#memberOf(number)?.state;
+  }
+
+  /** A hello, a ring's message and every datagram tell the epoch of their sender's ring. */
+  #everyMemberAt(epoch: number): boolean {
+    const { number: self, ring } = this.#shared;
+    if (this.#shared.epoch < epoch) return false;
+    return ring.members.every(({ number, id, status }) => {
+      if (number === self || status === "left") return true;
+      const told = Math.max(this.#peers.of(number)?.epoch ?? 0, this.#membership?.member(id)?.epoch ?? 0);
+      return told >= epoch;
+    });
+  }
+
+  #ringMaker(): NodeNumber {
+    const { ring, number: self, isReachable } = this.#shared;
+    const maker = ring.members.find(({ number, status }) => status !== "left" && isReachable(number));
+    return maker?.number ?? self;
+  }
+
+  override onRing(now: Instant, ring: Ring): void {
+    const membership = this.#membership ?? this.#begin(now, ring.clusterId);
+    const { epoch } = ring;
+    membership.setRingDigest({ epoch, hashHigh: this.#shared.ringHash.high, hashLow: this.#shared.ringHash.low });
+    const { min: versionMin, max: versionMax } = protocolVersions;
+    for (const { id, number, address, status } of ring.members) {
+      if (id === this.#shared.nodeId) continue;
+      if (status === "left") membership.removeMember(now, id);
+      else membership.addMember(now, { id, number, address, versionMin, versionMax, flags: 0 });
+    }
+  }
+
+  #begin(now: Instant, clusterId: ClusterId): Membership {
+    const { env, config, nodeId, number } = this.#shared;
+    const { min: versionMin, max: versionMax } = protocolVersions;
+    const membership = new Membership({
+      effects: this,
+      profile: profiles.lan,
+      clusterId,
+      id: nodeId,
+      meta: { number, address: config.advertise, versionMin, versionMax, flags: 0 },
+      seeds: config.seedNodes,
+      stored: loadMembers(env.stateFiles),
+      rng: new Rng(seedOf(env.randomBytes(4))),
+    });
+    this.#membership = membership;
+    this.#loopDelayAt = after(now, loopDelayEveryUs);
+    membership.start(now);
+    return membership;
+  }
+
+  override onPeerUp(now: Instant, number: NodeNumber): void {
+    // A link proves that the node lives; membership must hear it from the node itself.
+    const member = this.#memberOf(number);
+    if (member !== undefined && !member.reachable) this.#membership?.probeNow(now, member.id);
+  }
+
+  override onPeerLost(now: Instant, number: NodeNumber): void {
+    for (const [token, asked] of this.#syncs) if (asked === number) this.#failedSyncs.push(token);
+    const member = this.#memberOf(number);
+    if (member?.reachable === true) this.#membership?.probeNow(now, member.id);
+  }
+
+  override onRequest(
+    now: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (type === FrameType.TCP_PING) {
+      const ack = this.#membership?.onTcpPing(now, decode(Ping, bytes, start, end));
+      if (ack === undefined) session.fail(type, frameId, wireOf("OVERLOADED"), silent);
+      else session.answer(type, frameId, Ack, ack);
+      return;
+    }
+    const state = this.#membership?.onStateSyncRequest(now, decode(StateSync, bytes, start, end));
+    if (state === undefined) session.fail(type, frameId, wireOf("OVERLOADED"), silent);
+    else session.answer(type, frameId, StateSync, state);
+  }
+
+  override onReply(
+    now: Instant,
+    _peer: Peer,
+    type: number,
+    status: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const membership = this.#membership as Membership;
+    if (type === FrameType.TCP_PING) {
+      if (status === statusOk) membership.onTcpAck(now, decode(Ack, bytes, start, end));
+      return;
+    }
+    if (!this.#syncs.delete(frameId)) return;
+    if (status === statusOk) membership.onStateSync(now, frameId, decode(StateSync, bytes, start, end));
+    else membership.onStateSyncFailed(now, frameId);
+  }
+
+  override tick(now: Instant): void {
+    if (this.#membership === undefined || this.#left) return;
+    if (this.#loopDelayAt <= now) {
+      this.#membership.onLoopDelay(now, now - this.#loopDelayAt);
+      this.#loopDelayAt = after(now, loopDelayEveryUs);
+    }
+    this.#membership.tick(now);
+  }
+
+  override nextTick(): Instant {
+    if (this.#membership === undefined || this.#left) return never;
+    return instant(Math.min(this.#loopDelayAt, this.#membership.nextTick()));
+  }
+
+  override settle(now: Instant): void {
+    for (let token = this.#failedSyncs.shift(); token !== undefined; token = this.#failedSyncs.shift()) {
+      if (this.#syncs.delete(token)) this.#membership?.onStateSyncFailed(now, token);
+    }
+    for (let seen = this.#seen.shift(); seen !== undefined; seen = this.#seen.shift())
+      this.#effects.ringDigestSeen(now, seen.from, seen.digest);
+    for (let change = this.#changes.shift(); change !== undefined; change = this.#changes.shift())
+      this.#tell(now, change);
+    if (this.#twin === "") return;
+    const twin = this.#twin;
+    this.#twin = "";
+    this.#effects.fence(now, `another node at ${twin} has this node's id: one directory was copied; stop one of them`);
+  }
+
+  #tell(now: Instant, { member, before, state }: Change): void {
+    if (before === state) return;
+    const known = this.#shared.ringOrNone?.members.find(({ id }) => id === member.id);
+    if (known === undefined) return;
+    const reachable = state <= MemberState.suspect;
+    if (before !== undefined) {
+      const was = stateName(before);
+      this.#shared.journal.note("member", `${known.name} (node ${known.number}) is ${stateName(state)}, was ${was}`);
+    }
+    if (reachable && state === MemberState.alive) this.#peers.of(known.number)?.dialSoon(now);
+    if (before !== undefined && reachable === before <= MemberState.suspect) return;
+    for (const listener of this.#shared.onMemberChanged) listener(now, known.number, reachable);
+  }
+
+  override stop(now: Instant): void {
+    if (this.#membership === undefined || this.#leaving) return;
+    this.#leaving = true;
+    this.#membership.leave(now);
+  }
+
+  // What membership asks for.
+
+  sendDatagram(_now: Instant, address: string, bytes: Uint8Array): void {
+    this.#shared.env.datagrams.send(address, bytes);
+  }
+
+  #peerAt(address: string): Peer | undefined {
+    return this.#peers.list.find((peer) => peer.member.address === address);
+  }
+
+  pingOverTcp(_now: Instant, address: string, ping: Fields<Ping>): void {
+    this.#peerAt(address)?.send(FrameType.TCP_PING, 0, Ping, ping);
+  }
+
+  requestStateSync(_now: Instant, address: string, token: number, state: Fields<StateSync>): void {
+    const peer = this.#peerAt(address);
+    this.#syncs.set(token, peer?.number ?? this.#shared.number);
+    if (peer?.send(FrameType.STATE_SYNC, token, StateSync, state) !== true) this.#failedSyncs.push(token);
+  }
+
+  memberChanged(_now: Instant, member: MemberView, before: MemberState | undefined): void {
+    this.#changes.push({ member, before, state: member.state });
+  }
+
+  flappingChanged(_now: Instant, { number, flapping }: MemberView): void {
+    const text = flapping ? "dies and returns too often: it is routed around" : "is steady again";
+    this.#shared.journal.note("member", `node ${number} ${text}`);
+  }
+
+  ringDigestSeen(_now: Instant, member: MemberView, digest: RingDigest): void {
+    const known = this.#shared.ringOrNone?.members.find(({ id }) => id === member.id);
+    if (known !== undefined) this.#seen.push({ from: known.number, digest });
+  }
+
+  persist(_now: Instant, bytes: Uint8Array, token: number): void {
+    this.#shared.saves.save("members", membersBytes(bytes), (now) => this.#membership?.onPersisted(now, token));
+  }
+
+  alarm(_now: Instant, alarm: Alarm, id: NodeId, address: string): void {
+    if (alarm === Alarm.cloned) this.#twin = address;
+    else {
+      const text = "answers over TCP and not over UDP: a firewall, or a wrong address";
+      this.#shared.env.log.warn("a member answers over TCP and not over UDP", { id, address });
+      this.#shared.journal.note("member", `the node at ${address} ${text}`);
+    }
+  }
+
+  left(): void {
+    this.#left = true;
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * RingChanges: how a node comes by new rings, and how operators change them (mechanisms.md 3.12): the consensus
+ * (`ring/consensus.ts`) over the peers' links, with its files; rings of peers that are ahead; RING_CHANGE; and the rings
+ * of a plan under way (`ring-maker.ts`).
+ *
+ * A chosen ring is on disk before anybody acts on it. Chosen rings and outcomes come from inside the core, so they wait
+ * for `settle`.
+ */
+import { codeOf, RingtailError, statusOk } from "../base/errors.ts";
+import { type NodeNumber, nodeIdOf, nodeNumber } from "../base/ids.ts";
+import { Rng } from "../base/rng.ts";
+import { after, type Instant, never } from "../base/time.ts";
+import type { RingDigest } from "../membership/own-member.ts";
+import { RingProposals } from "../ring/consensus.ts";
+import { type BallotMemory, noMemory } from "../ring/consensus-acceptor.ts";
+import type { RingProposalsEffects } from "../ring/consensus-effects.ts";
+import type { EncodedRing, RingMessage } from "../ring/consensus-messages.ts";
+import { cancelPlan, commitPlan, type Newcomer, stageChange, unstage } from "../ring/plan.ts";
+import { recoveredRing } from "../ring/recovery.ts";
+import type { Ring } from "../ring/ring.ts";
+import {
+  decode,
+  FetchRingReply,
+  FetchRingRequest,
+  type Member as MemberMessage,
+  RingChangeReply,
+  RingChangeRequest,
+} from "../wire/codec.ts";
+import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
+import { decodeRing, encodeRing, ringFromMessage } from "../wire/ring-codec.ts";
+import { readRingMessage, sendRingMessage } from "../wire/ring-messages.ts";
+import { ballotBytes, encodedRingOf, loadBallot, ringBytes } from "./node-files.ts";
+import { Part, type Route } from "./part.ts";
+import type { Peer, Peers } from "./peers.ts";
+import { seedOf } from "./random.ts";
+import { RingMaker } from "./ring-maker.ts";
+import type { Session } from "./session.ts";
+import type { NodeState } from "./state.ts";
+
+const tickEveryUs = 100_000;
+/** Who waits for outcomes; the consensus takes one request at a time. */
+const makerToken = 0;
+
+const messageTypes: readonly number[] = [
+  FrameType.RING_DIGEST,
+  FrameType.RING_PULL,
+  FrameType.RING_CHOSEN,
+  FrameType.RING_PREPARE,
+  FrameType.RING_PROMISE,
+  FrameType.RING_ACCEPT,
+  FrameType.RING_ACCEPTED,
+  FrameType.RING_REFUSAL,
+];
+
+/** What a new ring causes in the rest of the node; called when the consensus is not on the stack. */
+export interface RingChangesEffects {
+  /** The ring is on disk: the whole node is to obey it. */
+  adopt(now: Instant, ring: EncodedRing): void;
+  /** This node is no member of that ring, which is on disk: it must not serve any more. */
+  fence(now: Instant, reason: string, ring: EncodedRing): void;
+}
+
+interface Outcome {
+  readonly token: number;
+  readonly status: number;
+  readonly message: string;
+}
+
+interface Asker {
+  readonly session: Session;
+  readonly frameId: number;
+}
+
+export class RingChanges extends Part implements RingProposalsEffects {
+  readonly #shared: NodeState;
+  readonly #peers: Peers;
+  readonly #effects: RingChangesEffects;
+  readonly #maker: RingMaker = new RingMaker();
+  #core: RingProposals | undefined = undefined;
+  #tickAt: Instant = never;
+  #tokens = makerToken;
+  readonly #askers: Map<number, Asker> = new Map();
+  readonly #chosen: EncodedRing[] = [];
+  readonly #outcomes: Outcome[] = [];
+  #fencing: EncodedRing | undefined = undefined;
+  /** A ring of the maker's is being decided. */
+  #making = false;
+  #stopping = false;
+
+  constructor(shared: NodeState, peers: Peers, effects: RingChangesEffects) {
+    super();
+    this.#shared = shared;
+    this.#peers = peers;
+    this.#effects = effects;
+    shared.onNewerEpoch = (now, from, epoch) => this.#pullFrom(now, from, epoch);
+    shared.onConfirmed = (now, transfers) => this.#maker.onConfirmed(now, transfers);
+  }
+
+  override get routes(): readonly Route[] {
+    const messages = messageTypes.map((type): Route => ({ type, roles: ["node"] }));
+    return [...messages, { type: FrameType.RING_CHANGE, roles: ["client"] }];
+  }
+
+  override get asks(): readonly number[] {
+    return [FrameType.FETCH_RING];
+  }
+
+  override onRing(now: Instant, ring: Ring): void {
+    this.#core ??= this.#newCore(ring);
+    this.#maker.onRing(now, ring);
+  }
+
+  #newCore(ring: Ring): RingProposals {
+    const { env, number, nodeId } = this.#shared;
+    const { stateFiles } = env;
+    // Votes that are lost may contradict the next ones, so there are no next ones.
+    const lost = this.#shared.mayHaveVoted ? noMemory(ring.epoch, 0, true) : null;
+    return new RingProposals({
+      effects: this,
+      self: number,
+      nodeId,
+      life: Math.max(1, seedOf(env.randomBytes(4))),
+      rng: new Rng(seedOf(env.randomBytes(4))),
+      codec: { decode: decodeRing, encode: encodeRing },
+      ring: encodedRingOf(stateFiles, ring),
+      memory: loadBallot(stateFiles) ?? lost,
+      planRecovery: recoveredRing,
+    });
+  }
+
+  override onStarted(now: Instant): void {
+    this.#core?.start(now);
+    this.#tickAt = after(now, tickEveryUs);
+  }
+
+  override onPeerUp(_now: Instant, number: NodeNumber): void {
+    const peer = this.#peers.of(number);
+    // Asked in the way of clients: a node that has left is allowed no other, and must learn that it has.
+    if (peer !== undefined && peer.epoch > this.#shared.epoch)
+      peer.send(FrameType.FETCH_RING, 0, FetchRingRequest, { epoch: 0 });
+  }
+
+  /** A peer's ring is newer, as it says itself. */
+  #pullFrom(now: Instant, from: NodeNumber, epoch: number): void {
+    const core = this.#core;
+    if (core !== undefined && epoch > core.ring.ring.epoch && from !== this.#shared.number)
+      core.onDigest(now, from, epoch, 0, 0);
+  }
+
+  /** Membership has seen another ring than this node's. */
+  onDigest(now: Instant, from: NodeNumber, { epoch, hashHigh, hashLow }: RingDigest): void {
+    // A digest may be older than the ring that came meanwhile.
+    const core = this.#core;
+    if (core !== undefined && epoch >= core.ring.ring.epoch && from !== this.#shared.number)
+      core.onDigest(now, from, epoch, hashHigh, hashLow);
+  }
+
+  override onRequest(
+    now: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (type === FrameType.RING_CHANGE) {
+      this.#onChange(now, { session, frameId }, decode(RingChangeRequest, bytes, start, end));
+      return;
+    }
+    const message = readRingMessage(type, bytes, start, end);
+    if (message === null || session.number === 0) return;
+    const peer = this.#peers.of(session.number);
+    if (peer !== undefined) peer.epoch = Math.max(peer.epoch, message.stamp.epoch);
+    this.#core?.onMessage(now, session.number, message);
+  }
+
+  override onReply(
+    now: Instant,
+    peer: Peer,
+    _type: number,
+    status: number,
+    _frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (status !== statusOk) return;
+    const { ring } = decode(FetchRingReply, bytes, start, end);
+    if (ring !== null) this.#core?.learn(now, peer.number, encodeRing(ringFromMessage(ring)));
+  }
+
+  /** Throws `RingtailError` if there can be no such ring. */
+  #onChange(now: Instant, asker: Asker, request: RingChangeRequest): void {
+    const core = this.#core;
+    if (core === undefined || this.#shared.phase === "starting" || this.#stopping)
+      throw new RingtailError("OVERLOADED", "this node does not serve now: ask another");
+    const token = this.#tokens + 1;
+    if (request.kind === RingChangeKind.recover) core.recover(now, token, request.lost.map(nodeNumber));
+    else core.propose(now, token, nextRingOf(this.#shared.ring, request));
+    this.#tokens = token;
+    this.#askers.set(token, asker);
+  }
+
+  override tick(now: Instant): void {
+    if (this.#core === undefined || this.#tickAt > now) return;
+    this.#tickAt = after(now, tickEveryUs);
+    this.#core.tick(now);
+    this.#makeRing(now);
+  }
+
+  override nextTick(): Instant {
+    return this.#stopping ? never : this.#tickAt;
+  }
+
+  #makeRing(now: Instant): void {
+    const { phase, number, ringMaker } = this.#shared;
+    const core = this.#core as RingProposals;
+    if (this.#making || this.#maker.due > now || phase !== "serving" || !core.votes || ringMaker() !== number) return;
+    const ring = this.#maker.next(now);
+    if (ring === null) return;
+    this.#making = true;
+    core.propose(now, makerToken, ring);
+  }
+
+  override settle(now: Instant): void {
+    for (let ring = this.#chosen.shift(); ring !== undefined; ring = this.#chosen.shift())
+      this.#effects.adopt(now, ring);
+    for (let outcome = this.#outcomes.shift(); outcome !== undefined; outcome = this.#outcomes.shift())
+      this.#answer(now, outcome);
+    const ring = this.#fencing;
+    if (ring === undefined) return;
+    this.#fencing = undefined;
+    const known = ring.ring.members.some((member) => member.id === this.#shared.nodeId);
+    const what = known ? "this node has left the cluster" : "the cluster does not know this node";
+    this.#effects.fence(now, `${what} (epoch ${ring.ring.epoch}): to come back, it needs an empty directory`, ring);
+  }
+
+  #answer(now: Instant, { token, status, message }: Outcome): void {
+    if (token === makerToken) {
+      this.#making = false;
+      if (status !== statusOk) this.#maker.again(now);
+      return;
+    }
+    const asker = this.#askers.get(token);
+    if (asker === undefined) return;
+    this.#askers.delete(token);
+    const { session, frameId } = asker;
+    if (status === statusOk) {
+      session.answer(FrameType.RING_CHANGE, frameId, RingChangeReply, { epoch: this.#shared.epoch });
+      return;
+    }
+    this.#shared.journal.note("plan", `a change of the ring was refused: ${codeOf(status)}: ${message}`);
+    session.fail(FrameType.RING_CHANGE, frameId, status, message);
+  }
+
+  override stop(): void {
+    this.#stopping = true;
+  }
+
+  // What the consensus asks for.
+
+  send(_now: Instant, to: NodeNumber, message: RingMessage): void {
+    const peer = this.#peers.of(to);
+    if (peer !== undefined) sendRingMessage(message, (type, codec, body) => peer.send(type, 0, codec, body));
+  }
+
+  saveBallot(_now: Instant, memory: BallotMemory, token: number): void {
+    this.#shared.saves.save("ballot", ballotBytes(memory), (now) => this.#core?.onPersisted(now, token));
+  }
+
+  saveRing(_now: Instant, ring: EncodedRing, token: number): void {
+    this.#shared.saves.save("ring", ringBytes(ring.bytes), (now) => this.#core?.onPersisted(now, token));
+  }
+
+  chosen(_now: Instant, ring: EncodedRing): void {
+    this.#chosen.push(ring);
+  }
+
+  fenced(_now: Instant, ring: EncodedRing): void {
+    this.#fencing = ring;
+  }
+
+  decided(_now: Instant, token: number, status: number, message: string): void {
+    this.#outcomes.push({ token, status, message });
+  }
+
+  conflict(_now: Instant, from: NodeNumber, epoch: number): void {
+    this.#shared.env.log.error("two rings of one epoch: this node votes no more until it is restarted", {
+      from,
+      epoch,
+    });
+    this.#shared.journal.note("ring", `node ${from} holds another ring of epoch ${epoch}: both vote no more`);
+  }
+
+  rolledBack(_now: Instant, number: NodeNumber): void {
+    const own = number === this.#shared.number;
+    this.#shared.env.log.error("a node's votes about rings were lost: it votes no more, replace it", { node: number });
+    const who = own ? "this node" : `node ${number}`;
+    this.#shared.journal.note("ring", `the votes of ${who} were lost: it votes no more until it is replaced`);
+  }
+}
+
+function newcomerOf(member: MemberMessage | null): Newcomer {
+  if (member === null) throw new RingtailError("INVALID_ARGUMENT", "a join names the node that is to join");
+  const { nodeId, name, address, host, zone, weight } = member;
+  return { id: nodeIdOf(nodeId), name, address, host, zone, weight };
+}
+
+function nextRingOf(ring: Ring, request: RingChangeRequest): Ring {
+  switch (request.kind) {
+    case RingChangeKind.stageJoin:
+      return stageChange(ring, { kind: "join", node: newcomerOf(request.newcomer) });
+    case RingChangeKind.stageLeave:
+      return stageChange(ring, { kind: "leave", member: nodeNumber(request.member) });
+    case RingChangeKind.stageRemove:
+      return stageChange(ring, { kind: "remove", member: nodeNumber(request.member) });
+    case RingChangeKind.stageReplace: {
+      return stageChange(ring, {
+        kind: "replace",
+        member: nodeNumber(request.member),
+        by: nodeNumber(request.by),
+      });
+    }
+    case RingChangeKind.unstage:
+      return unstage(ring, nodeNumber(request.member));
+    case RingChangeKind.commit:
+      return commitPlan(ring, request.plan, request.acceptViolations);
+    case RingChangeKind.cancel:
+      return cancelPlan(ring);
+    default:
+      throw new RingtailError("INVALID_ARGUMENT", `no such change of the ring: ${request.kind}`);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * RingMaker: when a plan that is under way gets its next ring (mechanisms.md 3.1, Transfer, 5). Joining nodes confirm their
+ * transfers, again and again; a ring carries all that is confirmed, as soon as nothing more is awaited, or ten seconds
+ * after the first. One node makes these rings: by convention the lowest that is reachable (`NodeState.ringMaker`), so
+ * that proposals do not hinder each other. If two believe to be it, one of their rings is refused, and nothing is lost.
+ */
+import { after, type DurationUs, type Instant, never } from "../base/time.ts";
+import { isMoving } from "../ring/plan.ts";
+import { progressRing } from "../ring/progress.ts";
+import type { Ring } from "../ring/ring.ts";
+
+const gatherUs: DurationUs = 10_000_000;
+const retryUs: DurationUs = 1_000_000;
+
+/** What one node has heard of the transfers of its ring. */
+export class RingMaker {
+  #ring: Ring | undefined = undefined;
+  readonly #confirmed: Set<number> = new Set();
+  /** When the next ring is to be made, if something follows. */
+  #dueAt: Instant = never;
+
+  /** The node obeys this ring: what was confirmed and is listed still holds. */
+  onRing(now: Instant, ring: Ring): void {
+    const listed = new Set(ring.transfers().map((transfer) => transfer.id));
+    for (const id of this.#confirmed) if (!listed.has(id)) this.#confirmed.delete(id);
+    this.#ring = ring;
+    this.#dueAt = isMoving(ring) ? now : never;
+  }
+
+  /** These transfers are done: pairs of id and fence. Those that the ring does not list any more are passed over. */
+  onConfirmed(now: Instant, pairs: ArrayLike<number>): void {
+    const ring = this.#ring;
+    if (ring === undefined) return;
+    const before = this.#confirmed.size;
+    for (const { id, partition } of ring.transfers()) {
+      const since = ring.fences[partition];
+      for (let i = 0; i + 1 < pairs.length; i += 2)
+        if (pairs[i] === id && pairs[i + 1] === since) this.#confirmed.add(id);
+    }
+    if (this.#confirmed.size === before) return;
+    const whole = this.#confirmed.size === ring.transfers().length;
+    const due = whole ? now : after(now, gatherUs);
+    if (due < this.#dueAt) this.#dueAt = due;
+  }
+
+  /** The ring to propose now; null: none. It is told once; if it is not chosen, call `again`. */
+  next(now: Instant): Ring | null {
+    if (this.#ring === undefined || this.#dueAt > now) return null;
+    this.#dueAt = never;
+    return progressRing(this.#ring, this.#confirmed);
+  }
+
+  /** The ring that `next` told was not chosen. */
+  again(now: Instant): void {
+    this.#dueAt = after(now, retryUs);
+  }
+
+  /** When `next` may tell a ring. */
+  get due(): Instant {
+    return this.#dueAt;
+  }
+}
