@@ -57,6 +57,11 @@ describe("tapes", () => {
 const canaries: readonly (readonly [string, number])[] = [
   ["ack-before-w", 10],
   ["skip-read-repair", 10],
+  ["skip-anti-entropy", 40],
+  ["skip-leaf", 10],
+  ["drop-hint-before-ack", 10],
+  ["drop-changed-hint", 25],
+  ["fallback-miss-counts", 40],
   ["sim.entropy-repeats", 40],
   ["sim.engine-loses-batch", 40],
   ["sim.log-loses-append", 20],

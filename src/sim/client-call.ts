@@ -8,6 +8,7 @@ import { statusOk } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
+import { decode, ErrorReply } from "../wire/codec.ts";
 import type { AnswerSink, ClientLink } from "./client-link.ts";
 import type { Operation } from "./history.ts";
 
@@ -70,6 +71,8 @@ export interface ReadWish {
   readonly keys: readonly string[];
   /** 0: the bucket's. */
   readonly r?: number;
+  /** Only owners count. */
+  readonly strict?: boolean;
   readonly final?: boolean;
   /** Ask only this node, by its position. */
   readonly node?: number;
@@ -107,8 +110,8 @@ export class Call {
 export interface CallOwner {
   /** Tries again soon, while the deadline allows. */
   retry(now: Instant, call: Call): void;
-  /** An attempt was answered with an error. */
-  onRefused(now: Instant, call: Call, status: Status): void;
+  /** An attempt was answered with an error. `inDoubt`: whoever refused it says that it may have happened. */
+  onRefused(now: Instant, call: Call, status: Status, inDoubt: boolean): void;
   /** An attempt was answered with success. */
   onAnswered(now: Instant, call: Call, link: ClientLink, bytes: Uint8Array, start: number, end: number): void;
   /** A node hands the answer to its link. */
@@ -132,7 +135,7 @@ export class Attempt implements AnswerSink {
     const late = this.over;
     this.over = true;
     if (status === statusOk) this.#owner.onAnswered(now, this.#call, this.#link, bytes, start, end);
-    else if (!late) this.#owner.onRefused(now, this.#call, status);
+    else if (!late) this.#owner.onRefused(now, this.#call, status, decode(ErrorReply, bytes, start, end).inDoubt);
   }
 
   onLost(now: Instant, sent: boolean): void {

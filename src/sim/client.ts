@@ -200,7 +200,7 @@ export class SimClient implements Place, CallOwner {
       history.begin({ client: this.number, kind: "get", key, begin: now, deadline, final }),
     );
     const keys = wish.keys.map(utf8);
-    const common = { bucket: simBucket, epoch: this.ring?.epoch ?? 0, r: wish.r ?? 0 };
+    const common = { bucket: simBucket, epoch: this.ring?.epoch ?? 0, r: wish.r ?? 0, strict: wish.strict ?? false };
     const send: Call["send"] = (link, timeoutUs, sink) => {
       if (keys.length > 1) link.request(FrameType.MULTI_GET, MultiGetRequest, { ...common, keys, timeoutUs }, sink);
       else link.request(FrameType.GET, GetRequest, { ...common, key: keys[0] as Uint8Array, timeoutUs }, sink);
@@ -282,9 +282,9 @@ export class SimClient implements Place, CallOwner {
   }
 
   /** An attempt was answered with an error. */
-  onRefused(now: Instant, call: Call, status: Status): void {
+  onRefused(now: Instant, call: Call, status: Status, inDoubt: boolean): void {
     if (call.over) return;
-    if (!refusals.has(codeOf(status))) call.maybe = true;
+    if (inDoubt || !refusals.has(codeOf(status))) call.maybe = true;
     for (const one of call.operations) one.status = status;
     this.retry(now, call);
   }
@@ -319,7 +319,7 @@ export class SimClient implements Place, CallOwner {
     const context = this.#held(operation.key, reply.context);
     operation.version = context.version;
     operation.own = context.own;
-    operation.acks = [...reply.acks].map((ack) => ack & 0xffff);
+    noteAcks(operation, reply.acks);
     operation.coordinator = reply.coordinator;
     this.#close(now, operation, "ok", statusOk);
     call.ended(now, operation, context);
@@ -347,7 +347,7 @@ export class SimClient implements Place, CallOwner {
     const context = this.#held(operation.key, contextBytes);
     operation.version = context.version;
     operation.siblings = record.length === 0 ? [] : shownOf(record);
-    operation.acks = [...acks].map((ack) => ack & 0xffff);
+    noteAcks(operation, acks);
     operation.coordinator = coordinator;
     this.#close(now, operation, "ok", statusOk);
     call.ended(now, operation, context);
@@ -357,6 +357,12 @@ export class SimClient implements Place, CallOwner {
   onAnswerSent(now: Instant, call: Call, status: Status): void {
     if (status === statusOk && call.first.isWrite) this.#options.watch?.onAckSent(now, call.first);
   }
+}
+
+/** An ack names a node, and says in the bits above whether that is a fallback. */
+function noteAcks(operation: Operation, acks: readonly number[]): void {
+  operation.acks = acks.map((ack) => ack & 0xffff);
+  operation.fallbackAcks = acks.filter((ack) => (ack & 0x1_0000) !== 0).map((ack) => ack & 0xffff);
 }
 
 function hexBytes(text: string): Uint8Array {

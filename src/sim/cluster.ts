@@ -34,7 +34,7 @@ export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
     listen: addressOf(position),
     host: `host-${position + 1}`,
     bootstrap,
-    ...(bootstrap ? { expect: plan.nodes } : { seedNodes: [addressOf(0)] }),
+    ...(bootstrap ? { expect: plan.nodes - plan.joiners } : { seedNodes: [addressOf(0)] }),
     partitions: plan.partitions,
     replicasMax: Math.max(plan.n, Math.min(3, plan.nodes)),
     n: plan.n,
@@ -42,7 +42,9 @@ export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
     w: plan.w,
     durability: durabilityName(plan.durability),
   });
-  return { ...config, objectBufferMiB: plan.bufferKiB / 1024, logSegmentKiB: plan.logSegmentKiB };
+  const { logSegmentKiB, repairPassMs, repairWindowMs } = plan;
+  const small = { objectBufferMiB: plan.bufferKiB / 1024, hintMiBPerNodeMax: plan.hintKiB / 1024 };
+  return { ...config, ...small, logSegmentKiB, repairPassMs, repairWindowMs };
 }
 
 export class Cluster {
@@ -57,7 +59,13 @@ export class Cluster {
   /** Builds the seats; nothing runs yet. */
   constructor(plan: RunPlan, recording: boolean) {
     this.plan = plan;
-    this.world = new World({ seed: plan.seed, network: plan.network, turnUs: plan.turnUs, recording });
+    this.world = new World({
+      seed: plan.seed,
+      network: plan.network,
+      datagrams: plan.datagrams,
+      turnUs: plan.turnUs,
+      recording,
+    });
     this.ledger = new Ledger(plan.nodes);
     for (let position = 0; position < plan.nodes; position += 1) this.#addNode(position);
     tapAcks(this.world.network);
@@ -84,6 +92,15 @@ export class Cluster {
   /** The node in the process on that seat, if one is running. */
   nodeAt(position: number): Node | undefined {
     return (this.world.nodes[position] as SimNode).process as Node | undefined;
+  }
+
+  /** The seat of the node that the ring gives this number, or -1. */
+  seatOf(number: number): number {
+    for (let position = 0; position < this.plan.nodes; position += 1) {
+      const member = this.nodeAt(position)?.ring?.members.find((one) => one.number === number);
+      if (member !== undefined) return this.world.nodes.findIndex((node) => node.address === member.address);
+    }
+    return -1;
   }
 
   /** Adds a client; `watch` is told of its writes' acknowledgements. A patient one has all the time it needs. */

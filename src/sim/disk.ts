@@ -199,12 +199,17 @@ export class SimDisk {
 
   /** The disk is replaced by an empty one. No process may be alive. */
   wipe(): void {
+    this.loseStore();
+    this.stateFiles.clear();
+  }
+
+  /** Engine and log are lost, the node's own small files are not. No process may be alive. */
+  loseStore(): void {
     assert(!this.#open, "a disk is replaced while its node is down");
     this.#files.clear();
     this.#log = [];
     this.#synced = 0;
     this.segments.clear();
-    this.stateFiles.clear();
   }
 
   /** A latency between the two, times the slowness. */

@@ -43,7 +43,18 @@ export class SimDrive implements Drive {
     this.disk.faults.slowness = 1 + factor;
   }
 
-  /** Everything it holds: what is in the engine, merged with what is in the log. */
+  /** What it keeps for others, as disk keys and values. */
+  hints(): readonly (readonly [Uint8Array, Uint8Array])[] {
+    const found: (readonly [Uint8Array, Uint8Array])[] = [];
+    const { from, to } = kindRange(KeyKind.hint);
+    this.disk.contents().walk(nameOf(from), nameOf(to), (entry) => {
+      if (entry.value !== null) found.push([entry.key, entry.value]);
+      return true;
+    });
+    return found;
+  }
+
+  /** Every copy of its own: what is in the engine, merged with what is in the log. */
   records(): Iterable<readonly [Uint8Array, Uint8Array]> {
     const found: Map<string, readonly [Uint8Array, Uint8Array]> = new Map();
     const add = (fullKey: Uint8Array, sealed: Uint8Array): void => {

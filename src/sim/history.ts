@@ -61,6 +61,8 @@ export class Operation {
   own: Dot | null = null;
   /** Of an `ok` answer: the numbers of the nodes that acknowledged, and of the one that coordinated. */
   acks: readonly number[] = [];
+  /** Those of them that are fallbacks: they keep a hint, or answered from one. */
+  fallbackAcks: readonly number[] = [];
   coordinator = 0;
 
   constructor(fields: {

@@ -1,7 +1,7 @@
 /**
  * Ledger: the simulator's own account of who holds what, from the writes that the engines are given and report (the
  * atlas of reliability.md section 1). Per key and node it keeps which versions ever reached the system and which were
- * ever synced, and for each dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment
+ * ever synced, as a copy or as a hint for another node, and for each dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment
  * later; what a fault took away since is the final audit's business.
  */
 import type { Instant } from "../base/time.ts";
@@ -12,15 +12,26 @@ import type { DiskWatch, WrittenRecord } from "./watched-engine.ts";
 
 /** Told of every record that a node hands to its engine. */
 export interface RecordWatch {
-  onRecord(now: Instant, node: number, key: string, set: SiblingSet): void;
+  /** `target`: of a hint; 0 for a copy of the node's own. */
+  onRecord(now: Instant, node: number, key: string, set: SiblingSet, target: number): void;
+  onHintDropped?(now: Instant, node: number, key: string, target: number): void;
+  /** A new process begins on that node's disk, and what of hints it finds there. */
+  onBoot?(node: number): void;
+  onHintFound?(node: number, key: string, set: SiblingSet, target: number): void;
 }
 
 class KeyAccount {
   readonly written: VersionVector[];
   readonly synced: VersionVector[];
+  /** Of `synced`, what was the node's own copy. */
+  readonly ownSynced: VersionVector[];
+  /** Whether the node ever kept a hint of the key. */
+  readonly hinted: boolean[];
 
   constructor(nodes: number) {
     this.written = new Array<VersionVector>(nodes).fill(VersionVector.empty);
+    this.hinted = new Array<boolean>(nodes).fill(false);
+    this.ownSynced = new Array<VersionVector>(nodes).fill(VersionVector.empty);
     this.synced = new Array<VersionVector>(nodes).fill(VersionVector.empty);
   }
 }
@@ -42,7 +53,12 @@ export class Ledger implements DiskWatch {
 
   onIssued(now: Instant, node: number, record: WrittenRecord): void {
     this.learn(record.set);
-    for (const watcher of this.#watchers) watcher.onRecord(now, node, record.key, record.set);
+    if (record.target !== 0) this.#account(record.key).hinted[node] = true;
+    for (const watcher of this.#watchers) watcher.onRecord(now, node, record.key, record.set, record.target);
+  }
+
+  onHintDropped(now: Instant, node: number, key: string, target: number): void {
+    for (const watcher of this.#watchers) watcher.onHintDropped?.(now, node, key, target);
   }
 
   onWritten(_now: Instant, node: number, record: WrittenRecord): void {
@@ -50,15 +66,28 @@ export class Ledger implements DiskWatch {
     written[node] = mergeVersions(written[node] as VersionVector, record.set.version);
   }
 
+  onBoot(node: number): void {
+    for (const watcher of this.#watchers) watcher.onBoot?.(node);
+  }
+
   onFound(node: number, record: WrittenRecord): void {
     this.learn(record.set);
+    if (record.target !== 0) {
+      for (const watcher of this.#watchers) watcher.onHintFound?.(node, record.key, record.set, record.target);
+    }
     const { written } = this.#account(record.key);
     written[node] = mergeVersions(written[node] as VersionVector, record.set.version);
   }
 
   onSynced(_now: Instant, node: number, record: WrittenRecord): void {
-    const { synced } = this.#account(record.key);
+    const { synced, ownSynced } = this.#account(record.key);
     synced[node] = mergeVersions(synced[node] as VersionVector, record.set.version);
+    if (record.target === 0) ownSynced[node] = mergeVersions(ownSynced[node] as VersionVector, record.set.version);
+  }
+
+  /** Whether that node's own copy was ever synced with all that this version covers. */
+  hasSynced(node: number, key: string, version: VersionVector): boolean {
+    return (this.#accounts.get(key)?.ownSynced[node] ?? VersionVector.empty).coversAll(version);
   }
 
   /** Takes note of the dots in a record, wherever it was seen. */
@@ -85,6 +114,11 @@ export class Ledger implements DiskWatch {
   /** The dots under which a write is known; empty if it never reached a disk. */
   dotsOf(requestId: string): readonly Dot[] {
     return this.#dots.get(requestId) ?? [];
+  }
+
+  /** Whether the node ever kept anything of the key for another one. */
+  hasHinted(node: number, key: string): boolean {
+    return this.#accounts.get(key)?.hinted[node] ?? false;
   }
 
   /** Whether what a write says ever reached that node's disk: synced, or at least the system. */

@@ -26,8 +26,8 @@ import type { Report } from "./violation.ts";
 /** What holds for the run that is judged. */
 export interface OracleOptions {
   /**
-   * Strict quorums, R + W > N, and no fault that can take an acknowledged copy away: a get sees every put acknowledged
-   * before it.
+   * R + W > N, and no fault that can take an acknowledged copy away: a get sees every put acknowledged before it, if
+   * owners alone acknowledged both. Until hints are delivered, quorums with a fallback in them need not meet (G3).
    */
   readonly recency: boolean;
   /** The dots of a write as the white-box side knows them. */
@@ -98,6 +98,7 @@ export function judge(operations: readonly Operation[], options: OracleOptions, 
     for (const read of it.reads) {
       for (const shown of read.siblings) judgeShown(it, read, shown);
       judgeSiblings(it, read);
+      judgeMiss(it, read);
     }
     if (options.recency) judgeRecency(it);
     judgeAnswers(it);
@@ -136,6 +137,12 @@ function judgeShown(it: Case, read: Operation, shown: Shown): void {
   }
 }
 
+/** A fallback that keeps nothing of a key knows nothing of it: only what it keeps counts as its answer (G3). */
+function judgeMiss(it: Case, read: Operation): void {
+  if (read.fallbackAcks.length === 0 || read.version.size > 0) return;
+  it.blame("fallback-miss-counted", read.end, `"no such key" by the word of a fallback: ${operationText(read)}`);
+}
+
 /** Siblings are different, mutually concurrent writes, all covered by the answer's context (G4, G5). */
 function judgeSiblings(it: Case, read: Operation): void {
   const siblings = read.siblings;
@@ -161,11 +168,14 @@ function judgeSiblings(it: Case, read: Operation): void {
   }
 }
 
-/** A get that began after an acknowledgement reflects that write (G3). */
+/** A get that began after an acknowledgement reflects that write, if both quorums were of owners (G3). */
 function judgeRecency(it: Case): void {
-  const acked = [...it.writes.values()].filter((write) => write.outcome === "ok" && it.dotsOf(write).length === 1);
+  const ofOwners = [...it.writes.values()].filter((write) => write.outcome === "ok" && write.fallbackAcks.length === 0);
+  const acked = ofOwners.filter((write) => it.dotsOf(write).length === 1);
   acked.sort((a, b) => a.end - b.end || a.id - b.id);
-  const reads = [...it.reads].sort((a, b) => a.begin - b.begin || a.id - b.id);
+  const reads = it.reads
+    .filter((read) => read.fallbackAcks.length === 0)
+    .sort((a, b) => a.begin - b.begin || a.id - b.id);
   let required = VersionVector.empty;
   let next = 0;
   for (const read of reads) {

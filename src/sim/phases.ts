@@ -14,9 +14,14 @@ import { Cluster } from "./cluster.ts";
 import { tellFrames } from "./describe.ts";
 import { drawFaults, type Fault, Faults, losesCopies } from "./faults.ts";
 import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
+import { isRepaired } from "./invariants/anti-entropy-converges.ts";
 import { causality } from "./invariants/causality.ts";
 import { CountersRise } from "./invariants/counters-rise.ts";
 import { DotsUnique } from "./invariants/dots-unique.ts";
+import { fallbacksKnow } from "./invariants/fallbacks-know.ts";
+import { HintsComeHome } from "./invariants/hints-come-home.ts";
+import { hintsDrain, hintsLeft } from "./invariants/hints-drain.ts";
+import { merkleEqual } from "./invariants/merkle-equal.ts";
 import { noPhantomValues } from "./invariants/no-phantom-values.ts";
 import { operationsEnd } from "./invariants/operations-end.ts";
 import { checkQueues, queuesDrain } from "./invariants/queues-bounded.ts";
@@ -32,6 +37,9 @@ const endInvariants: readonly Invariant[] = [
   noPhantomValues,
   causality,
   replicasConverge,
+  merkleEqual,
+  hintsDrain,
+  fallbacksKnow,
   queuesDrain,
   operationsEnd,
 ];
@@ -44,6 +52,13 @@ const queueCheckUs: DurationUs = 250_000;
 /** The puts after the chaos submit values from here on: the workload never gets so far. */
 const lastValues = 1_000_000;
 const tooManySiblings = errorTable.TOO_MANY_SIBLINGS.wire;
+/** Delivery that has failed again and again waits a minute for its next attempt; and that one may fail, too. */
+const drainWithinUs: DurationUs = 150_000_000;
+/** With a longer pass than this reads must bring about what anti-entropy would do later. */
+const repairPassMsMax = 10_000;
+/** Passes in which replicas must have become equal: lists of keys are compared a window after the roots. */
+const repairRounds = 12;
+const repairPollUs: DurationUs = 500_000;
 const settleUs: DurationUs = 300_000;
 const quietUs: DurationUs = 1_500_000;
 
@@ -85,7 +100,7 @@ export class Run {
     this.#watch();
     cluster.boot();
     if (!cluster.awaitReady()) this.#blame("cluster-never-ready", "not every node became ready");
-    else if (this.#chaos() && this.#heal() && this.#converge()) this.#audit();
+    else if (this.#chaos() && this.#heal() && this.#drain() && this.#converge()) this.#audit();
     for (const death of cluster.world.deaths) {
       const text = `${death.node.name}: ${death.reason}`;
       this.#report({ at: death.at, invariant: "node-died", text });
@@ -94,6 +109,7 @@ export class Run {
 
   #watch(): void {
     const { ledger, world } = this.cluster;
+    ledger.watch(new HintsComeHome(this.cluster, this.#report));
     ledger.watch(new DotsUnique((key) => this.cluster.partitionOf(key), this.#report));
     if (this.plan.durability === Durability.memory) return;
     const numberOf = (seat: number): number => this.cluster.nodeAt(seat)?.shared.number ?? 0;
@@ -160,6 +176,14 @@ export class Run {
     return ready && !this.#dead;
   }
 
+  /** Once all is well, what is kept for others goes home (I-8). */
+  #drain(): boolean {
+    const home = this.#until(drainWithinUs, () => hintsLeft(this.cluster) === 0);
+    if (!home && !this.#dead)
+      this.#blame("hints-drain", `${hintsLeft(this.cluster)} hints are not delivered after healing`);
+    return home;
+  }
+
   /**
    * Writes every key once, then reads it at R = N, from one coordinator after the other, until all owners hold the same; then once more from
    * every coordinator, for the oracle.
@@ -167,17 +191,33 @@ export class Run {
   #converge(): boolean {
     const reader = this.cluster.addClient(undefined, true);
     const keys = this.cluster.history.keys();
-    if (!this.#writeAll(reader, keys)) return false;
+    if (!this.#repair(keys) || !this.#writeAll(reader, keys) || !this.#drain()) return false;
     const { nodes } = this.plan;
     for (let round = 0; round < convergeRoundsMax; round += 1) {
       if (!this.#readAll(reader, keys, (index) => [(index + round) % nodes], false)) return false;
       this.#pass(settleUs);
       if (!this.#dead && this.#converged(keys)) break;
     }
+    if (!this.#drain()) return false;
     const everywhere = Array.from({ length: nodes }, (_, node) => node);
     if (!this.#readAll(reader, keys, () => everywhere, true)) return false;
     this.#pass(quietUs);
     return !this.#dead;
+  }
+
+  /** Without a single read all owners come to hold the same, where anti-entropy is given a chance. */
+  #repair(keys: readonly string[]): boolean {
+    const { repairPassMs, repairWindowMs } = this.plan;
+    if (repairPassMs > repairPassMsMax) return true;
+    const until = instant(this.cluster.world.now + 1000 * (repairRounds * (repairPassMs + repairWindowMs)));
+    while (!this.#dead && this.cluster.world.now < until) {
+      this.#pass(repairPollUs);
+      const audit = new Audit(this.cluster, this.#ring as Ring, this.#report);
+      if (keys.every((key) => isRepaired(audit, key))) return true;
+    }
+    const audit = new Audit(this.cluster, this.#ring as Ring, this.#report);
+    for (const key of keys) if (!isRepaired(audit, key)) audit.blame("anti-entropy-converges", "owners differ", key);
+    return false;
   }
 
   /** A healed cluster takes a put of every key: being safe by doing nothing is not enough. */
@@ -204,7 +244,7 @@ export class Run {
   ): boolean {
     let open = 0;
     const ask = (key: string, node: number): void => {
-      reader.read({ keys: [key], r: this.plan.n, final, node }, (_now, operation) => {
+      reader.read({ keys: [key], r: this.plan.n, strict: true, final, node }, (_now, operation) => {
         if (operation.outcome === "ok") open -= 1;
         else this.cluster.world.scheduler.in(200_000, () => ask(key, node));
       });

@@ -6,6 +6,7 @@
 import { Durability } from "../base/durability.ts";
 import type { Rng } from "../base/rng.ts";
 import type { DurationUs } from "../base/time.ts";
+import { type DatagramOptions, quietDatagrams } from "./datagrams.ts";
 import type { NetworkOptions } from "./paths.ts";
 
 /** What can go wrong; a seed has about half of these classes on. */
@@ -55,6 +56,8 @@ const operationClasses: readonly OperationClass[] = [
 export interface RunPlan {
   readonly seed: number;
   readonly nodes: number;
+  /** The last so many of the nodes are not awaited by the first ring: they wait to be staged. */
+  readonly joiners: number;
   readonly partitions: number;
   readonly n: number;
   readonly r: number;
@@ -64,6 +67,7 @@ export interface RunPlan {
   readonly bufferKiB: number;
   readonly logSegmentKiB: number;
   readonly network: NetworkOptions;
+  readonly datagrams: DatagramOptions;
   readonly turnUs: DurationUs;
   readonly clients: number;
   readonly keys: number;
@@ -79,6 +83,11 @@ export interface RunPlan {
   readonly faults: readonly FaultClass[];
   /** Faults per simulated second of chaos, in thousandths. */
   readonly faultsPerKiloSecond: number;
+  /** Every replica is compared with every other owner's within this time: short where anti-entropy must do it all. */
+  readonly repairPassMs: number;
+  readonly repairWindowMs: number;
+  /** What a node keeps at most for one other: with little, puts must go elsewhere or are refused. */
+  readonly hintKiB: number;
 }
 
 function drawNodes(rng: Rng): number {
@@ -93,6 +102,17 @@ function drawNetwork(rng: Rng): NetworkOptions {
     fragmentPerMille: rng.pick([0, 0, 50, 500]),
     holdPerMille: rng.pick([0, 0, 30, 300]),
     dawdlePerMille: rng.pick([0, 0, 100, 500]),
+  };
+}
+
+/** Half of the runs have a network that loses no datagram of itself. */
+function drawDatagrams(rng: Rng): DatagramOptions {
+  const bad = rng.chance(500);
+  return {
+    ...quietDatagrams,
+    lossPerMille: bad ? rng.pick([5, 50, 200]) : 0,
+    duplicatePerMille: bad ? rng.pick([0, 20, 200]) : 0,
+    reorderPerMille: bad ? rng.pick([0, 50, 300]) : 0,
   };
 }
 
@@ -117,6 +137,7 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   return {
     seed,
     nodes: count,
+    joiners: 0,
     partitions: rng.pick([8, 16, 32, 64]),
     n,
     r: strict ? majority : rng.between(1, n),
@@ -138,5 +159,9 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
     chaosUs,
     faults: subset(rng, faultClasses, 500),
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),
+    datagrams: drawDatagrams(rng),
+    repairPassMs: rng.pick([2_000, 600_000]),
+    repairWindowMs: rng.pick([1_300, 2_500]),
+    hintKiB: rng.pick([1, 8, 1_024, 1_024]),
   };
 }

@@ -16,6 +16,7 @@ import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
 import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
+import type { DatagramNetwork } from "./datagrams.ts";
 import { deriveKey } from "./keys.ts";
 import type { Network } from "./network.ts";
 import type { Place } from "./place.ts";
@@ -66,6 +67,7 @@ export interface SeatOptions {
   readonly program: Program;
   readonly rng: Rng;
   readonly watcher: Watcher;
+  readonly datagrams: DatagramNetwork;
   /** Longest time between a callback and the end of its turn: how many events one turn may gather. 0: always one. */
   readonly turnUs: DurationUs;
 }
@@ -235,6 +237,7 @@ export class SimNode implements Place {
       writeAheadLog,
       stateFiles,
       transport: this.#network.transport(this),
+      datagrams: this.#options.datagrams.bind(this, this.address),
       wallMs: () => wallStartMs + this.wallOffsetMs + Math.floor(scheduler.now / 1000),
       randomBytes: (count) => entropy.fill(new Uint8Array(count)),
       deriveKey,

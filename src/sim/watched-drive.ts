@@ -2,7 +2,7 @@
 import type { Instant } from "../base/time.ts";
 import type { SimDrive } from "./drive.ts";
 import type { Drive, Later } from "./process.ts";
-import { type DiskWatch, openedRecord, WatchedEngine } from "./watched-engine.ts";
+import { type DiskWatch, openedHint, openedRecord, WatchedEngine } from "./watched-engine.ts";
 import { WatchedLog } from "./watched-log.ts";
 
 /** A node's disk with a watch between it and its processes. */
@@ -21,8 +21,10 @@ export class WatchedDrive implements Drive {
 
   boot(later: Later): ReturnType<Drive["boot"]> {
     const { engine, writeAheadLog, stateFiles } = this.#drive.boot(later);
+    this.#watch.onBoot(this.#node);
     for (const [fullKey, sealed] of this.#drive.records())
       this.#watch.onFound(this.#node, openedRecord(fullKey, sealed));
+    for (const [key, value] of this.#drive.hints()) this.#watch.onFound(this.#node, openedHint(key, value));
     return {
       engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now, later),
       writeAheadLog: new WatchedLog(writeAheadLog, this.#node, this.#watch, this.#now, later),

@@ -9,7 +9,7 @@ import { canary } from "../base/canary.ts";
 import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
-import { fullKeyOfRecord, KeyKind } from "../storage/keys.ts";
+import { fullKeyOfHint, fullKeyOfRecord, KeyKind, sealedOfHint, targetOfHint } from "../storage/keys.ts";
 import { openRecord } from "../version/record.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
 import type { Later } from "./process.ts";
@@ -19,6 +19,8 @@ export interface WrittenRecord {
   /** The key's name. */
   readonly key: string;
   readonly set: SiblingSet;
+  /** The number of the node for which it is kept as a hint; 0: it is the node's own copy. */
+  readonly target: number;
 }
 
 /** Told what one node's disk is given and holds. */
@@ -27,20 +29,30 @@ export interface DiskWatch {
   onIssued(now: Instant, node: number, record: WrittenRecord): void;
   /** The batch reached the operating system, and the node is about to be told. */
   onWritten(now: Instant, node: number, record: WrittenRecord): void;
+  /** A new process begins: `onFound` follows for all that its disk still holds. */
+  onBoot(node: number): void;
   /** A new process finds the record on its disk: its last life may have ended before it was told. */
   onFound(node: number, record: WrittenRecord): void;
   /** It is on stable storage, and the node is about to be told. */
   onSynced(now: Instant, node: number, record: WrittenRecord): void;
+  /** The node hands the deletion of a hint to its engine. */
+  onHintDropped(now: Instant, node: number, key: string, target: number): void;
 }
 
 /** A record opened for the checkers. Copies: the store may use its bytes again. */
 export function openedRecord(fullKey: Uint8Array, sealed: Uint8Array): WrittenRecord {
-  return { key: utf8Text(keyOf(fullKey)), set: openRecord(sealed.slice()) };
+  return { key: utf8Text(keyOf(fullKey)), set: openRecord(sealed.slice()), target: 0 };
+}
+
+/** A hint opened for the checkers, from its disk key and value. */
+export function openedHint(key: Uint8Array, value: Uint8Array): WrittenRecord {
+  return { ...openedRecord(fullKeyOfHint(key), sealedOfHint(value)), target: targetOfHint(key) };
 }
 
 class WatchedBatch implements EngineBatch {
   readonly inner: EngineBatch;
   readonly records: WrittenRecord[] = [];
+  readonly dropped: { readonly key: string; readonly target: number }[] = [];
 
   constructor(inner: EngineBatch) {
     this.inner = inner;
@@ -52,12 +64,14 @@ class WatchedBatch implements EngineBatch {
 
   put(key: Uint8Array, value: Uint8Array): void {
     this.inner.put(key, value);
-    if (key[0] !== KeyKind.record) return;
-    this.records.push(openedRecord(fullKeyOfRecord(key), value));
+    if (key[0] === KeyKind.record) this.records.push(openedRecord(fullKeyOfRecord(key), value));
+    else if (key[0] === KeyKind.hint) this.records.push(openedHint(key, value));
   }
 
   del(key: Uint8Array): void {
     this.inner.del(key);
+    if (key[0] !== KeyKind.hint) return;
+    this.dropped.push({ key: utf8Text(keyOf(fullKeyOfHint(key))), target: targetOfHint(key) });
   }
 }
 
@@ -102,6 +116,7 @@ export class WatchedEngine implements Engine, EngineEvents {
     const watched = batch as WatchedBatch;
     const now = this.#now();
     for (const record of watched.records) this.#watch.onIssued(now, this.#node, record);
+    for (const { key, target } of watched.dropped) this.#watch.onHintDropped(now, this.#node, key, target);
     const lost = canary("sim.engine-loses-batch") && this.#bites();
     this.#writing.set(token, lost ? [] : watched.records);
     this.#inner.write(lost ? this.#inner.batch() : watched.inner, token);
@@ -154,10 +169,18 @@ export class WatchedEngine implements Engine, EngineEvents {
   }
 
   onSynced(now: Instant, token: number, error: string | null): void {
-    const records = this.#syncing.get(token) ?? [];
+    if (error === null) this.#endSyncs(now, token);
     this.#syncing.delete(token);
-    if (error === null) for (const record of records) this.#watch.onSynced(now, this.#node, record);
     this.#events?.onSynced(now, token, error);
+  }
+
+  /** What a sync has brought to stable storage includes all that was written before an earlier one that still goes on. */
+  #endSyncs(now: Instant, token: number): void {
+    if (!this.#syncing.has(token)) return;
+    for (const [one, records] of this.#syncing) {
+      for (const record of records.splice(0)) this.#watch.onSynced(now, this.#node, record);
+      if (one === token) return;
+    }
   }
 
   onScanned(now: Instant, token: number, page: Page | null, error: string | null): void {

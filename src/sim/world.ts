@@ -7,6 +7,7 @@
  */
 import { Rng } from "../base/rng.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
+import { DatagramNetwork, type DatagramOptions, quietDatagrams } from "./datagrams.ts";
 import { Network, quietNetwork } from "./network.ts";
 import type { NetworkOptions } from "./paths.ts";
 import { type Drive, type Program, SimNode, type Watcher } from "./process.ts";
@@ -17,6 +18,7 @@ import { Trace } from "./trace.ts";
 export interface WorldOptions {
   readonly seed: number;
   readonly network?: NetworkOptions;
+  readonly datagrams?: DatagramOptions;
   /** Keep readable lines; far slower. */
   readonly recording?: boolean;
   /** Longest turn of a process; see process.ts. */
@@ -38,6 +40,7 @@ export class World implements Watcher {
   readonly scheduler: Scheduler;
   readonly trace: Trace;
   readonly network: Network;
+  readonly datagrams: DatagramNetwork;
   readonly nodes: SimNode[] = [];
   /** Processes that ended of themselves without an excuse: each is a violation. */
   readonly deaths: Death[] = [];
@@ -51,6 +54,8 @@ export class World implements Watcher {
     this.trace = new Trace(options.recording ?? false);
     const network = options.network ?? quietNetwork;
     this.network = new Network(this.scheduler, this.trace, this.rng.fork("network"), network);
+    const datagrams = options.datagrams ?? quietDatagrams;
+    this.datagrams = new DatagramNetwork(this.network, this.rng.fork("datagrams"), datagrams);
     this.#turnUs = options.turnUs ?? 20;
   }
 
@@ -70,6 +75,7 @@ export class World implements Watcher {
       rng,
       watcher: this,
       turnUs: this.#turnUs,
+      datagrams: this.datagrams,
     });
     this.network.add(node, address);
     this.nodes.push(node);
