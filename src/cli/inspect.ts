@@ -1,21 +1,16 @@
-/** `ringtail status`, `ring` and `config`: who is there, who owns what, and how a node is set up. */
+/** `ringtail status` and `config`: who is there, and how a node is set up. */
 import type { Command } from "commander";
 import { durabilityName } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { ask } from "../io/ask.ts";
 import { settings } from "../node/config.ts";
-import type { Member, Ring } from "../ring/ring.ts";
-import { FetchRingReply, FetchRingRequest, StatusReply, StatusRequest } from "../wire/codec.ts";
+import type { Member } from "../ring/ring.ts";
+import { StatusReply, StatusRequest } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import { ringFromMessage } from "../wire/ring-codec.ts";
+import { type AskFlags, askFirst, ringAt, timeoutOf } from "./cluster-view.ts";
 import { flagOf, loadConfiguration, settingOptions, variableOf } from "./configuration.ts";
-import { type JsonOption, print, printJson, printTable, wholeNumber } from "./output.ts";
-import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
-
-interface InspectFlags extends JsonOption {
-  readonly seedNode?: readonly string[];
-  readonly timeoutMs: string;
-}
+import { print, printJson, printTable } from "./output.ts";
+import { addSeedNodes } from "./seed-nodes.ts";
 
 /** Adds the commands. */
 export function addInspect(program: Command): void {
@@ -26,15 +21,6 @@ export function addInspect(program: Command): void {
   status
     .addHelpText("after", "\nExamples:\n  ringtail status\n  ringtail status --seed-node 127.0.0.1:7402 --json")
     .action(showStatus);
-
-  const ring = program.command("ring").description("which node owns how much, and who owns one partition or key");
-  addSeedNodes(ring)
-    .option("--partition <number>", "the preference list of one partition")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON");
-  ring
-    .addHelpText("after", "\nExamples:\n  ringtail ring\n  ringtail ring --partition 17\n  ringtail ring --json")
-    .action(showRing);
 
   const config = program.command("config").description("every setting: its value, source, flag, variable and meaning");
   addSeedNodes(config)
@@ -47,29 +33,6 @@ export function addInspect(program: Command): void {
   );
   for (const option of settingOptions()) if (option.attributeName() !== "seedNodes") config.addOption(option);
   config.action(showConfig);
-}
-
-async function fetchRing(flags: InspectFlags): Promise<Ring> {
-  const timeoutMs = wholeNumber("--timeout-ms", flags.timeoutMs, 1, 600_000);
-  let last: unknown;
-  for (const address of seedNodesOf(flags)) {
-    try {
-      const question = {
-        address,
-        type: FrameType.FETCH_RING,
-        codec: FetchRingRequest,
-        message: { epoch: 0 },
-        reply: FetchRingReply,
-        timeoutMs,
-      };
-      const { ring } = await ask(question);
-      if (ring !== null) return ringFromMessage(ring);
-      last = new RingtailError("OVERLOADED", `${address} has no ring yet: the cluster is still being made`);
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw last;
 }
 
 function askStatus(address: string, timeoutMs: number, withConfig: boolean): Promise<StatusReply> {
@@ -103,9 +66,9 @@ function stateOf({ status }: NodeRow): string {
   return status.phase === "serving" ? "alive" : status.phase;
 }
 
-async function showStatus(flags: InspectFlags): Promise<void> {
-  const ring = await fetchRing(flags);
-  const timeoutMs = wholeNumber("--timeout-ms", flags.timeoutMs, 1, 600_000);
+async function showStatus(flags: AskFlags): Promise<void> {
+  const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  const timeoutMs = timeoutOf(flags);
   const rows = await Promise.all(ring.members.map((member) => statusOf(member, timeoutMs)));
   if (flags.json === true) {
     printJson({
@@ -162,52 +125,7 @@ async function showStatus(flags: InspectFlags): Promise<void> {
     print("insecure: nothing is encrypted and nobody is authenticated");
 }
 
-async function showRing(flags: InspectFlags & { readonly partition?: string }): Promise<void> {
-  const ring = await fetchRing(flags);
-  const { n } = ring.policyOf(new Uint8Array(0));
-  const nameOf = (number: number): string =>
-    ring.members.find((member) => member.number === number)?.name ?? `node ${number}`;
-  const listOf = (partition: number): number[] => [
-    ...ring.preferenceList(partition as Parameters<Ring["preferenceList"]>[0], n),
-  ];
-  if (flags.partition !== undefined) {
-    const partition = wholeNumber("--partition", flags.partition, 0, ring.partitions - 1);
-    const list = listOf(partition).map((number, i) => ({ node: nameOf(number), role: i < n ? "owner" : "fallback" }));
-    if (flags.json === true) printJson({ epoch: ring.epoch, partition, preferenceList: list });
-    else printTable([["PLACE", "NODE", "ROLE"], ...list.map(({ node, role }, i) => [String(i + 1), node, role])]);
-    return;
-  }
-  const owned = new Map<number, number>();
-  const replicas = new Map<number, number>();
-  for (let partition = 0; partition < ring.partitions; partition += 1) {
-    const owner = ring.owners[partition] as number;
-    owned.set(owner, (owned.get(owner) ?? 0) + 1);
-    for (const number of listOf(partition).slice(0, n)) replicas.set(number, (replicas.get(number) ?? 0) + 1);
-  }
-  if (flags.json === true) {
-    const nodes = ring.members.map(({ id, name, number, host, zone, weight }) => {
-      return { id, name, host, zone, weight, partitions: owned.get(number) ?? 0, replicas: replicas.get(number) ?? 0 };
-    });
-    printJson({
-      cluster: ring.clusterId,
-      epoch: ring.epoch,
-      partitions: ring.partitions,
-      n,
-      nodes,
-      owners: [...ring.owners].map(nameOf),
-    });
-    return;
-  }
-  print(`epoch ${ring.epoch}, ${ring.partitions} partitions, N=${n}`);
-  const share = (count: number): string => `${((100 * count) / ring.partitions).toFixed(1)} %`;
-  const rows = ring.members.map(({ name, number, host, zone }) => {
-    const own = owned.get(number) ?? 0;
-    return [name, host, zone || "-", String(own), share(own), String(replicas.get(number) ?? 0)];
-  });
-  printTable([["NODE", "HOST", "ZONE", "PARTITIONS", "SHARE", "REPLICAS"], ...rows]);
-}
-
-async function showConfig(flags: InspectFlags & Readonly<Record<string, unknown>>): Promise<void> {
+async function showConfig(flags: AskFlags & Readonly<Record<string, unknown>>): Promise<void> {
   const running = flags.seedNode?.[0];
   let values: (key: string) => { readonly value: string; readonly source: string };
   if (running === undefined) {
@@ -217,7 +135,7 @@ async function showConfig(flags: InspectFlags & Readonly<Record<string, unknown>
       source: sources.get(key as never) ?? "default",
     });
   } else {
-    const timeoutMs = wholeNumber("--timeout-ms", flags.timeoutMs, 1, 600_000);
+    const timeoutMs = timeoutOf(flags);
     const entries = new Map((await askStatus(running, timeoutMs, true)).config.map((entry) => [entry.key, entry]));
     values = (key) => entries.get(key) ?? { value: "", source: "unknown" };
   }

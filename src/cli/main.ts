@@ -3,11 +3,18 @@
 import { Command, CommanderError } from "commander";
 import { softwareName } from "../base/version.ts";
 import { addBench } from "./bench.ts";
+import { addCluster } from "./cluster.ts";
 import { addData } from "./data.ts";
+import { addHints } from "./hints.ts";
 import { addInspect } from "./inspect.ts";
+import { addMembers } from "./members.ts";
 import { badArgument, reportError } from "./output.ts";
+import { addRepair } from "./repair.ts";
+import { addRing } from "./ring.ts";
 import { addServe } from "./serve.ts";
 import { addSim } from "./sim.ts";
+import { addSyncPoint } from "./sync-point.ts";
+import { addTransfers } from "./transfers.ts";
 import { addUp } from "./up.ts";
 
 const examples = `
@@ -16,6 +23,7 @@ Examples:
   ringtail put carts alice '{"items":[]}'  store a value
   ringtail get carts alice                 every sibling, and the context
   ringtail status                          who is there
+  ringtail cluster join d                  let a node in: then cluster plan, cluster commit
   ringtail bench --workload a              load, with a percentile report
 
 Ends with 0 on success, 1 when a key is not there, 2 and above for errors (README.md has the table).`;
@@ -26,8 +34,24 @@ function newProgram(): Command {
     .description("Ringtail: an always-writable, replicated key-value store")
     .version(softwareName.split("/")[1] as string);
   program.addHelpText("after", examples);
-  for (const add of [addUp, addServe, addData, addInspect, addBench, addSim]) add(program);
-  for (const command of [program, ...program.commands]) {
+  for (const add of [
+    addUp,
+    addServe,
+    addData,
+    addInspect,
+    addRing,
+    addMembers,
+    addCluster,
+    addTransfers,
+    addHints,
+    addRepair,
+    addSyncPoint,
+    addBench,
+    addSim,
+  ])
+    add(program);
+  const subcommands = program.commands.flatMap((command) => command.commands);
+  for (const command of [program, ...program.commands, ...subcommands]) {
     command.exitOverride().showSuggestionAfterError(true);
     command.configureOutput({ outputError: () => {} });
   }

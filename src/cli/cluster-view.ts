@@ -1,0 +1,140 @@
+/**
+ * What the commands about a cluster's nodes share: asking one node or all of them, and finding the node that somebody
+ * means by a name, a number, an address or the beginning of an id.
+ */
+import { RingtailError } from "../base/errors.ts";
+import { nodeIdOf } from "../base/ids.ts";
+import { ask } from "../io/ask.ts";
+import type { Ring } from "../ring/ring.ts";
+import {
+  FetchRingReply,
+  FetchRingRequest,
+  type Fields,
+  type Member,
+  MembersReply,
+  MembersRequest,
+  RingChangeReply,
+  RingChangeRequest,
+} from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
+import { ringFromMessage } from "../wire/ring-codec.ts";
+import { badArgument, type JsonOption, wholeNumber } from "./output.ts";
+import { seedNodesOf } from "./seed-nodes.ts";
+
+/** Flags of every command that asks nodes. */
+export interface AskFlags extends JsonOption {
+  readonly seedNode?: readonly string[];
+  readonly timeoutMs: string;
+}
+
+/** A change may have to wait for votes. */
+const changeTimeoutMs = 20_000;
+
+/** The time a node may take to answer, in milliseconds. */
+export function timeoutOf(flags: AskFlags): number {
+  return wholeNumber("--timeout-ms", flags.timeoutMs, 1, 600_000);
+}
+
+/** The answer of the first seed node that gives one; rejects with the last one's error. */
+export async function askFirst<A>(flags: AskFlags, question: (address: string) => Promise<A>): Promise<A> {
+  let last: unknown;
+  for (const address of seedNodesOf(flags)) {
+    try {
+      return await question(address);
+    } catch (error) {
+      if (!(error instanceof RingtailError)) throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+/** The ring that a node obeys. */
+export async function ringAt(address: string, timeoutMs: number): Promise<Ring> {
+  const { ring } = await ask({
+    ...{ address, timeoutMs, type: FrameType.FETCH_RING },
+    ...{ codec: FetchRingRequest, message: { epoch: 0 }, reply: FetchRingReply },
+  });
+  if (ring === null) {
+    throw new RingtailError(
+      "OVERLOADED",
+      `${address} has no ring yet: the cluster is still being made, or the node waits`,
+    );
+  }
+  return ringFromMessage(ring);
+}
+
+/** Whom a node knows. */
+export function membersAt(address: string, timeoutMs: number): Promise<MembersReply> {
+  const type = FrameType.MEMBERS;
+  return ask({ address, timeoutMs, type, codec: MembersRequest, message: {}, reply: MembersReply });
+}
+
+/** Has a node propose a change; the epoch that it made. */
+export async function changeRing(address: string, change: Fields<RingChangeRequest>): Promise<number> {
+  const question = { codec: RingChangeRequest, message: change, reply: RingChangeReply };
+  const reply = await ask({ address, timeoutMs: changeTimeoutMs, type: FrameType.RING_CHANGE, ...question });
+  return reply.epoch;
+}
+
+/** One seed node's answer, and the address that gave it. */
+export function firstMembers(flags: AskFlags): Promise<{ readonly address: string; readonly view: MembersReply }> {
+  return askFirst(flags, async (address) => {
+    const view = await membersAt(address, timeoutOf(flags));
+    if (view.members.length === 0) {
+      throw new RingtailError(
+        "OVERLOADED",
+        `${address} has no ring yet: the cluster is still being made, or the node waits`,
+      );
+    }
+    return { address, view };
+  });
+}
+
+/** All nodes that wait to be let in, as any member of the cluster knows them. */
+export async function allWaiting(view: MembersReply, timeoutMs: number): Promise<readonly Member[]> {
+  const found = new Map<string, Member>();
+  const add = (waiting: readonly Member[]): void => {
+    for (const member of waiting) found.set(nodeIdOf(member.nodeId), member);
+  };
+  add(view.waiting);
+  const others = view.members.flatMap(({ member }) => (member === null || member.status === 3 ? [] : [member.address]));
+  await Promise.all(
+    others.map(async (address) => {
+      const other = await membersAt(address, timeoutMs).catch((error: unknown) => {
+        if (error instanceof RingtailError) return undefined;
+        throw error;
+      });
+      if (other !== undefined) add(other.waiting);
+    }),
+  );
+  return [...found.values()];
+}
+
+function means(member: Member, text: string): boolean {
+  if (member.name === text || member.address === text || String(member.number) === text) return true;
+  return text.length >= 6 && nodeIdOf(member.nodeId).startsWith(text);
+}
+
+/** Those among `members` whom the text may mean. Names are not unique: members that left are passed over if another fits. */
+export function whoIsMeant(members: readonly (Member | null)[], text: string): readonly Member[] {
+  return members.filter((member): member is Member => member !== null && means(member, text));
+}
+
+/** The one member that is meant; throws `INVALID_ARGUMENT` if there is none, or several. */
+export function memberMeant(view: MembersReply, text: string): Member {
+  const left = 3;
+  const all = whoIsMeant(
+    view.members.map((row) => row.member),
+    text,
+  );
+  const present = all.filter((member) => member.status !== left);
+  const [member, another] = present.length > 0 ? present : all;
+  if (member === undefined) {
+    const names = view.members.map((row) => row.member?.name ?? "").join(", ");
+    throw badArgument(`no node of the cluster is called ${text}; there are: ${names}`);
+  }
+  if (another !== undefined)
+    throw badArgument(`${text} may mean node ${member.number} or node ${another.number}: use the number`);
+  return member;
+}

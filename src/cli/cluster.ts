@@ -1,0 +1,190 @@
+/**
+ * `ringtail cluster`: changing who belongs. Changes are staged, the plan that follows from all of them is looked at, and
+ * that very plan is committed. Plans are computed here, from the ring: every node computes the same one (`ring/plan.ts`).
+ */
+import type { Command } from "commander";
+import { nodeIdOf, nodeNumber } from "../base/ids.ts";
+import { isMoving, planChange } from "../ring/plan.ts";
+import { planLines } from "../ring/plan-text.ts";
+import type { Fields, Member, RingChangeRequest } from "../wire/codec.ts";
+import { RingChangeKind } from "../wire/frame-types.ts";
+import {
+  type AskFlags,
+  allWaiting,
+  askFirst,
+  changeRing,
+  firstMembers,
+  memberMeant,
+  ringAt,
+  timeoutOf,
+  whoIsMeant,
+} from "./cluster-view.ts";
+import { badArgument, print, printJson, wholeNumber } from "./output.ts";
+import { addSeedNodes } from "./seed-nodes.ts";
+
+const examples = `
+Examples:
+  ringtail serve --name d --directory ./d --listen 127.0.0.1:7404 --seed-node 127.0.0.1:7401   (a node that waits)
+  ringtail members                          who is there, and who waits
+  ringtail cluster join d                   stage its join
+  ringtail cluster plan                     what would move
+  ringtail cluster commit 2-3fa9c01b        do it
+  ringtail ring                             how far it is`;
+
+interface CommitFlags extends AskFlags {
+  readonly acceptViolations?: boolean;
+}
+
+interface RecoverFlags extends AskFlags {
+  readonly lost: readonly string[];
+}
+
+interface WaitFlags extends AskFlags {
+  readonly waitMs: string;
+}
+
+/** Adds the command. */
+export function addCluster(program: Command): void {
+  const cluster = program.command("cluster").description("change who belongs to the cluster: stage, plan, commit");
+  cluster.addHelpText("after", examples);
+  const add = (usage: string, description: string, example: string): Command =>
+    addSeedNodes(cluster.command(usage).description(description))
+      .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
+      .option("--json", "print JSON")
+      .addHelpText("after", `\nExample:\n  ringtail cluster ${example}`);
+  add("join <node>", "stage the join of a node that waits: its name, address or id", "join d")
+    .option("--wait-ms <ms>", "how long the node may take to report", "10000")
+    .action(join);
+  add("leave <node>", "stage that a node leaves: its partitions move away first", "leave c").action((node, flags) =>
+    stage(flags, node, RingChangeKind.stageLeave, "its leave is staged"),
+  );
+  add("replace <old> <new>", "stage that a waiting node takes the place of another, dead or alive", "replace c d")
+    .option("--wait-ms <ms>", "how long the new node may take to report", "10000")
+    .action(replace);
+  add(
+    "remove <node>",
+    "stage that a dead node is removed: its copies are made anew from the others",
+    "remove c",
+  ).action((node, flags) => stage(flags, node, RingChangeKind.stageRemove, "its removal is staged"));
+  add("unstage <node>", "take back the staged change that names the node", "unstage d").action((node, flags) =>
+    stage(flags, node, RingChangeKind.unstage, "nothing is staged for it any more"),
+  );
+  add("plan", "what would move if all that is staged were committed", "plan --json").action(plan);
+  add("commit <plan>", "carry out a plan; refused if the ring has changed since it was made", "commit 2-3fa9c01b")
+    .option("--accept-violations", "commit although hosts or zones are too few")
+    .action(commit);
+  add("cancel", "stop the plan under way: what has moved stays, the rest stays where it is", "cancel").action(cancel);
+  add("recover", "go on without nodes that are lost for good, where they are a majority", "recover --lost b --lost c")
+    .requiredOption("--lost <node>", "a lost node; may be repeated", (node: string, all: string[] | undefined) => [
+      ...(all ?? []),
+      node,
+    ])
+    .action(recover);
+}
+
+function done(flags: AskFlags, epoch: number, text: string, more: Readonly<Record<string, unknown>>): void {
+  if (flags.json === true) printJson({ epoch, ...more });
+  else print(`${text} (epoch ${epoch})`);
+}
+
+function told(member: Member, number: number = member.number): Readonly<Record<string, unknown>> {
+  return { node: { number, id: nodeIdOf(member.nodeId), name: member.name, address: member.address } };
+}
+
+async function stage(flags: AskFlags, node: string, kind: RingChangeKind, text: string): Promise<void> {
+  const { address, view } = await firstMembers(flags);
+  const member = memberMeant(view, node);
+  const epoch = await changeRing(address, { kind, member: member.number });
+  done(flags, epoch, `${member.name} (node ${member.number}): ${text}`, told(member));
+}
+
+const pollMs = 250;
+
+/** The waiting node that is meant: it may have been started a moment ago, and not have reported yet. */
+async function waitingMeant(
+  flags: WaitFlags,
+  node: string,
+): Promise<{ readonly address: string; readonly member: Member }> {
+  const until = performance.now() + wholeNumber("--wait-ms", flags.waitMs, 0, 600_000);
+  for (;;) {
+    const { address, view } = await firstMembers(flags);
+    const waiting = await allWaiting(view, timeoutOf(flags));
+    const [member, another] = whoIsMeant(waiting, node);
+    if (another !== undefined) throw badArgument(`several nodes called ${node} wait: use an address, or an id`);
+    if (member !== undefined) return { address, member };
+    const [inside] = whoIsMeant(
+      view.members.map((row) => row.member),
+      node,
+    );
+    if (inside !== undefined) throw badArgument(`${node} is in the cluster already, as node ${inside.number}`);
+    if (performance.now() >= until) {
+      const names = waiting.map((one) => `${one.name} (${one.address})`).join(", ");
+      throw badArgument(
+        `no node called ${node} waits to be let in; ${names === "" ? "nobody waits: start it with a seed node" : `there are: ${names}`}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+async function stageJoin(flags: WaitFlags, node: string): Promise<{ readonly epoch: number; readonly member: Member }> {
+  const { address, member } = await waitingMeant(flags, node);
+  const epoch = await changeRing(address, { kind: RingChangeKind.stageJoin, newcomer: member });
+  return { epoch, member };
+}
+
+async function join(node: string, flags: WaitFlags): Promise<void> {
+  const { epoch, member } = await stageJoin(flags, node);
+  done(flags, epoch, `${member.name} (${member.address}): its join is staged`, told(member));
+}
+
+async function replace(oldNode: string, newNode: string, flags: WaitFlags): Promise<void> {
+  const before = await firstMembers(flags);
+  memberMeant(before.view, oldNode);
+  const inside = whoIsMeant(
+    before.view.members.map((row) => row.member),
+    newNode,
+  );
+  if (inside.length === 0) await stageJoin(flags, newNode);
+  const { address, view } = inside.length === 0 ? await firstMembers(flags) : before;
+  const member = memberMeant(view, oldNode);
+  const by = memberMeant(view, newNode);
+  const epoch = await changeRing(address, { kind: RingChangeKind.stageReplace, member: member.number, by: by.number });
+  done(flags, epoch, `${by.name} (node ${by.number}) is to replace ${member.name} (node ${member.number}): staged`, {
+    ...told(member),
+    by: told(by).node,
+  });
+}
+
+async function plan(flags: AskFlags): Promise<void> {
+  const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  const { id, report } = planChange(ring);
+  if (flags.json === true) printJson({ plan: id, ...report });
+  else print(...planLines(report), "", `to carry it out: ringtail cluster commit ${id}`);
+}
+
+async function propose(flags: AskFlags, change: Fields<RingChangeRequest>): Promise<number> {
+  const { address } = await firstMembers(flags);
+  return changeRing(address, change);
+}
+
+async function commit(planId: string, flags: CommitFlags): Promise<void> {
+  const acceptViolations = flags.acceptViolations === true;
+  const epoch = await propose(flags, { kind: RingChangeKind.commit, plan: planId, acceptViolations });
+  done(flags, epoch, `plan ${planId} is under way`, { plan: planId });
+}
+
+async function cancel(flags: AskFlags): Promise<void> {
+  const epoch = await propose(flags, { kind: RingChangeKind.cancel });
+  const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  done(flags, epoch, "the plan is cancelled", { moving: isMoving(ring) });
+}
+
+async function recover(flags: RecoverFlags): Promise<void> {
+  const { address, view } = await firstMembers(flags);
+  const lost = flags.lost.map((node) => memberMeant(view, node));
+  const numbers = lost.map((member) => nodeNumber(member.number)).sort((a, b) => a - b);
+  const epoch = await changeRing(address, { kind: RingChangeKind.recover, lost: numbers });
+  const names = lost.map((member) => member.name).join(", ");
+  done(flags, epoch, `the cluster goes on without ${names}`, { lost: lost.map((member) => told(member).node) });
+}

@@ -1,0 +1,77 @@
+/** Asking every node of the cluster the same thing: answers beside the members they came from. */
+import { RingtailError } from "../base/errors.ts";
+import { ask } from "../io/ask.ts";
+import type { Member, Ring } from "../ring/ring.ts";
+import type { Fields, MessageCodec } from "../wire/codec.ts";
+import { type AskFlags, askFirst, ringAt, timeoutOf } from "./cluster-view.ts";
+
+/** What is asked of each node. */
+export interface NodeQuestion<Q, A> {
+  readonly type: number;
+  readonly codec: MessageCodec<Q>;
+  readonly message: Fields<Q>;
+  readonly reply: MessageCodec<A>;
+}
+
+/** What became of it at one node; `reason` says why there is no reply. */
+export interface NodeAnswer<A> {
+  readonly member: Member;
+  readonly reply: A | undefined;
+  readonly reason: string;
+}
+
+/** The ring of the first seed node that answers. */
+export function clusterRing(flags: AskFlags): Promise<Ring> {
+  return askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+}
+
+/** Asks all members of the ring that have not left, at the same time. */
+export function askEvery<Q, A>(ring: Ring, timeoutMs: number, question: NodeQuestion<Q, A>): Promise<NodeAnswer<A>[]> {
+  const members = ring.members.filter(({ status }) => status !== "left");
+  return Promise.all(
+    members.map(async (member) => {
+      try {
+        const reply = await ask({ address: member.address, timeoutMs, ...question });
+        return { member, reply, reason: "" };
+      } catch (error) {
+        if (!(error instanceof RingtailError)) throw error;
+        return { member, reply: undefined, reason: error.message };
+      }
+    }),
+  );
+}
+
+/** The name of the node with that number. */
+export function nameIn(ring: Ring, number: number): string {
+  const member = ring.members.find((one) => one.number === number);
+  return member === undefined ? `node ${number}` : member.name;
+}
+
+/** The nodes that did not answer, one line each. */
+export function silentLines(answers: readonly NodeAnswer<unknown>[]): string[] {
+  return answers.filter(({ reply }) => reply === undefined).map(({ member, reason }) => `${member.name}: ${reason}`);
+}
+
+/** Bytes for people. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  if (bytes < 1024 ** 3) return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  return `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
+}
+
+/** A duration for people. */
+export function secondsText(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** Shows something again and again until it says that it is over, or the program is ended. */
+export async function watch(everyMs: number, show: () => Promise<boolean>): Promise<void> {
+  while (await show()) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, everyMs);
+    });
+    if (process.stdout.isTTY === true) process.stdout.write("\u001b[2J\u001b[H");
+  }
+}

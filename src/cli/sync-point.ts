@@ -1,0 +1,111 @@
+/**
+ * `ringtail sync-point`: waits until nothing is on its way: no hints, no transfers, every replica complete and compared
+ * with every other owner's since now. What was acknowledged before is then on all its owners.
+ */
+import type { Command } from "commander";
+import { RingtailError } from "../base/errors.ts";
+import type { Ring } from "../ring/ring.ts";
+import { TransferStatusReply, TransferStatusRequest } from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
+import { type AskFlags, timeoutOf } from "./cluster-view.ts";
+import { askEvery, clusterRing } from "./every-node.ts";
+import { hintQuestion } from "./hints.ts";
+import { print, printJson, wholeNumber } from "./output.ts";
+import { repairQuestion } from "./repair.ts";
+import { addSeedNodes } from "./seed-nodes.ts";
+
+interface Flags extends AskFlags {
+  readonly withinSeconds: string;
+}
+
+/** What is still on its way. */
+interface Rest {
+  readonly hints: number;
+  readonly transfers: number;
+  readonly unsynced: number;
+  /** Nodes with a pair that was not compared since the beginning. */
+  readonly unverified: number;
+  readonly silent: readonly string[];
+}
+
+const pollMs = 500;
+const tellEveryMs = 5_000;
+
+/** Adds the command. */
+export function addSyncPoint(program: Command): void {
+  const command = program
+    .command("sync-point")
+    .description("wait until hints, transfers and comparisons have caught up with all that was acknowledged");
+  addSeedNodes(command)
+    .option("--within-seconds <seconds>", "give up after this time", "600")
+    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
+    .option("--json", "print JSON");
+  const examples = ["ringtail sync-point", "ringtail sync-point --within-seconds 60 --json"];
+  command.addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}`).action(waitForSync);
+}
+
+async function waitForSync(flags: Flags): Promise<void> {
+  const withinMs = 1000 * wholeNumber("--within-seconds", flags.withinSeconds, 1, 86_400);
+  const started = Date.now();
+  /** By node number: its clock when it was asked to hurry. */
+  const since = new Map<number, number>();
+  let told = started;
+  for (;;) {
+    const rest = await restOf(await clusterRing(flags), timeoutOf(flags), since);
+    const waited = Date.now() - started;
+    if (isDone(rest)) {
+      if (flags.json === true) printJson({ done: true, waitedMs: waited, ...rest });
+      else print(`all caught up after ${(waited / 1000).toFixed(1)} s`);
+      return;
+    }
+    if (waited >= withinMs) {
+      throw new RingtailError("DEADLINE_EXCEEDED", `not caught up after ${flags.withinSeconds} s: ${restText(rest)}`);
+    }
+    if (Date.now() - told >= tellEveryMs) {
+      told = Date.now();
+      process.stderr.write(`waiting: ${restText(rest)}\n`);
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, pollMs);
+    });
+  }
+}
+
+async function restOf(ring: Ring, timeoutMs: number, since: Map<number, number>): Promise<Rest> {
+  const hurry = ring.members.some(({ number }) => !since.has(number));
+  const question = { type: FrameType.TRANSFER_STATUS, codec: TransferStatusRequest, message: { epoch: 0 } };
+  const [repairs, hints, transfers] = await Promise.all([
+    askEvery(ring, timeoutMs, repairQuestion(hurry)),
+    askEvery(ring, timeoutMs, hintQuestion),
+    askEvery(ring, timeoutMs, { ...question, reply: TransferStatusReply }),
+  ]);
+  let unverified = 0;
+  for (const { member, reply } of repairs) {
+    if (reply === undefined) continue;
+    if (!since.has(member.number)) since.set(member.number, reply.nowUs);
+    if (reply.verifiedUs < (since.get(member.number) as number)) unverified += 1;
+  }
+  const silent = [...repairs, ...hints, ...transfers].filter(({ reply }) => reply === undefined);
+  return {
+    hints: hints.reduce((sum, { reply }) => sum + (reply?.rows ?? []).reduce((all, row) => all + row.count, 0), 0),
+    transfers: transfers.reduce((sum, { reply }) => sum + (reply?.rows.length ?? 0), 0),
+    unsynced: repairs.reduce((sum, { reply }) => sum + (reply?.unsynced ?? 0), 0),
+    unverified,
+    silent: [...new Set(silent.map(({ member }) => member.name))],
+  };
+}
+
+function isDone(rest: Rest): boolean {
+  return rest.hints + rest.transfers + rest.unsynced + rest.unverified + rest.silent.length === 0;
+}
+
+function restText({ hints, transfers, unsynced, unverified, silent }: Rest): string {
+  const parts = [
+    hints > 0 ? `${hints} hints` : "",
+    transfers > 0 ? `${transfers} transfers` : "",
+    unsynced > 0 ? `${unsynced} replicas not complete` : "",
+    unverified > 0 ? `${unverified} nodes still compare` : "",
+    silent.length > 0 ? `no answer from ${silent.join(", ")}` : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
