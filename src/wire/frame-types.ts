@@ -14,11 +14,41 @@ export const FrameType = {
   MULTI_GET: 0x13,
   FETCH_RING: 0x14,
   STATUS: 0x15,
+  MEMBERS: 0x16,
+  RING_CHANGE: 0x17,
+  EVENTS: 0x18,
   REPLICA_READ: 0x20,
   REPLICA_WRITE: 0x21,
   FORWARD_PUT: 0x22,
   REPORT: 0x23,
   REPAIR: 0x24,
+  REPLICA_HEAD: 0x25,
+  TREE_ROOTS: 0x30,
+  TREE_BRANCH: 0x31,
+  TREE_LEAVES: 0x32,
+  LEAF_KEYS: 0x33,
+  RECORD_FETCH: 0x34,
+  RECORD_PUSH: 0x35,
+  REPAIR_STATUS: 0x36,
+  REPAIR_PREVIEW: 0x37,
+  TRANSFER_PULL: 0x40,
+  TRANSFER_CLOSE: 0x41,
+  TRANSFER_CONFIRMED: 0x42,
+  TRANSFER_STATUS: 0x43,
+  HINT_KEEP: 0x50,
+  HINT_READ: 0x51,
+  HINT_DELIVER: 0x52,
+  HINT_STATUS: 0x53,
+  STATE_SYNC: 0x60,
+  TCP_PING: 0x61,
+  RING_DIGEST: 0x70,
+  RING_PULL: 0x71,
+  RING_CHOSEN: 0x72,
+  RING_PREPARE: 0x73,
+  RING_PROMISE: 0x74,
+  RING_ACCEPT: 0x75,
+  RING_ACCEPTED: 0x76,
+  RING_REFUSAL: 0x77,
 } as const;
 /** One of the request types. */
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
@@ -30,3 +60,17 @@ export const REPLY_BIT = 0x80;
 export const WritePurpose = { put: 0, readRepair: 1 } as const;
 /** One of the purposes. */
 export type WritePurpose = (typeof WritePurpose)[keyof typeof WritePurpose];
+
+/** What is to change in the ring; numbers of the schema's `RingChangeKind`. */
+export const RingChangeKind = {
+  stageJoin: 1,
+  stageLeave: 2,
+  stageReplace: 3,
+  stageRemove: 4,
+  unstage: 5,
+  commit: 6,
+  cancel: 7,
+  recover: 8,
+} as const;
+/** One of the changes. */
+export type RingChangeKind = (typeof RingChangeKind)[keyof typeof RingChangeKind];

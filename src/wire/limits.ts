@@ -28,8 +28,38 @@ export const membersMax = 16_384;
 /** Bucket policies a ring message may list. */
 export const bucketPoliciesMax = 4_096;
 
+/** A whole datagram: what fits one Ethernet frame with room for tunnels and, later, for sealing. */
+export const datagramBytesMax = 1_400;
+/** Claims about members in one datagram; the smallest takes 26 bytes. */
+export const updatesPerDatagramMax = 64;
+
 /** Counters, latencies and settings in a STATUS reply, each. */
 export const statusRowsMax = 1_024;
+
+/** Events in one EVENTS reply: all that a node keeps. */
+export const eventRowsMax = 1_024;
+/** Nodes that wait for a ring, in one MEMBERS reply. */
+export const waitingMax = 64;
+
+/** Trees of one TREE_ROOTS: an asker with more asks again. */
+export const treesPerFrameMax = 8_192;
+/** Leaves of one Merkle tree, and so of one TREE_LEAVES. */
+export const leavesPerFrameMax = 4_096;
+/** Keys of one LEAF_KEYS page and of one RECORD_FETCH. */
+export const keysPerLeafPageMax = 256;
+
+/** Keys that one owner differs by in a REPAIR_PREVIEW reply. */
+export const previewRowsMax = 1_024;
+/** Owners in a REPAIR_PREVIEW reply: those of every n, without the node itself. */
+export const previewPeersMax = 64;
+/** Records of one TRANSFER_PULL page. */
+export const recordsPerPullMax = 4_096;
+/** Transfers in one TRANSFER_STATUS reply, and half of the words in one TRANSFER_CONFIRMED. */
+export const transferRowsMax = 1_024;
+/** Targets in one HINT_STATUS reply. */
+export const hintRowsMax = 4_096;
+/** Transfers and given-up copies that a node remembers: all partitions of every n, with room to spare. */
+export const transfersRememberedMax = 131_072;
 
 /** How deep messages may nest; the schema's deepest is 3. */
 export const messageDepthMax = 8;

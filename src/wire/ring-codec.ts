@@ -2,16 +2,20 @@
  * The ring as bytes: what FETCH_RING and REPORT answer and what the ring's state file holds. Here only the form is
  * checked; that the ring makes sense is the business of `Ring`'s constructor.
  */
+import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
-import { clusterIdOf, idBytes, nodeIdOf, nodeNumber } from "../base/ids.ts";
-import { type BucketPolicy, type Member, type MemberStatus, Ring } from "../ring/ring.ts";
+import { clusterIdOf, idBytes, nodeIdOf, nodeNumber, noNode } from "../base/ids.ts";
+import { readWord, writeWord } from "../base/words.ts";
+import { type BucketPolicy, type Member, type MemberStatus, Ring, type StagedChange } from "../ring/ring.ts";
+import { stagedKinds } from "../ring/staged.ts";
 import {
   type BucketPolicy as BucketPolicyMessage,
   decode,
   encode,
   type Member as MemberMessage,
   RingState,
+  type StagedChange as StagedChangeMessage,
 } from "./codec.ts";
 
 /** A decoded `RingState`. */
@@ -31,8 +35,13 @@ export function ringToMessage(ring: Ring): RingStateMessage {
     replicasMax: ring.replicasMax,
     hashFunction: murmur3,
     members: ring.members.map(memberToMessage),
-    owners: ownersToBytes(ring.owners),
+    owners: shortsToBytes(ring.owners),
     buckets: ring.buckets.map((policy) => ({ ...policy })),
+    goal: ring.goal === ring.owners ? noBytes : shortsToBytes(ring.goal),
+    active: shortsToBytes(ring.active),
+    activeSince: [...ring.activeSince],
+    staged: ring.staged.map(stagedToMessage),
+    fences: ring.fences.every((fence) => fence === ring.epoch) ? noBytes : wordsToBytes(ring.fences),
   };
 }
 
@@ -47,8 +56,13 @@ export function ringFromMessage(message: RingStateMessage): Ring {
     partitions: message.partitions,
     replicasMax: message.replicasMax,
     members: message.members.map(memberFromMessage),
-    owners: ownersFromBytes(message.owners),
+    owners: shortsFromBytes("owners", message.owners),
     buckets: message.buckets.map(policyFromMessage),
+    ...(message.goal.length > 0 && { goal: shortsFromBytes("goal", message.goal) }),
+    active: shortsFromBytes("active positions", message.active),
+    activeSince: Uint32Array.from(message.activeSince),
+    staged: message.staged.map(stagedFromMessage),
+    ...(message.fences.length > 0 && { fences: wordsFromBytes("fences", message.fences) }),
   });
 }
 
@@ -62,7 +76,8 @@ export function decodeRing(bytes: Uint8Array): Ring {
   return ringFromMessage(decode(RingState, bytes, 0, bytes.length));
 }
 
-function memberToMessage(member: Member): MemberMessage {
+/** The message of a member of a ring. */
+export function memberToMessage(member: Member): MemberMessage {
   return {
     number: member.number,
     nodeId: idBytes(member.id),
@@ -98,22 +113,42 @@ function policyFromMessage(message: BucketPolicyMessage): BucketPolicy {
   return { name: message.name, n: message.n, r: message.r, w: message.w, durability, version: message.version };
 }
 
-/** Two bytes a partition, little-endian. */
-function ownersToBytes(owners: Uint16Array): Uint8Array {
-  const bytes = new Uint8Array(2 * owners.length);
-  for (let i = 0; i < owners.length; i += 1) {
-    const owner = owners[i] as number;
-    bytes[2 * i] = owner;
-    bytes[2 * i + 1] = owner >>> 8;
+function stagedToMessage(change: StagedChange): StagedChangeMessage {
+  return { kind: 1 + stagedKinds.indexOf(change.kind), number: change.member, by: change.by };
+}
+
+function stagedFromMessage(message: StagedChangeMessage): StagedChange {
+  const kind = stagedKinds[message.kind - 1];
+  if (kind === undefined) throw new RingtailError("INVALID_ARGUMENT", `unknown kind of staged change ${message.kind}`);
+  return { kind, member: nodeNumber(message.number), by: message.by === 0 ? noNode : nodeNumber(message.by) };
+}
+
+function shortsToBytes(shorts: Uint16Array): Uint8Array {
+  const bytes = new Uint8Array(2 * shorts.length);
+  for (let i = 0; i < shorts.length; i += 1) {
+    const short = shorts[i] as number;
+    bytes[2 * i] = short;
+    bytes[2 * i + 1] = short >>> 8;
   }
   return bytes;
 }
 
-function ownersFromBytes(bytes: Uint8Array): Uint16Array {
-  if (bytes.length % 2 !== 0) throw new RingtailError("INVALID_ARGUMENT", "the ring's owners end inside a node number");
-  const owners = new Uint16Array(bytes.length / 2);
-  for (let i = 0; i < owners.length; i += 1) {
-    owners[i] = (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8);
+function shortsFromBytes(what: string, bytes: Uint8Array): Uint16Array {
+  if (bytes.length % 2 !== 0) throw new RingtailError("INVALID_ARGUMENT", `the ring's ${what} end inside a number`);
+  const shorts = new Uint16Array(bytes.length / 2);
+  for (let i = 0; i < shorts.length; i += 1) {
+    shorts[i] = (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8);
   }
-  return owners;
+  return shorts;
+}
+
+function wordsToBytes(words: Uint32Array): Uint8Array {
+  const bytes = new Uint8Array(4 * words.length);
+  for (const [i, word] of words.entries()) writeWord(bytes, 4 * i, word);
+  return bytes;
+}
+
+function wordsFromBytes(what: string, bytes: Uint8Array): Uint32Array {
+  if (bytes.length % 4 !== 0) throw new RingtailError("INVALID_ARGUMENT", `the ring's ${what} end inside a number`);
+  return Uint32Array.from({ length: bytes.length / 4 }, (_, i) => readWord(bytes, 4 * i));
 }

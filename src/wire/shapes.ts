@@ -4,9 +4,28 @@
  * holds these tables against schema/*.proto: no message, repeated field or nested message can be missing.
  */
 import { assert } from "../base/assert.ts";
+import { partitionsMax } from "../ring/partition.ts";
 import { recentMax } from "../version/recent.ts";
 import { siblingsMax, versionEntriesMax } from "../version/record-decoder.ts";
-import { acksMax, bucketPoliciesMax, keysPerMultiGetMax, membersMax, statusRowsMax } from "./limits.ts";
+import {
+  acksMax,
+  bucketPoliciesMax,
+  eventRowsMax,
+  hintRowsMax,
+  keysPerLeafPageMax,
+  keysPerMultiGetMax,
+  leavesPerFrameMax,
+  membersMax,
+  previewPeersMax,
+  previewRowsMax,
+  recordsPerPullMax,
+  statusRowsMax,
+  transferRowsMax,
+  transfersRememberedMax,
+  treesPerFrameMax,
+  updatesPerDatagramMax,
+  waitingMax,
+} from "./limits.ts";
 
 /** Field numbers end here: the shape tables are arrays of this length. */
 export const fieldNumbersMax = 32;
@@ -75,15 +94,52 @@ const sibling = new MessageShape("Sibling", [words(1, dotWordsMax)]);
 const superseded = new MessageShape("Superseded", [words(2, dotWordsMax)]);
 const member = plain("Member");
 const bucketPolicy = plain("BucketPolicy");
+const stagedChange = plain("StagedChange");
 const ringState = new MessageShape("RingState", [
   messages(6, membersMax, member),
   messages(8, bucketPoliciesMax, bucketPolicy),
+  words(13, partitionsMax),
+  messages(14, membersMax, stagedChange),
 ]);
 const multiGetResult = new MessageShape("MultiGetResult", [words(4, acksMax)]);
 const peerState = plain("PeerState");
 const counter = plain("Counter");
 const latencySummary = plain("LatencySummary");
 const configEntry = plain("ConfigEntry");
+const memberRow = new MessageShape("MemberRow", [messages(1, 1, member)]);
+const eventRow = plain("EventRow");
+const leafKey = plain("LeafKey");
+const heldRecord = new MessageShape("HeldRecord", [words(2, dotWordsMax)]);
+const fetchedRecord = plain("FetchedRecord");
+
+const repairPreviewKey = plain("RepairPreviewKey");
+const repairPreviewPeer = new MessageShape("RepairPreviewPeer", [messages(5, previewRowsMax, repairPreviewKey)]);
+const transferRow = plain("TransferRow");
+/** A preference list names at most 16 members. */
+const transferProgress = new MessageShape("TransferProgress", [words(12, 16)]);
+/** One entry per n. */
+const syncedReplicas = plain("SyncedReplicas");
+
+const hintRow = plain("HintRow");
+
+const memberUpdate = plain("MemberUpdate");
+const gossipHead = plain("GossipHead");
+
+function gossip(name: string): MessageShape {
+  return new MessageShape(name, [messages(1, 1, gossipHead), messages(15, updatesPerDatagramMax, memberUpdate)]);
+}
+
+const ringStamp = plain("RingStamp");
+const ringBallot = plain("RingBallot");
+
+function ballotIn(number: number): BoundedField {
+  return messages(number, 1, ringBallot);
+}
+
+/** A message about choosing rings: a stamp, and what follows. */
+function ringMessage(name: string, fields: readonly BoundedField[]): MessageShape {
+  return new MessageShape(name, [messages(1, 1, ringStamp), ...fields]);
+}
 
 /** The messages of the schema. */
 export type MessageName =
@@ -92,6 +148,7 @@ export type MessageName =
   | "Superseded"
   | "Member"
   | "BucketPolicy"
+  | "StagedChange"
   | "RingState"
   | "Hello"
   | "ErrorReply"
@@ -111,13 +168,79 @@ export type MessageName =
   | "Counter"
   | "LatencySummary"
   | "ConfigEntry"
+  | "MembersRequest"
+  | "MembersReply"
+  | "MemberRow"
+  | "RingChangeRequest"
+  | "RingChangeReply"
+  | "EventsRequest"
+  | "EventsReply"
+  | "EventRow"
   | "ReplicaReadRequest"
   | "ReplicaReadReply"
+  | "ReplicaHeadReply"
   | "ReplicaWriteRequest"
   | "ReplicaWriteReply"
   | "ReportRequest"
   | "ReportReply"
+  | "TreeRootsRequest"
+  | "TreeRootsReply"
+  | "TreeBranchRequest"
+  | "TreeBranchReply"
+  | "TreeLeavesRequest"
+  | "TreeLeavesReply"
+  | "LeafKeysRequest"
+  | "LeafKeysReply"
+  | "LeafKey"
+  | "RecordFetchRequest"
+  | "HeldRecord"
+  | "RecordFetchReply"
+  | "FetchedRecord"
+  | "RepairStatusRequest"
+  | "RepairStatusReply"
+  | "RepairPreviewRequest"
+  | "RepairPreviewReply"
+  | "RepairPreviewPeer"
+  | "RepairPreviewKey"
+  | "TransferPullRequest"
+  | "TransferPullReply"
+  | "TransferCloseRequest"
+  | "TransferCloseReply"
+  | "TransferConfirmedRequest"
+  | "TransferConfirmedReply"
+  | "TransferStatusRequest"
+  | "TransferStatusReply"
+  | "TransferRow"
+  | "TransfersFile"
+  | "TransferProgress"
+  | "SyncedReplicas"
+  | "RingStamp"
+  | "RingBallot"
+  | "RingDigest"
+  | "RingPull"
+  | "RingChosen"
+  | "RingPrepare"
+  | "RingPromise"
+  | "RingAccept"
+  | "RingAccepted"
+  | "RingRefusal"
+  | "BallotFile"
   | "IdentityFile"
+  | "HintKeepRequest"
+  | "HintDeliverRequest"
+  | "HintDeliverReply"
+  | "HintStatusRequest"
+  | "HintStatusReply"
+  | "HintRow"
+  | "MemberUpdate"
+  | "GossipHead"
+  | "Ping"
+  | "PingReq"
+  | "Ack"
+  | "Nack"
+  | "Gossip"
+  | "StateSync"
+  | "MembersFile"
   | "ActorFile";
 
 /** The shape of every message of the schema, by name. */
@@ -131,6 +254,7 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   Superseded: superseded,
   Member: member,
   BucketPolicy: bucketPolicy,
+  StagedChange: stagedChange,
   RingState: ringState,
   Hello: plain("Hello"),
   ErrorReply: plain("ErrorReply"),
@@ -155,12 +279,90 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   Counter: counter,
   LatencySummary: latencySummary,
   ConfigEntry: configEntry,
+  MembersRequest: plain("MembersRequest"),
+  MembersReply: new MessageShape("MembersReply", [messages(4, membersMax, memberRow), messages(5, waitingMax, member)]),
+  MemberRow: memberRow,
+  RingChangeRequest: new MessageShape("RingChangeRequest", [messages(4, 1, member), words(7, membersMax)]),
+  RingChangeReply: plain("RingChangeReply"),
+  EventsRequest: plain("EventsRequest"),
+  EventsReply: new MessageShape("EventsReply", [messages(1, eventRowsMax, eventRow)]),
+  EventRow: eventRow,
   ReplicaReadRequest: plain("ReplicaReadRequest"),
   ReplicaReadReply: plain("ReplicaReadReply"),
+  ReplicaHeadReply: new MessageShape("ReplicaHeadReply", [words(1, dotWordsMax)]),
   ReplicaWriteRequest: plain("ReplicaWriteRequest"),
   ReplicaWriteReply: plain("ReplicaWriteReply"),
   ReportRequest: new MessageShape("ReportRequest", [messages(1, 1, member)]),
   ReportReply: new MessageShape("ReportReply", [messages(1, 1, ringState)]),
+  TreeRootsRequest: new MessageShape("TreeRootsRequest", [words(2, treesPerFrameMax)]),
+  TreeRootsReply: new MessageShape("TreeRootsReply", [words(2, 2 * treesPerFrameMax)]),
+  TreeBranchRequest: plain("TreeBranchRequest"),
+  TreeBranchReply: new MessageShape("TreeBranchReply", [words(2, 2 * 64)]),
+  TreeLeavesRequest: plain("TreeLeavesRequest"),
+  TreeLeavesReply: new MessageShape("TreeLeavesReply", [words(2, 2 * leavesPerFrameMax)]),
+  LeafKeysRequest: plain("LeafKeysRequest"),
+  LeafKeysReply: new MessageShape("LeafKeysReply", [messages(2, keysPerLeafPageMax, leafKey)]),
+  LeafKey: leafKey,
+  RecordFetchRequest: new MessageShape("RecordFetchRequest", [messages(3, keysPerLeafPageMax, heldRecord)]),
+  HeldRecord: heldRecord,
+  RecordFetchReply: new MessageShape("RecordFetchReply", [messages(2, keysPerLeafPageMax, fetchedRecord)]),
+  FetchedRecord: fetchedRecord,
+  RepairStatusRequest: plain("RepairStatusRequest"),
+  RepairStatusReply: new MessageShape("RepairStatusReply", [messages(15, statusRowsMax, counter)]),
+  RepairPreviewRequest: plain("RepairPreviewRequest"),
+  RepairPreviewReply: new MessageShape("RepairPreviewReply", [messages(2, previewPeersMax, repairPreviewPeer)]),
+  RepairPreviewPeer: repairPreviewPeer,
+  RepairPreviewKey: repairPreviewKey,
+  TransferPullRequest: plain("TransferPullRequest"),
+  TransferPullReply: new MessageShape("TransferPullReply", [
+    chunks(1, recordsPerPullMax),
+    chunks(2, recordsPerPullMax),
+  ]),
+  TransferCloseRequest: plain("TransferCloseRequest"),
+  TransferCloseReply: plain("TransferCloseReply"),
+  TransferConfirmedRequest: new MessageShape("TransferConfirmedRequest", [words(2, 2 * transferRowsMax)]),
+  TransferConfirmedReply: plain("TransferConfirmedReply"),
+  TransferStatusRequest: plain("TransferStatusRequest"),
+  TransferStatusReply: new MessageShape("TransferStatusReply", [messages(2, transferRowsMax, transferRow)]),
+  TransferRow: transferRow,
+  TransfersFile: new MessageShape("TransfersFile", [
+    messages(1, transfersRememberedMax, transferProgress),
+    messages(2, 8, syncedReplicas),
+  ]),
+  TransferProgress: transferProgress,
+  SyncedReplicas: syncedReplicas,
+  RingStamp: ringStamp,
+  RingBallot: ringBallot,
+  RingDigest: ringMessage("RingDigest", []),
+  RingPull: ringMessage("RingPull", []),
+  RingChosen: ringMessage("RingChosen", []),
+  RingPrepare: ringMessage("RingPrepare", [ballotIn(4), words(5, membersMax)]),
+  RingPromise: ringMessage("RingPromise", [ballotIn(3), ballotIn(4), ballotIn(6)]),
+  RingAccept: ringMessage("RingAccept", [ballotIn(4), words(5, membersMax)]),
+  RingAccepted: ringMessage("RingAccepted", [ballotIn(3)]),
+  RingRefusal: ringMessage("RingRefusal", [ballotIn(3), ballotIn(5)]),
+  BallotFile: new MessageShape("BallotFile", [
+    ballotIn(4),
+    ballotIn(5),
+    ballotIn(7),
+    ballotIn(8),
+    words(10, membersMax),
+  ]),
   IdentityFile: plain("IdentityFile"),
+  HintKeepRequest: plain("HintKeepRequest"),
+  HintDeliverRequest: plain("HintDeliverRequest"),
+  HintDeliverReply: plain("HintDeliverReply"),
+  HintStatusRequest: plain("HintStatusRequest"),
+  HintStatusReply: new MessageShape("HintStatusReply", [messages(2, hintRowsMax, hintRow)]),
+  HintRow: hintRow,
+  MemberUpdate: memberUpdate,
+  GossipHead: gossipHead,
+  Ping: gossip("Ping"),
+  PingReq: gossip("PingReq"),
+  Ack: gossip("Ack"),
+  Nack: new MessageShape("Nack", [messages(1, 1, gossipHead)]),
+  Gossip: gossip("Gossip"),
+  StateSync: new MessageShape("StateSync", [messages(2, 1, gossipHead), messages(3, membersMax, memberUpdate)]),
+  MembersFile: new MessageShape("MembersFile", [messages(2, membersMax, memberUpdate)]),
   ActorFile: plain("ActorFile"),
 };

@@ -7,12 +7,33 @@ export interface GeneratedCode<T> {
   decode(reader: Reader): T;
 }
 
+export interface Ack {
+  head: GossipHead | null;
+  sequence: number;
+  target: Uint8Array;
+  updates: MemberUpdate[];
+}
+
 export interface ActorFile {
   incarnationLow: number;
   incarnationHigh: number;
   leaseTop: number;
   bootId: string;
   clean: boolean;
+}
+
+export interface BallotFile {
+  epoch: number;
+  votes: number;
+  silent: boolean;
+  promised: RingBallot | null;
+  accepted: RingBallot | null;
+  ring: Uint8Array;
+  recoveryPromised: RingBallot | null;
+  recoveryAccepted: RingBallot | null;
+  recoveryRing: Uint8Array;
+  lost: number[];
+  recovering: boolean;
 }
 
 export interface BucketPolicy {
@@ -59,6 +80,24 @@ export interface ErrorReply {
   clusterId: Uint8Array;
   versionMin: number;
   versionMax: number;
+  inDoubt: boolean;
+}
+
+export interface EventRow {
+  sequence: number;
+  atMs: number;
+  kind: string;
+  text: string;
+}
+
+export interface EventsReply {
+  events: EventRow[];
+  last: number;
+}
+
+export interface EventsRequest {
+  after: number;
+  sinceMs: number;
 }
 
 export interface FetchRingReply {
@@ -68,6 +107,12 @@ export interface FetchRingReply {
 
 export interface FetchRingRequest {
   epoch: number;
+}
+
+export interface FetchedRecord {
+  relation: number;
+  record: Uint8Array;
+  recordBytes: number;
 }
 
 export interface GetReply {
@@ -92,6 +137,29 @@ export interface GetRequest {
   strict: boolean;
 }
 
+export interface Gossip {
+  head: GossipHead | null;
+  updates: MemberUpdate[];
+}
+
+export interface GossipHead {
+  nodeId: Uint8Array;
+  number: number;
+  incarnation: number;
+  boot: number;
+  epoch: number;
+  ringHashHigh: number;
+  ringHashLow: number;
+  loopDelayUs: number;
+}
+
+export interface HeldRecord {
+  fullKey: Uint8Array;
+  version: number[];
+  hashHigh: number;
+  hashLow: number;
+}
+
 export interface Hello {
   versionMin: number;
   versionMax: number;
@@ -104,10 +172,58 @@ export interface Hello {
   pid: number;
 }
 
+export interface HintDeliverReply {
+  durable: boolean;
+  creditBytes: number;
+  foregroundUs: number;
+  limitUs: number;
+  epoch: number;
+}
+
+export interface HintDeliverRequest {
+  bucket: Uint8Array;
+  key: Uint8Array;
+  record: Uint8Array;
+  epoch: number;
+  timeoutUs: number;
+}
+
+export interface HintKeepRequest {
+  bucket: Uint8Array;
+  key: Uint8Array;
+  record: Uint8Array;
+  target: number;
+  epoch: number;
+  timeoutUs: number;
+  durability: number;
+}
+
+export interface HintRow {
+  target: number;
+  count: number;
+  bytes: number;
+  bytesMax: number;
+  level: number;
+  oldest: number;
+  wait: number;
+  failure: number;
+  bytesPerSecond: number;
+}
+
+export interface HintStatusReply {
+  epoch: number;
+  rows: HintRow[];
+}
+
+export interface HintStatusRequest {
+
+}
+
 export interface IdentityFile {
   nodeId: Uint8Array;
   clusterId: Uint8Array;
   number: number;
+  hasBallot: boolean;
 }
 
 export interface LatencySummary {
@@ -119,6 +235,26 @@ export interface LatencySummary {
   maxUs: number;
 }
 
+export interface LeafKey {
+  fullKey: Uint8Array;
+  hashHigh: number;
+  hashLow: number;
+  recordBytes: number;
+}
+
+export interface LeafKeysReply {
+  epoch: number;
+  keys: LeafKey[];
+  cursor: Uint8Array;
+}
+
+export interface LeafKeysRequest {
+  epoch: number;
+  tree: number;
+  leaf: number;
+  cursor: Uint8Array;
+}
+
 export interface Member {
   number: number;
   nodeId: Uint8Array;
@@ -128,6 +264,46 @@ export interface Member {
   zone: string;
   weight: number;
   status: number;
+}
+
+export interface MemberRow {
+  member: Member | null;
+  state: string;
+  flapping: boolean;
+  incarnation: number;
+  stateSeconds: number;
+  loopDelayUs: number;
+  epoch: number;
+}
+
+export interface MemberUpdate {
+  nodeId: Uint8Array;
+  number: number;
+  address: string;
+  incarnation: number;
+  state: number;
+  accuser: Uint8Array;
+  versionMin: number;
+  versionMax: number;
+  flags: number;
+}
+
+export interface MembersFile {
+  incarnationTop: number;
+  members: MemberUpdate[];
+}
+
+export interface MembersReply {
+  epoch: number;
+  number: number;
+  ringMaker: number;
+  members: MemberRow[];
+  waiting: Member[];
+  fenced: string;
+}
+
+export interface MembersRequest {
+
 }
 
 export interface MultiGetReply {
@@ -158,9 +334,28 @@ export interface MultiGetResult {
   stalePossible: boolean;
 }
 
+export interface Nack {
+  head: GossipHead | null;
+  sequence: number;
+}
+
 export interface PeerState {
   number: number;
   state: string;
+}
+
+export interface Ping {
+  head: GossipHead | null;
+  sequence: number;
+  target: Uint8Array;
+  updates: MemberUpdate[];
+}
+
+export interface PingReq {
+  head: GossipHead | null;
+  sequence: number;
+  target: Uint8Array;
+  updates: MemberUpdate[];
 }
 
 export interface PutReply {
@@ -198,9 +393,74 @@ export interface Record {
   recent: Superseded[];
 }
 
+export interface RecordFetchReply {
+  epoch: number;
+  records: FetchedRecord[];
+}
+
+export interface RecordFetchRequest {
+  epoch: number;
+  tree: number;
+  held: HeldRecord[];
+  preview: boolean;
+}
+
+export interface RepairPreviewKey {
+  fullKey: Uint8Array;
+  relation: number;
+  bytesHere: number;
+  bytesThere: number;
+}
+
+export interface RepairPreviewPeer {
+  peer: number;
+  status: number;
+  refused: boolean;
+  keys: number;
+  rows: RepairPreviewKey[];
+}
+
+export interface RepairPreviewReply {
+  epoch: number;
+  peers: RepairPreviewPeer[];
+}
+
+export interface RepairPreviewRequest {
+  partition: number;
+  keysMax: number;
+}
+
+export interface RepairStatusReply {
+  epoch: number;
+  nowUs: number;
+  pairs: number;
+  verifiedUs: number;
+  oldestPeer: number;
+  oldestTree: number;
+  lastPeer: number;
+  lastUs: number;
+  lastStatus: number;
+  lastTrees: number;
+  lastRepaired: number;
+  unsynced: number;
+  slices: number;
+  slicesMax: number;
+  counters: Counter[];
+}
+
+export interface RepairStatusRequest {
+  hurry: boolean;
+}
+
+export interface ReplicaHeadReply {
+  version: number[];
+  epoch: number;
+}
+
 export interface ReplicaReadReply {
   record: Uint8Array;
   epoch: number;
+  unsynced: boolean;
 }
 
 export interface ReplicaReadRequest {
@@ -229,10 +489,92 @@ export interface ReportReply {
   ring: RingState | null;
   reported: number;
   expected: number;
+  waiting: boolean;
 }
 
 export interface ReportRequest {
   member: Member | null;
+}
+
+export interface RingAccept {
+  stamp: RingStamp | null;
+  base: number;
+  target: number;
+  ballot: RingBallot | null;
+  lost: number[];
+  ring: Uint8Array;
+}
+
+export interface RingAccepted {
+  stamp: RingStamp | null;
+  target: number;
+  ballot: RingBallot | null;
+}
+
+export interface RingBallot {
+  round: number;
+  node: number;
+}
+
+export interface RingChangeReply {
+  epoch: number;
+}
+
+export interface RingChangeRequest {
+  kind: number;
+  member: number;
+  by: number;
+  newcomer: Member | null;
+  plan: string;
+  acceptViolations: boolean;
+  lost: number[];
+}
+
+export interface RingChosen {
+  stamp: RingStamp | null;
+  ring: Uint8Array;
+}
+
+export interface RingDigest {
+  stamp: RingStamp | null;
+}
+
+export interface RingPrepare {
+  stamp: RingStamp | null;
+  base: number;
+  target: number;
+  ballot: RingBallot | null;
+  lost: number[];
+}
+
+export interface RingPromise {
+  stamp: RingStamp | null;
+  target: number;
+  ballot: RingBallot | null;
+  accepted: RingBallot | null;
+  ring: Uint8Array;
+  acceptedNext: RingBallot | null;
+  ringNext: Uint8Array;
+}
+
+export interface RingPull {
+  stamp: RingStamp | null;
+}
+
+export interface RingRefusal {
+  stamp: RingStamp | null;
+  target: number;
+  ballot: RingBallot | null;
+  reason: number;
+  promised: RingBallot | null;
+}
+
+export interface RingStamp {
+  epoch: number;
+  hashHigh: number;
+  hashLow: number;
+  votes: number;
+  life: number;
 }
 
 export interface RingState {
@@ -244,6 +586,11 @@ export interface RingState {
   members: Member[];
   owners: Uint8Array;
   buckets: BucketPolicy[];
+  goal: Uint8Array;
+  active: Uint8Array;
+  activeSince: number[];
+  staged: StagedChange[];
+  fences: Uint8Array;
 }
 
 export interface Sibling {
@@ -252,6 +599,18 @@ export interface Sibling {
   value: Uint8Array;
   tombstone: boolean;
   second: number;
+}
+
+export interface StagedChange {
+  kind: number;
+  number: number;
+  by: number;
+}
+
+export interface StateSync {
+  clusterId: Uint8Array;
+  head: GossipHead | null;
+  members: MemberUpdate[];
 }
 
 export interface StatusReply {
@@ -282,37 +641,233 @@ export interface Superseded {
   second: number;
 }
 
+export interface SyncedReplicas {
+  n: number;
+  partitions: Uint8Array;
+}
+
+export interface TransferCloseReply {
+  epoch: number;
+}
+
+export interface TransferCloseRequest {
+  id: number;
+  since: number;
+  epoch: number;
+  partition: number;
+  n: number;
+}
+
+export interface TransferConfirmedReply {
+  epoch: number;
+}
+
+export interface TransferConfirmedRequest {
+  epoch: number;
+  transfers: number[];
+}
+
+export interface TransferProgress {
+  id: number;
+  since: number;
+  partition: number;
+  n: number;
+  joining: number;
+  replaced: number;
+  position: number;
+  sending: boolean;
+  state: number;
+  cursor: Uint8Array;
+  source: number;
+  copied: number[];
+  distrusted: boolean;
+  bytes: number;
+  records: number;
+  flipEpoch: number;
+}
+
+export interface TransferPullReply {
+  keys: Uint8Array[];
+  records: Uint8Array[];
+  cursor: Uint8Array;
+  synced: boolean;
+  perMille: number;
+  epoch: number;
+}
+
+export interface TransferPullRequest {
+  id: number;
+  since: number;
+  epoch: number;
+  partition: number;
+  n: number;
+  cursor: Uint8Array;
+  creditBytes: number;
+}
+
+export interface TransferRow {
+  id: number;
+  since: number;
+  partition: number;
+  n: number;
+  joining: number;
+  replaced: number;
+  position: number;
+  sending: boolean;
+  state: number;
+  wait: number;
+  peer: number;
+  bytes: number;
+  records: number;
+  bytesPerSecond: number;
+  perMille: number;
+  remainingMs: number;
+}
+
+export interface TransferStatusReply {
+  epoch: number;
+  rows: TransferRow[];
+}
+
+export interface TransferStatusRequest {
+  epoch: number;
+}
+
+export interface TransfersFile {
+  transfers: TransferProgress[];
+  synced: SyncedReplicas[];
+}
+
+export interface TreeBranchReply {
+  epoch: number;
+  branches: number[];
+}
+
+export interface TreeBranchRequest {
+  epoch: number;
+  tree: number;
+}
+
+export interface TreeLeavesReply {
+  epoch: number;
+  leaves: number[];
+}
+
+export interface TreeLeavesRequest {
+  epoch: number;
+  tree: number;
+  branches: Uint8Array;
+}
+
+export interface TreeRootsReply {
+  epoch: number;
+  roots: number[];
+  refused: Uint8Array;
+}
+
+export interface TreeRootsRequest {
+  epoch: number;
+  trees: number[];
+}
+
 export declare const ringtail: {
+  readonly Ack: GeneratedCode<Ack>;
   readonly ActorFile: GeneratedCode<ActorFile>;
+  readonly BallotFile: GeneratedCode<BallotFile>;
   readonly BucketPolicy: GeneratedCode<BucketPolicy>;
   readonly ConfigEntry: GeneratedCode<ConfigEntry>;
   readonly Counter: GeneratedCode<Counter>;
   readonly DeleteRequest: GeneratedCode<DeleteRequest>;
   readonly ErrorReply: GeneratedCode<ErrorReply>;
+  readonly EventRow: GeneratedCode<EventRow>;
+  readonly EventsReply: GeneratedCode<EventsReply>;
+  readonly EventsRequest: GeneratedCode<EventsRequest>;
   readonly FetchRingReply: GeneratedCode<FetchRingReply>;
   readonly FetchRingRequest: GeneratedCode<FetchRingRequest>;
+  readonly FetchedRecord: GeneratedCode<FetchedRecord>;
   readonly GetReply: GeneratedCode<GetReply>;
   readonly GetRequest: GeneratedCode<GetRequest>;
+  readonly Gossip: GeneratedCode<Gossip>;
+  readonly GossipHead: GeneratedCode<GossipHead>;
+  readonly HeldRecord: GeneratedCode<HeldRecord>;
   readonly Hello: GeneratedCode<Hello>;
+  readonly HintDeliverReply: GeneratedCode<HintDeliverReply>;
+  readonly HintDeliverRequest: GeneratedCode<HintDeliverRequest>;
+  readonly HintKeepRequest: GeneratedCode<HintKeepRequest>;
+  readonly HintRow: GeneratedCode<HintRow>;
+  readonly HintStatusReply: GeneratedCode<HintStatusReply>;
+  readonly HintStatusRequest: GeneratedCode<HintStatusRequest>;
   readonly IdentityFile: GeneratedCode<IdentityFile>;
   readonly LatencySummary: GeneratedCode<LatencySummary>;
+  readonly LeafKey: GeneratedCode<LeafKey>;
+  readonly LeafKeysReply: GeneratedCode<LeafKeysReply>;
+  readonly LeafKeysRequest: GeneratedCode<LeafKeysRequest>;
   readonly Member: GeneratedCode<Member>;
+  readonly MemberRow: GeneratedCode<MemberRow>;
+  readonly MemberUpdate: GeneratedCode<MemberUpdate>;
+  readonly MembersFile: GeneratedCode<MembersFile>;
+  readonly MembersReply: GeneratedCode<MembersReply>;
+  readonly MembersRequest: GeneratedCode<MembersRequest>;
   readonly MultiGetReply: GeneratedCode<MultiGetReply>;
   readonly MultiGetRequest: GeneratedCode<MultiGetRequest>;
   readonly MultiGetResult: GeneratedCode<MultiGetResult>;
+  readonly Nack: GeneratedCode<Nack>;
   readonly PeerState: GeneratedCode<PeerState>;
+  readonly Ping: GeneratedCode<Ping>;
+  readonly PingReq: GeneratedCode<PingReq>;
   readonly PutReply: GeneratedCode<PutReply>;
   readonly PutRequest: GeneratedCode<PutRequest>;
   readonly Record: GeneratedCode<Record>;
+  readonly RecordFetchReply: GeneratedCode<RecordFetchReply>;
+  readonly RecordFetchRequest: GeneratedCode<RecordFetchRequest>;
+  readonly RepairPreviewKey: GeneratedCode<RepairPreviewKey>;
+  readonly RepairPreviewPeer: GeneratedCode<RepairPreviewPeer>;
+  readonly RepairPreviewReply: GeneratedCode<RepairPreviewReply>;
+  readonly RepairPreviewRequest: GeneratedCode<RepairPreviewRequest>;
+  readonly RepairStatusReply: GeneratedCode<RepairStatusReply>;
+  readonly RepairStatusRequest: GeneratedCode<RepairStatusRequest>;
+  readonly ReplicaHeadReply: GeneratedCode<ReplicaHeadReply>;
   readonly ReplicaReadReply: GeneratedCode<ReplicaReadReply>;
   readonly ReplicaReadRequest: GeneratedCode<ReplicaReadRequest>;
   readonly ReplicaWriteReply: GeneratedCode<ReplicaWriteReply>;
   readonly ReplicaWriteRequest: GeneratedCode<ReplicaWriteRequest>;
   readonly ReportReply: GeneratedCode<ReportReply>;
   readonly ReportRequest: GeneratedCode<ReportRequest>;
+  readonly RingAccept: GeneratedCode<RingAccept>;
+  readonly RingAccepted: GeneratedCode<RingAccepted>;
+  readonly RingBallot: GeneratedCode<RingBallot>;
+  readonly RingChangeReply: GeneratedCode<RingChangeReply>;
+  readonly RingChangeRequest: GeneratedCode<RingChangeRequest>;
+  readonly RingChosen: GeneratedCode<RingChosen>;
+  readonly RingDigest: GeneratedCode<RingDigest>;
+  readonly RingPrepare: GeneratedCode<RingPrepare>;
+  readonly RingPromise: GeneratedCode<RingPromise>;
+  readonly RingPull: GeneratedCode<RingPull>;
+  readonly RingRefusal: GeneratedCode<RingRefusal>;
+  readonly RingStamp: GeneratedCode<RingStamp>;
   readonly RingState: GeneratedCode<RingState>;
   readonly Sibling: GeneratedCode<Sibling>;
+  readonly StagedChange: GeneratedCode<StagedChange>;
+  readonly StateSync: GeneratedCode<StateSync>;
   readonly StatusReply: GeneratedCode<StatusReply>;
   readonly StatusRequest: GeneratedCode<StatusRequest>;
   readonly Superseded: GeneratedCode<Superseded>;
+  readonly SyncedReplicas: GeneratedCode<SyncedReplicas>;
+  readonly TransferCloseReply: GeneratedCode<TransferCloseReply>;
+  readonly TransferCloseRequest: GeneratedCode<TransferCloseRequest>;
+  readonly TransferConfirmedReply: GeneratedCode<TransferConfirmedReply>;
+  readonly TransferConfirmedRequest: GeneratedCode<TransferConfirmedRequest>;
+  readonly TransferProgress: GeneratedCode<TransferProgress>;
+  readonly TransferPullReply: GeneratedCode<TransferPullReply>;
+  readonly TransferPullRequest: GeneratedCode<TransferPullRequest>;
+  readonly TransferRow: GeneratedCode<TransferRow>;
+  readonly TransferStatusReply: GeneratedCode<TransferStatusReply>;
+  readonly TransferStatusRequest: GeneratedCode<TransferStatusRequest>;
+  readonly TransfersFile: GeneratedCode<TransfersFile>;
+  readonly TreeBranchReply: GeneratedCode<TreeBranchReply>;
+  readonly TreeBranchRequest: GeneratedCode<TreeBranchRequest>;
+  readonly TreeLeavesReply: GeneratedCode<TreeLeavesReply>;
+  readonly TreeLeavesRequest: GeneratedCode<TreeLeavesRequest>;
+  readonly TreeRootsReply: GeneratedCode<TreeRootsReply>;
+  readonly TreeRootsRequest: GeneratedCode<TreeRootsRequest>;
 };

@@ -12,6 +12,2111 @@ export const ringtail = $root.ringtail = (() => {
 
     const ringtail = {};
 
+    ringtail.MembersRequest = (function() {
+
+        const MembersRequest = function () {
+
+        };
+
+        MembersRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            return writer;
+        };
+
+        MembersRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.MembersRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                reader.skipType(tag & 7, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MembersRequest;
+    })();
+
+    ringtail.MembersReply = (function() {
+
+        const MembersReply = function () {
+            this.epoch = 0;
+            this.number = 0;
+            this.ringMaker = 0;
+            this.members = [];
+            this.waiting = [];
+            this.fenced = "";
+        };
+
+        MembersReply.prototype.epoch = 0;
+        MembersReply.prototype.number = 0;
+        MembersReply.prototype.ringMaker = 0;
+        MembersReply.prototype.members = $util.emptyArray;
+        MembersReply.prototype.waiting = $util.emptyArray;
+        MembersReply.prototype.fenced = "";
+
+        MembersReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.number != null && message.number !== 0)
+                writer.uint32(16).uint32(message.number);
+            if (message.ringMaker != null && message.ringMaker !== 0)
+                writer.uint32(24).uint32(message.ringMaker);
+            if (message.members != null && message.members.length)
+                for (let i = 0; i < message.members.length; ++i)
+                    $root.ringtail.MemberRow.encode(message.members[i], writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.waiting != null && message.waiting.length)
+                for (let i = 0; i < message.waiting.length; ++i)
+                    $root.ringtail.Member.encode(message.waiting[i], writer.uint32(42).fork(), _depth + 1).ldelim();
+            if (message.fenced != null && message.fenced !== "")
+                writer.uint32(50).string(message.fenced);
+            return writer;
+        };
+
+        MembersReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.MembersReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.number = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.ringMaker = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.members && message.members.length))
+                            message.members = [];
+                        message.members.push($root.ringtail.MemberRow.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.waiting && message.waiting.length))
+                            message.waiting = [];
+                        message.waiting.push($root.ringtail.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.fenced = reader.stringVerify();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MembersReply;
+    })();
+
+    ringtail.MemberRow = (function() {
+
+        const MemberRow = function () {
+            this.member = null;
+            this.state = "";
+            this.flapping = false;
+            this.incarnation = 0;
+            this.stateSeconds = 0;
+            this.loopDelayUs = 0;
+            this.epoch = 0;
+        };
+
+        MemberRow.prototype.member = null;
+        MemberRow.prototype.state = "";
+        MemberRow.prototype.flapping = false;
+        MemberRow.prototype.incarnation = 0;
+        MemberRow.prototype.stateSeconds = 0;
+        MemberRow.prototype.loopDelayUs = 0;
+        MemberRow.prototype.epoch = 0;
+
+        MemberRow.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.member != null)
+                $root.ringtail.Member.encode(message.member, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.state != null && message.state !== "")
+                writer.uint32(18).string(message.state);
+            if (message.flapping != null && message.flapping !== false)
+                writer.uint32(24).bool(message.flapping);
+            if (message.incarnation != null && message.incarnation !== 0)
+                writer.uint32(37).fixed32(message.incarnation);
+            if (message.stateSeconds != null && message.stateSeconds !== 0)
+                writer.uint32(40).uint32(message.stateSeconds);
+            if (message.loopDelayUs != null && message.loopDelayUs !== 0)
+                writer.uint32(48).uint32(message.loopDelayUs);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(61).fixed32(message.epoch);
+            return writer;
+        };
+
+        MemberRow.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.MemberRow();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.member = $root.ringtail.Member.decode(reader, reader.size(), $undefined, _depth + 1, message.member);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.state = reader.stringVerify();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.flapping = reader.bool();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 5)
+                            break;
+                        message.incarnation = reader.fixed32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.stateSeconds = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.loopDelayUs = reader.uint32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MemberRow;
+    })();
+
+    ringtail.RingChangeKind = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "UNKNOWN_CHANGE"] = 0;
+        values[valuesById[1] = "STAGE_JOIN"] = 1;
+        values[valuesById[2] = "STAGE_LEAVE"] = 2;
+        values[valuesById[3] = "STAGE_REPLACE"] = 3;
+        values[valuesById[4] = "STAGE_REMOVE"] = 4;
+        values[valuesById[5] = "UNSTAGE"] = 5;
+        values[valuesById[6] = "COMMIT"] = 6;
+        values[valuesById[7] = "CANCEL"] = 7;
+        values[valuesById[8] = "RECOVER"] = 8;
+        return values;
+    })();
+
+    ringtail.RingChangeRequest = (function() {
+
+        const RingChangeRequest = function () {
+            this.kind = 0;
+            this.member = 0;
+            this.by = 0;
+            this.newcomer = null;
+            this.plan = "";
+            this.acceptViolations = false;
+            this.lost = [];
+        };
+
+        RingChangeRequest.prototype.kind = 0;
+        RingChangeRequest.prototype.member = 0;
+        RingChangeRequest.prototype.by = 0;
+        RingChangeRequest.prototype.newcomer = null;
+        RingChangeRequest.prototype.plan = "";
+        RingChangeRequest.prototype.acceptViolations = false;
+        RingChangeRequest.prototype.lost = $util.emptyArray;
+
+        RingChangeRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.kind != null && message.kind !== 0)
+                writer.uint32(8).int32(message.kind);
+            if (message.member != null && message.member !== 0)
+                writer.uint32(16).uint32(message.member);
+            if (message.by != null && message.by !== 0)
+                writer.uint32(24).uint32(message.by);
+            if (message.newcomer != null)
+                $root.ringtail.Member.encode(message.newcomer, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.plan != null && message.plan !== "")
+                writer.uint32(42).string(message.plan);
+            if (message.acceptViolations != null && message.acceptViolations !== false)
+                writer.uint32(48).bool(message.acceptViolations);
+            if (message.lost != null && message.lost.length)
+                writer.uint32(58).fixed32s(message.lost);
+            return writer;
+        };
+
+        RingChangeRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingChangeRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.kind = reader.int32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.member = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.by = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.newcomer = $root.ringtail.Member.decode(reader, reader.size(), $undefined, _depth + 1, message.newcomer);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.plan = reader.stringVerify();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.acceptViolations = reader.bool();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType === 2) {
+                            if (!(message.lost && message.lost.length))
+                                message.lost = [];
+                            reader.fixed32s(message.lost);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.lost && message.lost.length))
+                            message.lost = [];
+                        message.lost.push(reader.fixed32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingChangeRequest;
+    })();
+
+    ringtail.RingChangeReply = (function() {
+
+        const RingChangeReply = function () {
+            this.epoch = 0;
+        };
+
+        RingChangeReply.prototype.epoch = 0;
+
+        RingChangeReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            return writer;
+        };
+
+        RingChangeReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingChangeReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingChangeReply;
+    })();
+
+    ringtail.EventsRequest = (function() {
+
+        const EventsRequest = function () {
+            this.after = 0;
+            this.sinceMs = 0;
+        };
+
+        EventsRequest.prototype.after = 0;
+        EventsRequest.prototype.sinceMs = 0;
+
+        EventsRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.after != null && message.after !== 0)
+                writer.uint32(13).fixed32(message.after);
+            if (message.sinceMs != null && !$Object.is(message.sinceMs, 0))
+                writer.uint32(17).double(message.sinceMs);
+            return writer;
+        };
+
+        EventsRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.EventsRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.after = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.sinceMs = reader.double();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return EventsRequest;
+    })();
+
+    ringtail.EventsReply = (function() {
+
+        const EventsReply = function () {
+            this.events = [];
+            this.last = 0;
+        };
+
+        EventsReply.prototype.events = $util.emptyArray;
+        EventsReply.prototype.last = 0;
+
+        EventsReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.events != null && message.events.length)
+                for (let i = 0; i < message.events.length; ++i)
+                    $root.ringtail.EventRow.encode(message.events[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.last != null && message.last !== 0)
+                writer.uint32(21).fixed32(message.last);
+            return writer;
+        };
+
+        EventsReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.EventsReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.events && message.events.length))
+                            message.events = [];
+                        message.events.push($root.ringtail.EventRow.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.last = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return EventsReply;
+    })();
+
+    ringtail.EventRow = (function() {
+
+        const EventRow = function () {
+            this.sequence = 0;
+            this.atMs = 0;
+            this.kind = "";
+            this.text = "";
+        };
+
+        EventRow.prototype.sequence = 0;
+        EventRow.prototype.atMs = 0;
+        EventRow.prototype.kind = "";
+        EventRow.prototype.text = "";
+
+        EventRow.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.sequence != null && message.sequence !== 0)
+                writer.uint32(13).fixed32(message.sequence);
+            if (message.atMs != null && !$Object.is(message.atMs, 0))
+                writer.uint32(17).double(message.atMs);
+            if (message.kind != null && message.kind !== "")
+                writer.uint32(26).string(message.kind);
+            if (message.text != null && message.text !== "")
+                writer.uint32(34).string(message.text);
+            return writer;
+        };
+
+        EventRow.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.EventRow();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.sequence = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.atMs = reader.double();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.kind = reader.stringVerify();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.text = reader.stringVerify();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return EventRow;
+    })();
+
+    ringtail.Record = (function() {
+
+        const Record = function () {
+            this.version = [];
+            this.siblings = [];
+            this.recent = [];
+        };
+
+        Record.prototype.version = $util.emptyArray;
+        Record.prototype.siblings = $util.emptyArray;
+        Record.prototype.recent = $util.emptyArray;
+
+        Record.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.version != null && message.version.length)
+                writer.uint32(10).fixed32s(message.version);
+            if (message.siblings != null && message.siblings.length)
+                for (let i = 0; i < message.siblings.length; ++i)
+                    $root.ringtail.Sibling.encode(message.siblings[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.recent != null && message.recent.length)
+                for (let i = 0; i < message.recent.length; ++i)
+                    $root.ringtail.Superseded.encode(message.recent[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        Record.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Record();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType === 2) {
+                            if (!(message.version && message.version.length))
+                                message.version = [];
+                            reader.fixed32s(message.version);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.version && message.version.length))
+                            message.version = [];
+                        message.version.push(reader.fixed32());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.siblings && message.siblings.length))
+                            message.siblings = [];
+                        message.siblings.push($root.ringtail.Sibling.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.recent && message.recent.length))
+                            message.recent = [];
+                        message.recent.push($root.ringtail.Superseded.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Record;
+    })();
+
+    ringtail.Sibling = (function() {
+
+        const Sibling = function () {
+            this.dots = [];
+            this.requestId = $noBytes;
+            this.value = $noBytes;
+            this.tombstone = false;
+            this.second = 0;
+        };
+
+        Sibling.prototype.dots = $util.emptyArray;
+        Sibling.prototype.requestId = $noBytes;
+        Sibling.prototype.value = $noBytes;
+        Sibling.prototype.tombstone = false;
+        Sibling.prototype.second = 0;
+
+        Sibling.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.dots != null && message.dots.length)
+                writer.uint32(10).fixed32s(message.dots);
+            if (message.requestId != null && message.requestId.length)
+                writer.uint32(18).bytes(message.requestId);
+            if (message.value != null && message.value.length)
+                writer.uint32(26).bytes(message.value);
+            if (message.tombstone != null && message.tombstone !== false)
+                writer.uint32(32).bool(message.tombstone);
+            if (message.second != null && message.second !== 0)
+                writer.uint32(45).fixed32(message.second);
+            return writer;
+        };
+
+        Sibling.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Sibling();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType === 2) {
+                            if (!(message.dots && message.dots.length))
+                                message.dots = [];
+                            reader.fixed32s(message.dots);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.dots && message.dots.length))
+                            message.dots = [];
+                        message.dots.push(reader.fixed32());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.requestId = reader.bytes();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.value = reader.bytes();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.tombstone = reader.bool();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 5)
+                            break;
+                        message.second = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Sibling;
+    })();
+
+    ringtail.Superseded = (function() {
+
+        const Superseded = function () {
+            this.requestId = $noBytes;
+            this.dots = [];
+            this.second = 0;
+        };
+
+        Superseded.prototype.requestId = $noBytes;
+        Superseded.prototype.dots = $util.emptyArray;
+        Superseded.prototype.second = 0;
+
+        Superseded.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.requestId != null && message.requestId.length)
+                writer.uint32(10).bytes(message.requestId);
+            if (message.dots != null && message.dots.length)
+                writer.uint32(18).fixed32s(message.dots);
+            if (message.second != null && message.second !== 0)
+                writer.uint32(29).fixed32(message.second);
+            return writer;
+        };
+
+        Superseded.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Superseded();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.requestId = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.dots && message.dots.length))
+                                message.dots = [];
+                            reader.fixed32s(message.dots);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.dots && message.dots.length))
+                            message.dots = [];
+                        message.dots.push(reader.fixed32());
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.second = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Superseded;
+    })();
+
+    ringtail.Durability = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "BUCKET_DURABILITY"] = 0;
+        values[valuesById[1] = "MEMORY"] = 1;
+        values[valuesById[2] = "BUFFERED"] = 2;
+        values[valuesById[3] = "ONE_DURABLE"] = 3;
+        values[valuesById[4] = "DURABLE"] = 4;
+        return values;
+    })();
+
+    ringtail.MemberStatus = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "JOINING"] = 0;
+        values[valuesById[1] = "MEMBER"] = 1;
+        values[valuesById[2] = "LEAVING"] = 2;
+        values[valuesById[3] = "LEFT"] = 3;
+        return values;
+    })();
+
+    ringtail.Member = (function() {
+
+        const Member = function () {
+            this.number = 0;
+            this.nodeId = $noBytes;
+            this.name = "";
+            this.address = "";
+            this.host = "";
+            this.zone = "";
+            this.weight = 0;
+            this.status = 0;
+        };
+
+        Member.prototype.number = 0;
+        Member.prototype.nodeId = $noBytes;
+        Member.prototype.name = "";
+        Member.prototype.address = "";
+        Member.prototype.host = "";
+        Member.prototype.zone = "";
+        Member.prototype.weight = 0;
+        Member.prototype.status = 0;
+
+        Member.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.number != null && message.number !== 0)
+                writer.uint32(8).uint32(message.number);
+            if (message.nodeId != null && message.nodeId.length)
+                writer.uint32(18).bytes(message.nodeId);
+            if (message.name != null && message.name !== "")
+                writer.uint32(26).string(message.name);
+            if (message.address != null && message.address !== "")
+                writer.uint32(34).string(message.address);
+            if (message.host != null && message.host !== "")
+                writer.uint32(42).string(message.host);
+            if (message.zone != null && message.zone !== "")
+                writer.uint32(50).string(message.zone);
+            if (message.weight != null && message.weight !== 0)
+                writer.uint32(56).uint32(message.weight);
+            if (message.status != null && message.status !== 0)
+                writer.uint32(64).int32(message.status);
+            return writer;
+        };
+
+        Member.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Member();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.number = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.nodeId = reader.bytes();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.name = reader.stringVerify();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.address = reader.stringVerify();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.host = reader.stringVerify();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.zone = reader.stringVerify();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.weight = reader.uint32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 0)
+                            break;
+                        message.status = reader.int32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Member;
+    })();
+
+    ringtail.BucketPolicy = (function() {
+
+        const BucketPolicy = function () {
+            this.name = "";
+            this.n = 0;
+            this.r = 0;
+            this.w = 0;
+            this.durability = 0;
+            this.version = 0;
+        };
+
+        BucketPolicy.prototype.name = "";
+        BucketPolicy.prototype.n = 0;
+        BucketPolicy.prototype.r = 0;
+        BucketPolicy.prototype.w = 0;
+        BucketPolicy.prototype.durability = 0;
+        BucketPolicy.prototype.version = 0;
+
+        BucketPolicy.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.name != null && message.name !== "")
+                writer.uint32(10).string(message.name);
+            if (message.n != null && message.n !== 0)
+                writer.uint32(16).uint32(message.n);
+            if (message.r != null && message.r !== 0)
+                writer.uint32(24).uint32(message.r);
+            if (message.w != null && message.w !== 0)
+                writer.uint32(32).uint32(message.w);
+            if (message.durability != null && message.durability !== 0)
+                writer.uint32(40).int32(message.durability);
+            if (message.version != null && message.version !== 0)
+                writer.uint32(48).uint32(message.version);
+            return writer;
+        };
+
+        BucketPolicy.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.BucketPolicy();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.name = reader.stringVerify();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.r = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.w = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.durability = reader.int32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.version = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return BucketPolicy;
+    })();
+
+    ringtail.StagedKind = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "UNKNOWN_CHANGE"] = 0;
+        values[valuesById[1] = "JOIN"] = 1;
+        values[valuesById[2] = "LEAVE"] = 2;
+        values[valuesById[3] = "REPLACE"] = 3;
+        values[valuesById[4] = "REMOVE"] = 4;
+        return values;
+    })();
+
+    ringtail.StagedChange = (function() {
+
+        const StagedChange = function () {
+            this.kind = 0;
+            this.number = 0;
+            this.by = 0;
+        };
+
+        StagedChange.prototype.kind = 0;
+        StagedChange.prototype.number = 0;
+        StagedChange.prototype.by = 0;
+
+        StagedChange.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.kind != null && message.kind !== 0)
+                writer.uint32(8).int32(message.kind);
+            if (message.number != null && message.number !== 0)
+                writer.uint32(16).uint32(message.number);
+            if (message.by != null && message.by !== 0)
+                writer.uint32(24).uint32(message.by);
+            return writer;
+        };
+
+        StagedChange.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.StagedChange();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.kind = reader.int32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.number = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.by = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return StagedChange;
+    })();
+
+    ringtail.RingState = (function() {
+
+        const RingState = function () {
+            this.clusterId = $noBytes;
+            this.epoch = 0;
+            this.partitions = 0;
+            this.replicasMax = 0;
+            this.hashFunction = 0;
+            this.members = [];
+            this.owners = $noBytes;
+            this.buckets = [];
+            this.goal = $noBytes;
+            this.active = $noBytes;
+            this.activeSince = [];
+            this.staged = [];
+            this.fences = $noBytes;
+        };
+
+        RingState.prototype.clusterId = $noBytes;
+        RingState.prototype.epoch = 0;
+        RingState.prototype.partitions = 0;
+        RingState.prototype.replicasMax = 0;
+        RingState.prototype.hashFunction = 0;
+        RingState.prototype.members = $util.emptyArray;
+        RingState.prototype.owners = $noBytes;
+        RingState.prototype.buckets = $util.emptyArray;
+        RingState.prototype.goal = $noBytes;
+        RingState.prototype.active = $noBytes;
+        RingState.prototype.activeSince = $util.emptyArray;
+        RingState.prototype.staged = $util.emptyArray;
+        RingState.prototype.fences = $noBytes;
+
+        RingState.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.clusterId != null && message.clusterId.length)
+                writer.uint32(10).bytes(message.clusterId);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(21).fixed32(message.epoch);
+            if (message.partitions != null && message.partitions !== 0)
+                writer.uint32(24).uint32(message.partitions);
+            if (message.replicasMax != null && message.replicasMax !== 0)
+                writer.uint32(32).uint32(message.replicasMax);
+            if (message.hashFunction != null && message.hashFunction !== 0)
+                writer.uint32(40).uint32(message.hashFunction);
+            if (message.members != null && message.members.length)
+                for (let i = 0; i < message.members.length; ++i)
+                    $root.ringtail.Member.encode(message.members[i], writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.owners != null && message.owners.length)
+                writer.uint32(58).bytes(message.owners);
+            if (message.buckets != null && message.buckets.length)
+                for (let i = 0; i < message.buckets.length; ++i)
+                    $root.ringtail.BucketPolicy.encode(message.buckets[i], writer.uint32(66).fork(), _depth + 1).ldelim();
+            if (message.goal != null && message.goal.length)
+                writer.uint32(74).bytes(message.goal);
+            if (message.active != null && message.active.length)
+                writer.uint32(98).bytes(message.active);
+            if (message.activeSince != null && message.activeSince.length)
+                writer.uint32(106).fixed32s(message.activeSince);
+            if (message.staged != null && message.staged.length)
+                for (let i = 0; i < message.staged.length; ++i)
+                    $root.ringtail.StagedChange.encode(message.staged[i], writer.uint32(114).fork(), _depth + 1).ldelim();
+            if (message.fences != null && message.fences.length)
+                writer.uint32(122).bytes(message.fences);
+            return writer;
+        };
+
+        RingState.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingState();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.clusterId = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.partitions = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.replicasMax = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.hashFunction = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.members && message.members.length))
+                            message.members = [];
+                        message.members.push($root.ringtail.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.owners = reader.bytes();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.buckets && message.buckets.length))
+                            message.buckets = [];
+                        message.buckets.push($root.ringtail.BucketPolicy.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 2)
+                            break;
+                        message.goal = reader.bytes();
+                        continue;
+                    }
+                case 12: {
+                        if (wireType !== 2)
+                            break;
+                        message.active = reader.bytes();
+                        continue;
+                    }
+                case 13: {
+                        if (wireType === 2) {
+                            if (!(message.activeSince && message.activeSince.length))
+                                message.activeSince = [];
+                            reader.fixed32s(message.activeSince);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.activeSince && message.activeSince.length))
+                            message.activeSince = [];
+                        message.activeSince.push(reader.fixed32());
+                        continue;
+                    }
+                case 14: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.staged && message.staged.length))
+                            message.staged = [];
+                        message.staged.push($root.ringtail.StagedChange.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        message.fences = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingState;
+    })();
+
+    ringtail.Role = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "UNKNOWN_ROLE"] = 0;
+        values[valuesById[1] = "CLIENT"] = 1;
+        values[valuesById[2] = "NODE"] = 2;
+        values[valuesById[3] = "JOINING_NODE"] = 3;
+        return values;
+    })();
+
+    ringtail.Hello = (function() {
+
+        const Hello = function () {
+            this.versionMin = 0;
+            this.versionMax = 0;
+            this.clusterId = $noBytes;
+            this.nodeId = $noBytes;
+            this.role = 0;
+            this.number = 0;
+            this.epoch = 0;
+            this.software = "";
+            this.pid = 0;
+        };
+
+        Hello.prototype.versionMin = 0;
+        Hello.prototype.versionMax = 0;
+        Hello.prototype.clusterId = $noBytes;
+        Hello.prototype.nodeId = $noBytes;
+        Hello.prototype.role = 0;
+        Hello.prototype.number = 0;
+        Hello.prototype.epoch = 0;
+        Hello.prototype.software = "";
+        Hello.prototype.pid = 0;
+
+        Hello.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.versionMin != null && message.versionMin !== 0)
+                writer.uint32(8).uint32(message.versionMin);
+            if (message.versionMax != null && message.versionMax !== 0)
+                writer.uint32(16).uint32(message.versionMax);
+            if (message.clusterId != null && message.clusterId.length)
+                writer.uint32(26).bytes(message.clusterId);
+            if (message.nodeId != null && message.nodeId.length)
+                writer.uint32(34).bytes(message.nodeId);
+            if (message.role != null && message.role !== 0)
+                writer.uint32(40).int32(message.role);
+            if (message.number != null && message.number !== 0)
+                writer.uint32(48).uint32(message.number);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(61).fixed32(message.epoch);
+            if (message.software != null && message.software !== "")
+                writer.uint32(66).string(message.software);
+            if (message.pid != null && message.pid !== 0)
+                writer.uint32(72).uint32(message.pid);
+            return writer;
+        };
+
+        Hello.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Hello();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.versionMin = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.versionMax = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.clusterId = reader.bytes();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.nodeId = reader.bytes();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.role = reader.int32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.number = reader.uint32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        message.software = reader.stringVerify();
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.pid = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Hello;
+    })();
+
+    ringtail.ErrorReply = (function() {
+
+        const ErrorReply = function () {
+            this.message = "";
+            this.epoch = 0;
+            this.retryAfterUs = 0;
+            this.clusterId = $noBytes;
+            this.versionMin = 0;
+            this.versionMax = 0;
+            this.inDoubt = false;
+        };
+
+        ErrorReply.prototype.message = "";
+        ErrorReply.prototype.epoch = 0;
+        ErrorReply.prototype.retryAfterUs = 0;
+        ErrorReply.prototype.clusterId = $noBytes;
+        ErrorReply.prototype.versionMin = 0;
+        ErrorReply.prototype.versionMax = 0;
+        ErrorReply.prototype.inDoubt = false;
+
+        ErrorReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.message != null && message.message !== "")
+                writer.uint32(10).string(message.message);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(21).fixed32(message.epoch);
+            if (message.retryAfterUs != null && message.retryAfterUs !== 0)
+                writer.uint32(24).uint32(message.retryAfterUs);
+            if (message.clusterId != null && message.clusterId.length)
+                writer.uint32(34).bytes(message.clusterId);
+            if (message.versionMin != null && message.versionMin !== 0)
+                writer.uint32(40).uint32(message.versionMin);
+            if (message.versionMax != null && message.versionMax !== 0)
+                writer.uint32(48).uint32(message.versionMax);
+            if (message.inDoubt != null && message.inDoubt !== false)
+                writer.uint32(56).bool(message.inDoubt);
+            return writer;
+        };
+
+        ErrorReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ErrorReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.message = reader.stringVerify();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.retryAfterUs = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.clusterId = reader.bytes();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.versionMin = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.versionMax = reader.uint32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.inDoubt = reader.bool();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ErrorReply;
+    })();
+
+    ringtail.FetchRingRequest = (function() {
+
+        const FetchRingRequest = function () {
+            this.epoch = 0;
+        };
+
+        FetchRingRequest.prototype.epoch = 0;
+
+        FetchRingRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            return writer;
+        };
+
+        FetchRingRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.FetchRingRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FetchRingRequest;
+    })();
+
+    ringtail.FetchRingReply = (function() {
+
+        const FetchRingReply = function () {
+            this.ring = null;
+            this.epoch = 0;
+        };
+
+        FetchRingReply.prototype.ring = null;
+        FetchRingReply.prototype.epoch = 0;
+
+        FetchRingReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.ring != null)
+                $root.ringtail.RingState.encode(message.ring, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(21).fixed32(message.epoch);
+            return writer;
+        };
+
+        FetchRingReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.FetchRingReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.ring = $root.ringtail.RingState.decode(reader, reader.size(), $undefined, _depth + 1, message.ring);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FetchRingReply;
+    })();
+
     ringtail.GetRequest = (function() {
 
         const GetRequest = function () {
@@ -1876,388 +3981,69 @@ export const ringtail = $root.ringtail = (() => {
         return ConfigEntry;
     })();
 
-    ringtail.Record = (function() {
-
-        const Record = function () {
-            this.version = [];
-            this.siblings = [];
-            this.recent = [];
-        };
-
-        Record.prototype.version = $util.emptyArray;
-        Record.prototype.siblings = $util.emptyArray;
-        Record.prototype.recent = $util.emptyArray;
-
-        Record.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.version != null && message.version.length)
-                writer.uint32(10).fixed32s(message.version);
-            if (message.siblings != null && message.siblings.length)
-                for (let i = 0; i < message.siblings.length; ++i)
-                    $root.ringtail.Sibling.encode(message.siblings[i], writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.recent != null && message.recent.length)
-                for (let i = 0; i < message.recent.length; ++i)
-                    $root.ringtail.Superseded.encode(message.recent[i], writer.uint32(26).fork(), _depth + 1).ldelim();
-            return writer;
-        };
-
-        Record.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.ringtail.Record();
-            while (reader.pos < end) {
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType === 2) {
-                            if (!(message.version && message.version.length))
-                                message.version = [];
-                            reader.fixed32s(message.version);
-                            continue;
-                        }
-                        if (wireType !== 5)
-                            break;
-                        if (!(message.version && message.version.length))
-                            message.version = [];
-                        message.version.push(reader.fixed32());
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.siblings && message.siblings.length))
-                            message.siblings = [];
-                        message.siblings.push($root.ringtail.Sibling.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.recent && message.recent.length))
-                            message.recent = [];
-                        message.recent.push($root.ringtail.Superseded.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return Record;
-    })();
-
-    ringtail.Sibling = (function() {
-
-        const Sibling = function () {
-            this.dots = [];
-            this.requestId = $noBytes;
-            this.value = $noBytes;
-            this.tombstone = false;
-            this.second = 0;
-        };
-
-        Sibling.prototype.dots = $util.emptyArray;
-        Sibling.prototype.requestId = $noBytes;
-        Sibling.prototype.value = $noBytes;
-        Sibling.prototype.tombstone = false;
-        Sibling.prototype.second = 0;
-
-        Sibling.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.dots != null && message.dots.length)
-                writer.uint32(10).fixed32s(message.dots);
-            if (message.requestId != null && message.requestId.length)
-                writer.uint32(18).bytes(message.requestId);
-            if (message.value != null && message.value.length)
-                writer.uint32(26).bytes(message.value);
-            if (message.tombstone != null && message.tombstone !== false)
-                writer.uint32(32).bool(message.tombstone);
-            if (message.second != null && message.second !== 0)
-                writer.uint32(45).fixed32(message.second);
-            return writer;
-        };
-
-        Sibling.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.ringtail.Sibling();
-            while (reader.pos < end) {
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType === 2) {
-                            if (!(message.dots && message.dots.length))
-                                message.dots = [];
-                            reader.fixed32s(message.dots);
-                            continue;
-                        }
-                        if (wireType !== 5)
-                            break;
-                        if (!(message.dots && message.dots.length))
-                            message.dots = [];
-                        message.dots.push(reader.fixed32());
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.requestId = reader.bytes();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.value = reader.bytes();
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        message.tombstone = reader.bool();
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 5)
-                            break;
-                        message.second = reader.fixed32();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return Sibling;
-    })();
-
-    ringtail.Superseded = (function() {
-
-        const Superseded = function () {
-            this.requestId = $noBytes;
-            this.dots = [];
-            this.second = 0;
-        };
-
-        Superseded.prototype.requestId = $noBytes;
-        Superseded.prototype.dots = $util.emptyArray;
-        Superseded.prototype.second = 0;
-
-        Superseded.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.requestId != null && message.requestId.length)
-                writer.uint32(10).bytes(message.requestId);
-            if (message.dots != null && message.dots.length)
-                writer.uint32(18).fixed32s(message.dots);
-            if (message.second != null && message.second !== 0)
-                writer.uint32(29).fixed32(message.second);
-            return writer;
-        };
-
-        Superseded.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.ringtail.Superseded();
-            while (reader.pos < end) {
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.requestId = reader.bytes();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType === 2) {
-                            if (!(message.dots && message.dots.length))
-                                message.dots = [];
-                            reader.fixed32s(message.dots);
-                            continue;
-                        }
-                        if (wireType !== 5)
-                            break;
-                        if (!(message.dots && message.dots.length))
-                            message.dots = [];
-                        message.dots.push(reader.fixed32());
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 5)
-                            break;
-                        message.second = reader.fixed32();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return Superseded;
-    })();
-
-    ringtail.Durability = (function() {
+    ringtail.MemberState = (function() {
         const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "BUCKET_DURABILITY"] = 0;
-        values[valuesById[1] = "MEMORY"] = 1;
-        values[valuesById[2] = "BUFFERED"] = 2;
-        values[valuesById[3] = "ONE_DURABLE"] = 3;
-        values[valuesById[4] = "DURABLE"] = 4;
+        values[valuesById[0] = "UNKNOWN_STATE"] = 0;
+        values[valuesById[1] = "ALIVE"] = 1;
+        values[valuesById[2] = "SUSPECT"] = 2;
+        values[valuesById[3] = "DEAD"] = 3;
+        values[valuesById[4] = "LEFT_BY_ITSELF"] = 4;
         return values;
     })();
 
-    ringtail.MemberStatus = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "JOINING"] = 0;
-        values[valuesById[1] = "MEMBER"] = 1;
-        values[valuesById[2] = "LEAVING"] = 2;
-        values[valuesById[3] = "LEFT"] = 3;
-        return values;
-    })();
+    ringtail.MemberUpdate = (function() {
 
-    ringtail.Member = (function() {
-
-        const Member = function () {
-            this.number = 0;
+        const MemberUpdate = function () {
             this.nodeId = $noBytes;
-            this.name = "";
+            this.number = 0;
             this.address = "";
-            this.host = "";
-            this.zone = "";
-            this.weight = 0;
-            this.status = 0;
+            this.incarnation = 0;
+            this.state = 0;
+            this.accuser = $noBytes;
+            this.versionMin = 0;
+            this.versionMax = 0;
+            this.flags = 0;
         };
 
-        Member.prototype.number = 0;
-        Member.prototype.nodeId = $noBytes;
-        Member.prototype.name = "";
-        Member.prototype.address = "";
-        Member.prototype.host = "";
-        Member.prototype.zone = "";
-        Member.prototype.weight = 0;
-        Member.prototype.status = 0;
+        MemberUpdate.prototype.nodeId = $noBytes;
+        MemberUpdate.prototype.number = 0;
+        MemberUpdate.prototype.address = "";
+        MemberUpdate.prototype.incarnation = 0;
+        MemberUpdate.prototype.state = 0;
+        MemberUpdate.prototype.accuser = $noBytes;
+        MemberUpdate.prototype.versionMin = 0;
+        MemberUpdate.prototype.versionMax = 0;
+        MemberUpdate.prototype.flags = 0;
 
-        Member.encode = function (message, writer, _depth) {
+        MemberUpdate.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.number != null && message.number !== 0)
-                writer.uint32(8).uint32(message.number);
             if (message.nodeId != null && message.nodeId.length)
-                writer.uint32(18).bytes(message.nodeId);
-            if (message.name != null && message.name !== "")
-                writer.uint32(26).string(message.name);
+                writer.uint32(10).bytes(message.nodeId);
+            if (message.number != null && message.number !== 0)
+                writer.uint32(16).uint32(message.number);
             if (message.address != null && message.address !== "")
-                writer.uint32(34).string(message.address);
-            if (message.host != null && message.host !== "")
-                writer.uint32(42).string(message.host);
-            if (message.zone != null && message.zone !== "")
-                writer.uint32(50).string(message.zone);
-            if (message.weight != null && message.weight !== 0)
-                writer.uint32(56).uint32(message.weight);
-            if (message.status != null && message.status !== 0)
-                writer.uint32(64).int32(message.status);
+                writer.uint32(26).string(message.address);
+            if (message.incarnation != null && message.incarnation !== 0)
+                writer.uint32(37).fixed32(message.incarnation);
+            if (message.state != null && message.state !== 0)
+                writer.uint32(40).int32(message.state);
+            if (message.accuser != null && message.accuser.length)
+                writer.uint32(50).bytes(message.accuser);
+            if (message.versionMin != null && message.versionMin !== 0)
+                writer.uint32(56).uint32(message.versionMin);
+            if (message.versionMax != null && message.versionMax !== 0)
+                writer.uint32(64).uint32(message.versionMax);
+            if (message.flags != null && message.flags !== 0)
+                writer.uint32(72).uint32(message.flags);
             return writer;
         };
 
-        Member.decode = function (reader, length, _end, _depth, _target) {
+        MemberUpdate.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -2274,7 +4060,7 @@ export const ringtail = $root.ringtail = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.ringtail.Member();
+            message = _target || new $root.ringtail.MemberUpdate();
             while (reader.pos < end) {
                 let tag = reader.tag();
                 if (tag === _end) {
@@ -2284,470 +4070,57 @@ export const ringtail = $root.ringtail = (() => {
                 let wireType = tag & 7;
                 switch (tag >>>= 3) {
                 case 1: {
-                        if (wireType !== 0)
-                            break;
-                        message.number = reader.uint32();
-                        continue;
-                    }
-                case 2: {
                         if (wireType !== 2)
                             break;
                         message.nodeId = reader.bytes();
                         continue;
                     }
-                case 3: {
-                        if (wireType !== 2)
+                case 2: {
+                        if (wireType !== 0)
                             break;
-                        message.name = reader.stringVerify();
+                        message.number = reader.uint32();
                         continue;
                     }
-                case 4: {
+                case 3: {
                         if (wireType !== 2)
                             break;
                         message.address = reader.stringVerify();
                         continue;
                     }
-                case 5: {
-                        if (wireType !== 2)
-                            break;
-                        message.host = reader.stringVerify();
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 2)
-                            break;
-                        message.zone = reader.stringVerify();
-                        continue;
-                    }
-                case 7: {
-                        if (wireType !== 0)
-                            break;
-                        message.weight = reader.uint32();
-                        continue;
-                    }
-                case 8: {
-                        if (wireType !== 0)
-                            break;
-                        message.status = reader.int32();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return Member;
-    })();
-
-    ringtail.BucketPolicy = (function() {
-
-        const BucketPolicy = function () {
-            this.name = "";
-            this.n = 0;
-            this.r = 0;
-            this.w = 0;
-            this.durability = 0;
-            this.version = 0;
-        };
-
-        BucketPolicy.prototype.name = "";
-        BucketPolicy.prototype.n = 0;
-        BucketPolicy.prototype.r = 0;
-        BucketPolicy.prototype.w = 0;
-        BucketPolicy.prototype.durability = 0;
-        BucketPolicy.prototype.version = 0;
-
-        BucketPolicy.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.name != null && message.name !== "")
-                writer.uint32(10).string(message.name);
-            if (message.n != null && message.n !== 0)
-                writer.uint32(16).uint32(message.n);
-            if (message.r != null && message.r !== 0)
-                writer.uint32(24).uint32(message.r);
-            if (message.w != null && message.w !== 0)
-                writer.uint32(32).uint32(message.w);
-            if (message.durability != null && message.durability !== 0)
-                writer.uint32(40).int32(message.durability);
-            if (message.version != null && message.version !== 0)
-                writer.uint32(48).uint32(message.version);
-            return writer;
-        };
-
-        BucketPolicy.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.ringtail.BucketPolicy();
-            while (reader.pos < end) {
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.name = reader.stringVerify();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.n = reader.uint32();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        message.r = reader.uint32();
-                        continue;
-                    }
                 case 4: {
-                        if (wireType !== 0)
-                            break;
-                        message.w = reader.uint32();
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        message.durability = reader.int32();
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        message.version = reader.uint32();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return BucketPolicy;
-    })();
-
-    ringtail.RingState = (function() {
-
-        const RingState = function () {
-            this.clusterId = $noBytes;
-            this.epoch = 0;
-            this.partitions = 0;
-            this.replicasMax = 0;
-            this.hashFunction = 0;
-            this.members = [];
-            this.owners = $noBytes;
-            this.buckets = [];
-        };
-
-        RingState.prototype.clusterId = $noBytes;
-        RingState.prototype.epoch = 0;
-        RingState.prototype.partitions = 0;
-        RingState.prototype.replicasMax = 0;
-        RingState.prototype.hashFunction = 0;
-        RingState.prototype.members = $util.emptyArray;
-        RingState.prototype.owners = $noBytes;
-        RingState.prototype.buckets = $util.emptyArray;
-
-        RingState.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.clusterId != null && message.clusterId.length)
-                writer.uint32(10).bytes(message.clusterId);
-            if (message.epoch != null && message.epoch !== 0)
-                writer.uint32(21).fixed32(message.epoch);
-            if (message.partitions != null && message.partitions !== 0)
-                writer.uint32(24).uint32(message.partitions);
-            if (message.replicasMax != null && message.replicasMax !== 0)
-                writer.uint32(32).uint32(message.replicasMax);
-            if (message.hashFunction != null && message.hashFunction !== 0)
-                writer.uint32(40).uint32(message.hashFunction);
-            if (message.members != null && message.members.length)
-                for (let i = 0; i < message.members.length; ++i)
-                    $root.ringtail.Member.encode(message.members[i], writer.uint32(50).fork(), _depth + 1).ldelim();
-            if (message.owners != null && message.owners.length)
-                writer.uint32(58).bytes(message.owners);
-            if (message.buckets != null && message.buckets.length)
-                for (let i = 0; i < message.buckets.length; ++i)
-                    $root.ringtail.BucketPolicy.encode(message.buckets[i], writer.uint32(66).fork(), _depth + 1).ldelim();
-            return writer;
-        };
-
-        RingState.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.ringtail.RingState();
-            while (reader.pos < end) {
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.clusterId = reader.bytes();
-                        continue;
-                    }
-                case 2: {
                         if (wireType !== 5)
                             break;
-                        message.epoch = reader.fixed32();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        message.partitions = reader.uint32();
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        message.replicasMax = reader.uint32();
+                        message.incarnation = reader.fixed32();
                         continue;
                     }
                 case 5: {
                         if (wireType !== 0)
                             break;
-                        message.hashFunction = reader.uint32();
+                        message.state = reader.int32();
                         continue;
                     }
                 case 6: {
                         if (wireType !== 2)
                             break;
-                        if (!(message.members && message.members.length))
-                            message.members = [];
-                        message.members.push($root.ringtail.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+                        message.accuser = reader.bytes();
                         continue;
                     }
                 case 7: {
-                        if (wireType !== 2)
-                            break;
-                        message.owners = reader.bytes();
-                        continue;
-                    }
-                case 8: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.buckets && message.buckets.length))
-                            message.buckets = [];
-                        message.buckets.push($root.ringtail.BucketPolicy.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return RingState;
-    })();
-
-    ringtail.Role = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "UNKNOWN_ROLE"] = 0;
-        values[valuesById[1] = "CLIENT"] = 1;
-        values[valuesById[2] = "NODE"] = 2;
-        values[valuesById[3] = "JOINING_NODE"] = 3;
-        return values;
-    })();
-
-    ringtail.Hello = (function() {
-
-        const Hello = function () {
-            this.versionMin = 0;
-            this.versionMax = 0;
-            this.clusterId = $noBytes;
-            this.nodeId = $noBytes;
-            this.role = 0;
-            this.number = 0;
-            this.epoch = 0;
-            this.software = "";
-            this.pid = 0;
-        };
-
-        Hello.prototype.versionMin = 0;
-        Hello.prototype.versionMax = 0;
-        Hello.prototype.clusterId = $noBytes;
-        Hello.prototype.nodeId = $noBytes;
-        Hello.prototype.role = 0;
-        Hello.prototype.number = 0;
-        Hello.prototype.epoch = 0;
-        Hello.prototype.software = "";
-        Hello.prototype.pid = 0;
-
-        Hello.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.versionMin != null && message.versionMin !== 0)
-                writer.uint32(8).uint32(message.versionMin);
-            if (message.versionMax != null && message.versionMax !== 0)
-                writer.uint32(16).uint32(message.versionMax);
-            if (message.clusterId != null && message.clusterId.length)
-                writer.uint32(26).bytes(message.clusterId);
-            if (message.nodeId != null && message.nodeId.length)
-                writer.uint32(34).bytes(message.nodeId);
-            if (message.role != null && message.role !== 0)
-                writer.uint32(40).int32(message.role);
-            if (message.number != null && message.number !== 0)
-                writer.uint32(48).uint32(message.number);
-            if (message.epoch != null && message.epoch !== 0)
-                writer.uint32(61).fixed32(message.epoch);
-            if (message.software != null && message.software !== "")
-                writer.uint32(66).string(message.software);
-            if (message.pid != null && message.pid !== 0)
-                writer.uint32(72).uint32(message.pid);
-            return writer;
-        };
-
-        Hello.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.ringtail.Hello();
-            while (reader.pos < end) {
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
                         if (wireType !== 0)
                             break;
                         message.versionMin = reader.uint32();
                         continue;
                     }
-                case 2: {
+                case 8: {
                         if (wireType !== 0)
                             break;
                         message.versionMax = reader.uint32();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.clusterId = reader.bytes();
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        message.nodeId = reader.bytes();
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        message.role = reader.int32();
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        message.number = reader.uint32();
-                        continue;
-                    }
-                case 7: {
-                        if (wireType !== 5)
-                            break;
-                        message.epoch = reader.fixed32();
-                        continue;
-                    }
-                case 8: {
-                        if (wireType !== 2)
-                            break;
-                        message.software = reader.stringVerify();
                         continue;
                     }
                 case 9: {
                         if (wireType !== 0)
                             break;
-                        message.pid = reader.uint32();
+                        message.flags = reader.uint32();
                         continue;
                     }
                 }
@@ -2763,50 +4136,58 @@ export const ringtail = $root.ringtail = (() => {
             return message;
         };
 
-        return Hello;
+        return MemberUpdate;
     })();
 
-    ringtail.ErrorReply = (function() {
+    ringtail.GossipHead = (function() {
 
-        const ErrorReply = function () {
-            this.message = "";
+        const GossipHead = function () {
+            this.nodeId = $noBytes;
+            this.number = 0;
+            this.incarnation = 0;
+            this.boot = 0;
             this.epoch = 0;
-            this.retryAfterUs = 0;
-            this.clusterId = $noBytes;
-            this.versionMin = 0;
-            this.versionMax = 0;
+            this.ringHashHigh = 0;
+            this.ringHashLow = 0;
+            this.loopDelayUs = 0;
         };
 
-        ErrorReply.prototype.message = "";
-        ErrorReply.prototype.epoch = 0;
-        ErrorReply.prototype.retryAfterUs = 0;
-        ErrorReply.prototype.clusterId = $noBytes;
-        ErrorReply.prototype.versionMin = 0;
-        ErrorReply.prototype.versionMax = 0;
+        GossipHead.prototype.nodeId = $noBytes;
+        GossipHead.prototype.number = 0;
+        GossipHead.prototype.incarnation = 0;
+        GossipHead.prototype.boot = 0;
+        GossipHead.prototype.epoch = 0;
+        GossipHead.prototype.ringHashHigh = 0;
+        GossipHead.prototype.ringHashLow = 0;
+        GossipHead.prototype.loopDelayUs = 0;
 
-        ErrorReply.encode = function (message, writer, _depth) {
+        GossipHead.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.message != null && message.message !== "")
-                writer.uint32(10).string(message.message);
+            if (message.nodeId != null && message.nodeId.length)
+                writer.uint32(10).bytes(message.nodeId);
+            if (message.number != null && message.number !== 0)
+                writer.uint32(16).uint32(message.number);
+            if (message.incarnation != null && message.incarnation !== 0)
+                writer.uint32(29).fixed32(message.incarnation);
+            if (message.boot != null && message.boot !== 0)
+                writer.uint32(37).fixed32(message.boot);
             if (message.epoch != null && message.epoch !== 0)
-                writer.uint32(21).fixed32(message.epoch);
-            if (message.retryAfterUs != null && message.retryAfterUs !== 0)
-                writer.uint32(24).uint32(message.retryAfterUs);
-            if (message.clusterId != null && message.clusterId.length)
-                writer.uint32(34).bytes(message.clusterId);
-            if (message.versionMin != null && message.versionMin !== 0)
-                writer.uint32(40).uint32(message.versionMin);
-            if (message.versionMax != null && message.versionMax !== 0)
-                writer.uint32(48).uint32(message.versionMax);
+                writer.uint32(45).fixed32(message.epoch);
+            if (message.ringHashHigh != null && message.ringHashHigh !== 0)
+                writer.uint32(53).fixed32(message.ringHashHigh);
+            if (message.ringHashLow != null && message.ringHashLow !== 0)
+                writer.uint32(61).fixed32(message.ringHashLow);
+            if (message.loopDelayUs != null && message.loopDelayUs !== 0)
+                writer.uint32(64).uint32(message.loopDelayUs);
             return writer;
         };
 
-        ErrorReply.decode = function (reader, length, _end, _depth, _target) {
+        GossipHead.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -2823,7 +4204,7 @@ export const ringtail = $root.ringtail = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.ringtail.ErrorReply();
+            message = _target || new $root.ringtail.GossipHead();
             while (reader.pos < end) {
                 let tag = reader.tag();
                 if (tag === _end) {
@@ -2835,107 +4216,51 @@ export const ringtail = $root.ringtail = (() => {
                 case 1: {
                         if (wireType !== 2)
                             break;
-                        message.message = reader.stringVerify();
+                        message.nodeId = reader.bytes();
                         continue;
                     }
                 case 2: {
-                        if (wireType !== 5)
+                        if (wireType !== 0)
                             break;
-                        message.epoch = reader.fixed32();
+                        message.number = reader.uint32();
                         continue;
                     }
                 case 3: {
-                        if (wireType !== 0)
+                        if (wireType !== 5)
                             break;
-                        message.retryAfterUs = reader.uint32();
+                        message.incarnation = reader.fixed32();
                         continue;
                     }
                 case 4: {
-                        if (wireType !== 2)
+                        if (wireType !== 5)
                             break;
-                        message.clusterId = reader.bytes();
+                        message.boot = reader.fixed32();
                         continue;
                     }
                 case 5: {
-                        if (wireType !== 0)
-                            break;
-                        message.versionMin = reader.uint32();
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        message.versionMax = reader.uint32();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return ErrorReply;
-    })();
-
-    ringtail.FetchRingRequest = (function() {
-
-        const FetchRingRequest = function () {
-            this.epoch = 0;
-        };
-
-        FetchRingRequest.prototype.epoch = 0;
-
-        FetchRingRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.epoch != null && message.epoch !== 0)
-                writer.uint32(13).fixed32(message.epoch);
-            return writer;
-        };
-
-        FetchRingRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.ringtail.FetchRingRequest();
-            while (reader.pos < end) {
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
                         if (wireType !== 5)
                             break;
                         message.epoch = reader.fixed32();
                         continue;
                     }
+                case 6: {
+                        if (wireType !== 5)
+                            break;
+                        message.ringHashHigh = reader.fixed32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 5)
+                            break;
+                        message.ringHashLow = reader.fixed32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 0)
+                            break;
+                        message.loopDelayUs = reader.uint32();
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
             }
@@ -2949,34 +4274,43 @@ export const ringtail = $root.ringtail = (() => {
             return message;
         };
 
-        return FetchRingRequest;
+        return GossipHead;
     })();
 
-    ringtail.FetchRingReply = (function() {
+    ringtail.Ping = (function() {
 
-        const FetchRingReply = function () {
-            this.ring = null;
-            this.epoch = 0;
+        const Ping = function () {
+            this.head = null;
+            this.sequence = 0;
+            this.target = $noBytes;
+            this.updates = [];
         };
 
-        FetchRingReply.prototype.ring = null;
-        FetchRingReply.prototype.epoch = 0;
+        Ping.prototype.head = null;
+        Ping.prototype.sequence = 0;
+        Ping.prototype.target = $noBytes;
+        Ping.prototype.updates = $util.emptyArray;
 
-        FetchRingReply.encode = function (message, writer, _depth) {
+        Ping.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.ring != null)
-                $root.ringtail.RingState.encode(message.ring, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.epoch != null && message.epoch !== 0)
-                writer.uint32(21).fixed32(message.epoch);
+            if (message.head != null)
+                $root.ringtail.GossipHead.encode(message.head, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.sequence != null && message.sequence !== 0)
+                writer.uint32(21).fixed32(message.sequence);
+            if (message.target != null && message.target.length)
+                writer.uint32(26).bytes(message.target);
+            if (message.updates != null && message.updates.length)
+                for (let i = 0; i < message.updates.length; ++i)
+                    $root.ringtail.MemberUpdate.encode(message.updates[i], writer.uint32(122).fork(), _depth + 1).ldelim();
             return writer;
         };
 
-        FetchRingReply.decode = function (reader, length, _end, _depth, _target) {
+        Ping.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -2993,7 +4327,7 @@ export const ringtail = $root.ringtail = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.ringtail.FetchRingReply();
+            message = _target || new $root.ringtail.Ping();
             while (reader.pos < end) {
                 let tag = reader.tag();
                 if (tag === _end) {
@@ -3005,13 +4339,27 @@ export const ringtail = $root.ringtail = (() => {
                 case 1: {
                         if (wireType !== 2)
                             break;
-                        message.ring = $root.ringtail.RingState.decode(reader, reader.size(), $undefined, _depth + 1, message.ring);
+                        message.head = $root.ringtail.GossipHead.decode(reader, reader.size(), $undefined, _depth + 1, message.head);
                         continue;
                     }
                 case 2: {
                         if (wireType !== 5)
                             break;
-                        message.epoch = reader.fixed32();
+                        message.sequence = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.target = reader.bytes();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.updates && message.updates.length))
+                            message.updates = [];
+                        message.updates.push($root.ringtail.MemberUpdate.decode(reader, reader.size(), $undefined, _depth + 1));
                         continue;
                     }
                 }
@@ -3027,7 +4375,368 @@ export const ringtail = $root.ringtail = (() => {
             return message;
         };
 
-        return FetchRingReply;
+        return Ping;
+    })();
+
+    ringtail.PingReq = (function() {
+
+        const PingReq = function () {
+            this.head = null;
+            this.sequence = 0;
+            this.target = $noBytes;
+            this.updates = [];
+        };
+
+        PingReq.prototype.head = null;
+        PingReq.prototype.sequence = 0;
+        PingReq.prototype.target = $noBytes;
+        PingReq.prototype.updates = $util.emptyArray;
+
+        PingReq.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.head != null)
+                $root.ringtail.GossipHead.encode(message.head, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.sequence != null && message.sequence !== 0)
+                writer.uint32(21).fixed32(message.sequence);
+            if (message.target != null && message.target.length)
+                writer.uint32(26).bytes(message.target);
+            if (message.updates != null && message.updates.length)
+                for (let i = 0; i < message.updates.length; ++i)
+                    $root.ringtail.MemberUpdate.encode(message.updates[i], writer.uint32(122).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        PingReq.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.PingReq();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.head = $root.ringtail.GossipHead.decode(reader, reader.size(), $undefined, _depth + 1, message.head);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.sequence = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.target = reader.bytes();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.updates && message.updates.length))
+                            message.updates = [];
+                        message.updates.push($root.ringtail.MemberUpdate.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return PingReq;
+    })();
+
+    ringtail.Ack = (function() {
+
+        const Ack = function () {
+            this.head = null;
+            this.sequence = 0;
+            this.target = $noBytes;
+            this.updates = [];
+        };
+
+        Ack.prototype.head = null;
+        Ack.prototype.sequence = 0;
+        Ack.prototype.target = $noBytes;
+        Ack.prototype.updates = $util.emptyArray;
+
+        Ack.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.head != null)
+                $root.ringtail.GossipHead.encode(message.head, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.sequence != null && message.sequence !== 0)
+                writer.uint32(21).fixed32(message.sequence);
+            if (message.target != null && message.target.length)
+                writer.uint32(26).bytes(message.target);
+            if (message.updates != null && message.updates.length)
+                for (let i = 0; i < message.updates.length; ++i)
+                    $root.ringtail.MemberUpdate.encode(message.updates[i], writer.uint32(122).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        Ack.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Ack();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.head = $root.ringtail.GossipHead.decode(reader, reader.size(), $undefined, _depth + 1, message.head);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.sequence = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.target = reader.bytes();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.updates && message.updates.length))
+                            message.updates = [];
+                        message.updates.push($root.ringtail.MemberUpdate.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Ack;
+    })();
+
+    ringtail.Nack = (function() {
+
+        const Nack = function () {
+            this.head = null;
+            this.sequence = 0;
+        };
+
+        Nack.prototype.head = null;
+        Nack.prototype.sequence = 0;
+
+        Nack.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.head != null)
+                $root.ringtail.GossipHead.encode(message.head, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.sequence != null && message.sequence !== 0)
+                writer.uint32(21).fixed32(message.sequence);
+            return writer;
+        };
+
+        Nack.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Nack();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.head = $root.ringtail.GossipHead.decode(reader, reader.size(), $undefined, _depth + 1, message.head);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.sequence = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Nack;
+    })();
+
+    ringtail.Gossip = (function() {
+
+        const Gossip = function () {
+            this.head = null;
+            this.updates = [];
+        };
+
+        Gossip.prototype.head = null;
+        Gossip.prototype.updates = $util.emptyArray;
+
+        Gossip.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.head != null)
+                $root.ringtail.GossipHead.encode(message.head, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.updates != null && message.updates.length)
+                for (let i = 0; i < message.updates.length; ++i)
+                    $root.ringtail.MemberUpdate.encode(message.updates[i], writer.uint32(122).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        Gossip.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Gossip();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.head = $root.ringtail.GossipHead.decode(reader, reader.size(), $undefined, _depth + 1, message.head);
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.updates && message.updates.length))
+                            message.updates = [];
+                        message.updates.push($root.ringtail.MemberUpdate.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Gossip;
     })();
 
     ringtail.ReplicaReadRequest = (function() {
@@ -3133,10 +4842,12 @@ export const ringtail = $root.ringtail = (() => {
         const ReplicaReadReply = function () {
             this.record = $noBytes;
             this.epoch = 0;
+            this.unsynced = false;
         };
 
         ReplicaReadReply.prototype.record = $noBytes;
         ReplicaReadReply.prototype.epoch = 0;
+        ReplicaReadReply.prototype.unsynced = false;
 
         ReplicaReadReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -3149,6 +4860,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(10).bytes(message.record);
             if (message.epoch != null && message.epoch !== 0)
                 writer.uint32(21).fixed32(message.epoch);
+            if (message.unsynced != null && message.unsynced !== false)
+                writer.uint32(24).bool(message.unsynced);
             return writer;
         };
 
@@ -3190,6 +4903,12 @@ export const ringtail = $root.ringtail = (() => {
                         message.epoch = reader.fixed32();
                         continue;
                     }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.unsynced = reader.bool();
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
             }
@@ -3204,6 +4923,92 @@ export const ringtail = $root.ringtail = (() => {
         };
 
         return ReplicaReadReply;
+    })();
+
+    ringtail.ReplicaHeadReply = (function() {
+
+        const ReplicaHeadReply = function () {
+            this.version = [];
+            this.epoch = 0;
+        };
+
+        ReplicaHeadReply.prototype.version = $util.emptyArray;
+        ReplicaHeadReply.prototype.epoch = 0;
+
+        ReplicaHeadReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.version != null && message.version.length)
+                writer.uint32(10).fixed32s(message.version);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(21).fixed32(message.epoch);
+            return writer;
+        };
+
+        ReplicaHeadReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ReplicaHeadReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType === 2) {
+                            if (!(message.version && message.version.length))
+                                message.version = [];
+                            reader.fixed32s(message.version);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.version && message.version.length))
+                            message.version = [];
+                        message.version.push(reader.fixed32());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ReplicaHeadReply;
     })();
 
     ringtail.WritePurpose = (function() {
@@ -3493,11 +5298,13 @@ export const ringtail = $root.ringtail = (() => {
             this.ring = null;
             this.reported = 0;
             this.expected = 0;
+            this.waiting = false;
         };
 
         ReportReply.prototype.ring = null;
         ReportReply.prototype.reported = 0;
         ReportReply.prototype.expected = 0;
+        ReportReply.prototype.waiting = false;
 
         ReportReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -3512,6 +5319,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(16).uint32(message.reported);
             if (message.expected != null && message.expected !== 0)
                 writer.uint32(24).uint32(message.expected);
+            if (message.waiting != null && message.waiting !== false)
+                writer.uint32(32).bool(message.waiting);
             return writer;
         };
 
@@ -3559,6 +5368,12 @@ export const ringtail = $root.ringtail = (() => {
                         message.expected = reader.uint32();
                         continue;
                     }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.waiting = reader.bool();
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
             }
@@ -3575,17 +5390,4504 @@ export const ringtail = $root.ringtail = (() => {
         return ReportReply;
     })();
 
+    ringtail.TreeRootsRequest = (function() {
+
+        const TreeRootsRequest = function () {
+            this.epoch = 0;
+            this.trees = [];
+        };
+
+        TreeRootsRequest.prototype.epoch = 0;
+        TreeRootsRequest.prototype.trees = $util.emptyArray;
+
+        TreeRootsRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.trees != null && message.trees.length)
+                writer.uint32(18).fixed32s(message.trees);
+            return writer;
+        };
+
+        TreeRootsRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TreeRootsRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.trees && message.trees.length))
+                                message.trees = [];
+                            reader.fixed32s(message.trees);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.trees && message.trees.length))
+                            message.trees = [];
+                        message.trees.push(reader.fixed32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TreeRootsRequest;
+    })();
+
+    ringtail.TreeRootsReply = (function() {
+
+        const TreeRootsReply = function () {
+            this.epoch = 0;
+            this.roots = [];
+            this.refused = $noBytes;
+        };
+
+        TreeRootsReply.prototype.epoch = 0;
+        TreeRootsReply.prototype.roots = $util.emptyArray;
+        TreeRootsReply.prototype.refused = $noBytes;
+
+        TreeRootsReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.roots != null && message.roots.length)
+                writer.uint32(18).fixed32s(message.roots);
+            if (message.refused != null && message.refused.length)
+                writer.uint32(26).bytes(message.refused);
+            return writer;
+        };
+
+        TreeRootsReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TreeRootsReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.roots && message.roots.length))
+                                message.roots = [];
+                            reader.fixed32s(message.roots);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.roots && message.roots.length))
+                            message.roots = [];
+                        message.roots.push(reader.fixed32());
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.refused = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TreeRootsReply;
+    })();
+
+    ringtail.TreeBranchRequest = (function() {
+
+        const TreeBranchRequest = function () {
+            this.epoch = 0;
+            this.tree = 0;
+        };
+
+        TreeBranchRequest.prototype.epoch = 0;
+        TreeBranchRequest.prototype.tree = 0;
+
+        TreeBranchRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.tree != null && message.tree !== 0)
+                writer.uint32(21).fixed32(message.tree);
+            return writer;
+        };
+
+        TreeBranchRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TreeBranchRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.tree = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TreeBranchRequest;
+    })();
+
+    ringtail.TreeBranchReply = (function() {
+
+        const TreeBranchReply = function () {
+            this.epoch = 0;
+            this.branches = [];
+        };
+
+        TreeBranchReply.prototype.epoch = 0;
+        TreeBranchReply.prototype.branches = $util.emptyArray;
+
+        TreeBranchReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.branches != null && message.branches.length)
+                writer.uint32(18).fixed32s(message.branches);
+            return writer;
+        };
+
+        TreeBranchReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TreeBranchReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.branches && message.branches.length))
+                                message.branches = [];
+                            reader.fixed32s(message.branches);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.branches && message.branches.length))
+                            message.branches = [];
+                        message.branches.push(reader.fixed32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TreeBranchReply;
+    })();
+
+    ringtail.TreeLeavesRequest = (function() {
+
+        const TreeLeavesRequest = function () {
+            this.epoch = 0;
+            this.tree = 0;
+            this.branches = $noBytes;
+        };
+
+        TreeLeavesRequest.prototype.epoch = 0;
+        TreeLeavesRequest.prototype.tree = 0;
+        TreeLeavesRequest.prototype.branches = $noBytes;
+
+        TreeLeavesRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.tree != null && message.tree !== 0)
+                writer.uint32(21).fixed32(message.tree);
+            if (message.branches != null && message.branches.length)
+                writer.uint32(26).bytes(message.branches);
+            return writer;
+        };
+
+        TreeLeavesRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TreeLeavesRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.tree = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.branches = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TreeLeavesRequest;
+    })();
+
+    ringtail.TreeLeavesReply = (function() {
+
+        const TreeLeavesReply = function () {
+            this.epoch = 0;
+            this.leaves = [];
+        };
+
+        TreeLeavesReply.prototype.epoch = 0;
+        TreeLeavesReply.prototype.leaves = $util.emptyArray;
+
+        TreeLeavesReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.leaves != null && message.leaves.length)
+                writer.uint32(18).fixed32s(message.leaves);
+            return writer;
+        };
+
+        TreeLeavesReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TreeLeavesReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.leaves && message.leaves.length))
+                                message.leaves = [];
+                            reader.fixed32s(message.leaves);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.leaves && message.leaves.length))
+                            message.leaves = [];
+                        message.leaves.push(reader.fixed32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TreeLeavesReply;
+    })();
+
+    ringtail.LeafKeysRequest = (function() {
+
+        const LeafKeysRequest = function () {
+            this.epoch = 0;
+            this.tree = 0;
+            this.leaf = 0;
+            this.cursor = $noBytes;
+        };
+
+        LeafKeysRequest.prototype.epoch = 0;
+        LeafKeysRequest.prototype.tree = 0;
+        LeafKeysRequest.prototype.leaf = 0;
+        LeafKeysRequest.prototype.cursor = $noBytes;
+
+        LeafKeysRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.tree != null && message.tree !== 0)
+                writer.uint32(21).fixed32(message.tree);
+            if (message.leaf != null && message.leaf !== 0)
+                writer.uint32(24).uint32(message.leaf);
+            if (message.cursor != null && message.cursor.length)
+                writer.uint32(34).bytes(message.cursor);
+            return writer;
+        };
+
+        LeafKeysRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.LeafKeysRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.tree = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.leaf = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.cursor = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return LeafKeysRequest;
+    })();
+
+    ringtail.LeafKeysReply = (function() {
+
+        const LeafKeysReply = function () {
+            this.epoch = 0;
+            this.keys = [];
+            this.cursor = $noBytes;
+        };
+
+        LeafKeysReply.prototype.epoch = 0;
+        LeafKeysReply.prototype.keys = $util.emptyArray;
+        LeafKeysReply.prototype.cursor = $noBytes;
+
+        LeafKeysReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.keys != null && message.keys.length)
+                for (let i = 0; i < message.keys.length; ++i)
+                    $root.ringtail.LeafKey.encode(message.keys[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.cursor != null && message.cursor.length)
+                writer.uint32(26).bytes(message.cursor);
+            return writer;
+        };
+
+        LeafKeysReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.LeafKeysReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.keys && message.keys.length))
+                            message.keys = [];
+                        message.keys.push($root.ringtail.LeafKey.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.cursor = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return LeafKeysReply;
+    })();
+
+    ringtail.LeafKey = (function() {
+
+        const LeafKey = function () {
+            this.fullKey = $noBytes;
+            this.hashHigh = 0;
+            this.hashLow = 0;
+            this.recordBytes = 0;
+        };
+
+        LeafKey.prototype.fullKey = $noBytes;
+        LeafKey.prototype.hashHigh = 0;
+        LeafKey.prototype.hashLow = 0;
+        LeafKey.prototype.recordBytes = 0;
+
+        LeafKey.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.fullKey != null && message.fullKey.length)
+                writer.uint32(10).bytes(message.fullKey);
+            if (message.hashHigh != null && message.hashHigh !== 0)
+                writer.uint32(21).fixed32(message.hashHigh);
+            if (message.hashLow != null && message.hashLow !== 0)
+                writer.uint32(29).fixed32(message.hashLow);
+            if (message.recordBytes != null && message.recordBytes !== 0)
+                writer.uint32(32).uint32(message.recordBytes);
+            return writer;
+        };
+
+        LeafKey.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.LeafKey();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.fullKey = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashHigh = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashLow = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.recordBytes = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return LeafKey;
+    })();
+
+    ringtail.RecordFetchRequest = (function() {
+
+        const RecordFetchRequest = function () {
+            this.epoch = 0;
+            this.tree = 0;
+            this.held = [];
+            this.preview = false;
+        };
+
+        RecordFetchRequest.prototype.epoch = 0;
+        RecordFetchRequest.prototype.tree = 0;
+        RecordFetchRequest.prototype.held = $util.emptyArray;
+        RecordFetchRequest.prototype.preview = false;
+
+        RecordFetchRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.tree != null && message.tree !== 0)
+                writer.uint32(21).fixed32(message.tree);
+            if (message.held != null && message.held.length)
+                for (let i = 0; i < message.held.length; ++i)
+                    $root.ringtail.HeldRecord.encode(message.held[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.preview != null && message.preview !== false)
+                writer.uint32(32).bool(message.preview);
+            return writer;
+        };
+
+        RecordFetchRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RecordFetchRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.tree = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.held && message.held.length))
+                            message.held = [];
+                        message.held.push($root.ringtail.HeldRecord.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.preview = reader.bool();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RecordFetchRequest;
+    })();
+
+    ringtail.HeldRecord = (function() {
+
+        const HeldRecord = function () {
+            this.fullKey = $noBytes;
+            this.version = [];
+            this.hashHigh = 0;
+            this.hashLow = 0;
+        };
+
+        HeldRecord.prototype.fullKey = $noBytes;
+        HeldRecord.prototype.version = $util.emptyArray;
+        HeldRecord.prototype.hashHigh = 0;
+        HeldRecord.prototype.hashLow = 0;
+
+        HeldRecord.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.fullKey != null && message.fullKey.length)
+                writer.uint32(10).bytes(message.fullKey);
+            if (message.version != null && message.version.length)
+                writer.uint32(18).fixed32s(message.version);
+            if (message.hashHigh != null && message.hashHigh !== 0)
+                writer.uint32(29).fixed32(message.hashHigh);
+            if (message.hashLow != null && message.hashLow !== 0)
+                writer.uint32(37).fixed32(message.hashLow);
+            return writer;
+        };
+
+        HeldRecord.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HeldRecord();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.fullKey = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.version && message.version.length))
+                                message.version = [];
+                            reader.fixed32s(message.version);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.version && message.version.length))
+                            message.version = [];
+                        message.version.push(reader.fixed32());
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashHigh = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashLow = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HeldRecord;
+    })();
+
+    ringtail.RecordFetchReply = (function() {
+
+        const RecordFetchReply = function () {
+            this.epoch = 0;
+            this.records = [];
+        };
+
+        RecordFetchReply.prototype.epoch = 0;
+        RecordFetchReply.prototype.records = $util.emptyArray;
+
+        RecordFetchReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.records != null && message.records.length)
+                for (let i = 0; i < message.records.length; ++i)
+                    $root.ringtail.FetchedRecord.encode(message.records[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RecordFetchReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RecordFetchReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.records && message.records.length))
+                            message.records = [];
+                        message.records.push($root.ringtail.FetchedRecord.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RecordFetchReply;
+    })();
+
+    ringtail.Relation = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "SAME"] = 0;
+        values[valuesById[1] = "ASKER_BEHIND"] = 1;
+        values[valuesById[2] = "ANSWERER_BEHIND"] = 2;
+        values[valuesById[3] = "DIVERGED"] = 3;
+        return values;
+    })();
+
+    ringtail.FetchedRecord = (function() {
+
+        const FetchedRecord = function () {
+            this.relation = 0;
+            this.record = $noBytes;
+            this.recordBytes = 0;
+        };
+
+        FetchedRecord.prototype.relation = 0;
+        FetchedRecord.prototype.record = $noBytes;
+        FetchedRecord.prototype.recordBytes = 0;
+
+        FetchedRecord.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.relation != null && message.relation !== 0)
+                writer.uint32(8).int32(message.relation);
+            if (message.record != null && message.record.length)
+                writer.uint32(18).bytes(message.record);
+            if (message.recordBytes != null && message.recordBytes !== 0)
+                writer.uint32(24).uint32(message.recordBytes);
+            return writer;
+        };
+
+        FetchedRecord.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.FetchedRecord();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.relation = reader.int32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.record = reader.bytes();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.recordBytes = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FetchedRecord;
+    })();
+
+    ringtail.RepairStatusRequest = (function() {
+
+        const RepairStatusRequest = function () {
+            this.hurry = false;
+        };
+
+        RepairStatusRequest.prototype.hurry = false;
+
+        RepairStatusRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.hurry != null && message.hurry !== false)
+                writer.uint32(8).bool(message.hurry);
+            return writer;
+        };
+
+        RepairStatusRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RepairStatusRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.hurry = reader.bool();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RepairStatusRequest;
+    })();
+
+    ringtail.RepairStatusReply = (function() {
+
+        const RepairStatusReply = function () {
+            this.epoch = 0;
+            this.nowUs = 0;
+            this.pairs = 0;
+            this.verifiedUs = 0;
+            this.oldestPeer = 0;
+            this.oldestTree = 0;
+            this.lastPeer = 0;
+            this.lastUs = 0;
+            this.lastStatus = 0;
+            this.lastTrees = 0;
+            this.lastRepaired = 0;
+            this.unsynced = 0;
+            this.slices = 0;
+            this.slicesMax = 0;
+            this.counters = [];
+        };
+
+        RepairStatusReply.prototype.epoch = 0;
+        RepairStatusReply.prototype.nowUs = 0;
+        RepairStatusReply.prototype.pairs = 0;
+        RepairStatusReply.prototype.verifiedUs = 0;
+        RepairStatusReply.prototype.oldestPeer = 0;
+        RepairStatusReply.prototype.oldestTree = 0;
+        RepairStatusReply.prototype.lastPeer = 0;
+        RepairStatusReply.prototype.lastUs = 0;
+        RepairStatusReply.prototype.lastStatus = 0;
+        RepairStatusReply.prototype.lastTrees = 0;
+        RepairStatusReply.prototype.lastRepaired = 0;
+        RepairStatusReply.prototype.unsynced = 0;
+        RepairStatusReply.prototype.slices = 0;
+        RepairStatusReply.prototype.slicesMax = 0;
+        RepairStatusReply.prototype.counters = $util.emptyArray;
+
+        RepairStatusReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.nowUs != null && !$Object.is(message.nowUs, 0))
+                writer.uint32(17).double(message.nowUs);
+            if (message.pairs != null && message.pairs !== 0)
+                writer.uint32(24).uint32(message.pairs);
+            if (message.verifiedUs != null && !$Object.is(message.verifiedUs, 0))
+                writer.uint32(33).double(message.verifiedUs);
+            if (message.oldestPeer != null && message.oldestPeer !== 0)
+                writer.uint32(40).uint32(message.oldestPeer);
+            if (message.oldestTree != null && message.oldestTree !== 0)
+                writer.uint32(53).fixed32(message.oldestTree);
+            if (message.lastPeer != null && message.lastPeer !== 0)
+                writer.uint32(56).uint32(message.lastPeer);
+            if (message.lastUs != null && !$Object.is(message.lastUs, 0))
+                writer.uint32(65).double(message.lastUs);
+            if (message.lastStatus != null && message.lastStatus !== 0)
+                writer.uint32(72).uint32(message.lastStatus);
+            if (message.lastTrees != null && message.lastTrees !== 0)
+                writer.uint32(80).uint32(message.lastTrees);
+            if (message.lastRepaired != null && message.lastRepaired !== 0)
+                writer.uint32(88).uint32(message.lastRepaired);
+            if (message.unsynced != null && message.unsynced !== 0)
+                writer.uint32(96).uint32(message.unsynced);
+            if (message.slices != null && message.slices !== 0)
+                writer.uint32(104).uint32(message.slices);
+            if (message.slicesMax != null && message.slicesMax !== 0)
+                writer.uint32(112).uint32(message.slicesMax);
+            if (message.counters != null && message.counters.length)
+                for (let i = 0; i < message.counters.length; ++i)
+                    $root.ringtail.Counter.encode(message.counters[i], writer.uint32(122).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RepairStatusReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RepairStatusReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.nowUs = reader.double();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.pairs = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 1)
+                            break;
+                        message.verifiedUs = reader.double();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.oldestPeer = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 5)
+                            break;
+                        message.oldestTree = reader.fixed32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.lastPeer = reader.uint32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 1)
+                            break;
+                        message.lastUs = reader.double();
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.lastStatus = reader.uint32();
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 0)
+                            break;
+                        message.lastTrees = reader.uint32();
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        message.lastRepaired = reader.uint32();
+                        continue;
+                    }
+                case 12: {
+                        if (wireType !== 0)
+                            break;
+                        message.unsynced = reader.uint32();
+                        continue;
+                    }
+                case 13: {
+                        if (wireType !== 0)
+                            break;
+                        message.slices = reader.uint32();
+                        continue;
+                    }
+                case 14: {
+                        if (wireType !== 0)
+                            break;
+                        message.slicesMax = reader.uint32();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.counters && message.counters.length))
+                            message.counters = [];
+                        message.counters.push($root.ringtail.Counter.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RepairStatusReply;
+    })();
+
+    ringtail.RepairPreviewRequest = (function() {
+
+        const RepairPreviewRequest = function () {
+            this.partition = 0;
+            this.keysMax = 0;
+        };
+
+        RepairPreviewRequest.prototype.partition = 0;
+        RepairPreviewRequest.prototype.keysMax = 0;
+
+        RepairPreviewRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.partition != null && message.partition !== 0)
+                writer.uint32(8).uint32(message.partition);
+            if (message.keysMax != null && message.keysMax !== 0)
+                writer.uint32(16).uint32(message.keysMax);
+            return writer;
+        };
+
+        RepairPreviewRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RepairPreviewRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.partition = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.keysMax = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RepairPreviewRequest;
+    })();
+
+    ringtail.RepairPreviewReply = (function() {
+
+        const RepairPreviewReply = function () {
+            this.epoch = 0;
+            this.peers = [];
+        };
+
+        RepairPreviewReply.prototype.epoch = 0;
+        RepairPreviewReply.prototype.peers = $util.emptyArray;
+
+        RepairPreviewReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.peers != null && message.peers.length)
+                for (let i = 0; i < message.peers.length; ++i)
+                    $root.ringtail.RepairPreviewPeer.encode(message.peers[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RepairPreviewReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RepairPreviewReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.peers && message.peers.length))
+                            message.peers = [];
+                        message.peers.push($root.ringtail.RepairPreviewPeer.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RepairPreviewReply;
+    })();
+
+    ringtail.RepairPreviewPeer = (function() {
+
+        const RepairPreviewPeer = function () {
+            this.peer = 0;
+            this.status = 0;
+            this.refused = false;
+            this.keys = 0;
+            this.rows = [];
+        };
+
+        RepairPreviewPeer.prototype.peer = 0;
+        RepairPreviewPeer.prototype.status = 0;
+        RepairPreviewPeer.prototype.refused = false;
+        RepairPreviewPeer.prototype.keys = 0;
+        RepairPreviewPeer.prototype.rows = $util.emptyArray;
+
+        RepairPreviewPeer.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.peer != null && message.peer !== 0)
+                writer.uint32(8).uint32(message.peer);
+            if (message.status != null && message.status !== 0)
+                writer.uint32(16).uint32(message.status);
+            if (message.refused != null && message.refused !== false)
+                writer.uint32(24).bool(message.refused);
+            if (message.keys != null && !$Object.is(message.keys, 0))
+                writer.uint32(33).double(message.keys);
+            if (message.rows != null && message.rows.length)
+                for (let i = 0; i < message.rows.length; ++i)
+                    $root.ringtail.RepairPreviewKey.encode(message.rows[i], writer.uint32(42).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RepairPreviewPeer.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RepairPreviewPeer();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.peer = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.status = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.refused = reader.bool();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 1)
+                            break;
+                        message.keys = reader.double();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.rows && message.rows.length))
+                            message.rows = [];
+                        message.rows.push($root.ringtail.RepairPreviewKey.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RepairPreviewPeer;
+    })();
+
+    ringtail.RepairPreviewKey = (function() {
+
+        const RepairPreviewKey = function () {
+            this.fullKey = $noBytes;
+            this.relation = 0;
+            this.bytesHere = 0;
+            this.bytesThere = 0;
+        };
+
+        RepairPreviewKey.prototype.fullKey = $noBytes;
+        RepairPreviewKey.prototype.relation = 0;
+        RepairPreviewKey.prototype.bytesHere = 0;
+        RepairPreviewKey.prototype.bytesThere = 0;
+
+        RepairPreviewKey.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.fullKey != null && message.fullKey.length)
+                writer.uint32(10).bytes(message.fullKey);
+            if (message.relation != null && message.relation !== 0)
+                writer.uint32(16).int32(message.relation);
+            if (message.bytesHere != null && message.bytesHere !== 0)
+                writer.uint32(24).uint32(message.bytesHere);
+            if (message.bytesThere != null && message.bytesThere !== 0)
+                writer.uint32(32).uint32(message.bytesThere);
+            return writer;
+        };
+
+        RepairPreviewKey.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RepairPreviewKey();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.fullKey = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.relation = reader.int32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.bytesHere = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.bytesThere = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RepairPreviewKey;
+    })();
+
+    ringtail.StateSync = (function() {
+
+        const StateSync = function () {
+            this.clusterId = $noBytes;
+            this.head = null;
+            this.members = [];
+        };
+
+        StateSync.prototype.clusterId = $noBytes;
+        StateSync.prototype.head = null;
+        StateSync.prototype.members = $util.emptyArray;
+
+        StateSync.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.clusterId != null && message.clusterId.length)
+                writer.uint32(10).bytes(message.clusterId);
+            if (message.head != null)
+                $root.ringtail.GossipHead.encode(message.head, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.members != null && message.members.length)
+                for (let i = 0; i < message.members.length; ++i)
+                    $root.ringtail.MemberUpdate.encode(message.members[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        StateSync.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.StateSync();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.clusterId = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.head = $root.ringtail.GossipHead.decode(reader, reader.size(), $undefined, _depth + 1, message.head);
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.members && message.members.length))
+                            message.members = [];
+                        message.members.push($root.ringtail.MemberUpdate.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return StateSync;
+    })();
+
+    ringtail.TransferPullRequest = (function() {
+
+        const TransferPullRequest = function () {
+            this.id = 0;
+            this.since = 0;
+            this.epoch = 0;
+            this.partition = 0;
+            this.n = 0;
+            this.cursor = $noBytes;
+            this.creditBytes = 0;
+        };
+
+        TransferPullRequest.prototype.id = 0;
+        TransferPullRequest.prototype.since = 0;
+        TransferPullRequest.prototype.epoch = 0;
+        TransferPullRequest.prototype.partition = 0;
+        TransferPullRequest.prototype.n = 0;
+        TransferPullRequest.prototype.cursor = $noBytes;
+        TransferPullRequest.prototype.creditBytes = 0;
+
+        TransferPullRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && message.id !== 0)
+                writer.uint32(13).fixed32(message.id);
+            if (message.since != null && message.since !== 0)
+                writer.uint32(21).fixed32(message.since);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(29).fixed32(message.epoch);
+            if (message.partition != null && message.partition !== 0)
+                writer.uint32(32).uint32(message.partition);
+            if (message.n != null && message.n !== 0)
+                writer.uint32(40).uint32(message.n);
+            if (message.cursor != null && message.cursor.length)
+                writer.uint32(50).bytes(message.cursor);
+            if (message.creditBytes != null && message.creditBytes !== 0)
+                writer.uint32(56).uint32(message.creditBytes);
+            return writer;
+        };
+
+        TransferPullRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferPullRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.id = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.since = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.partition = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.cursor = reader.bytes();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.creditBytes = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferPullRequest;
+    })();
+
+    ringtail.TransferPullReply = (function() {
+
+        const TransferPullReply = function () {
+            this.keys = [];
+            this.records = [];
+            this.cursor = $noBytes;
+            this.synced = false;
+            this.perMille = 0;
+            this.epoch = 0;
+        };
+
+        TransferPullReply.prototype.keys = $util.emptyArray;
+        TransferPullReply.prototype.records = $util.emptyArray;
+        TransferPullReply.prototype.cursor = $noBytes;
+        TransferPullReply.prototype.synced = false;
+        TransferPullReply.prototype.perMille = 0;
+        TransferPullReply.prototype.epoch = 0;
+
+        TransferPullReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.keys != null && message.keys.length)
+                for (let i = 0; i < message.keys.length; ++i)
+                    writer.uint32(10).bytes(message.keys[i]);
+            if (message.records != null && message.records.length)
+                for (let i = 0; i < message.records.length; ++i)
+                    writer.uint32(18).bytes(message.records[i]);
+            if (message.cursor != null && message.cursor.length)
+                writer.uint32(26).bytes(message.cursor);
+            if (message.synced != null && message.synced !== false)
+                writer.uint32(32).bool(message.synced);
+            if (message.perMille != null && message.perMille !== 0)
+                writer.uint32(40).uint32(message.perMille);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(53).fixed32(message.epoch);
+            return writer;
+        };
+
+        TransferPullReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferPullReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.keys && message.keys.length))
+                            message.keys = [];
+                        message.keys.push(reader.bytes());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.records && message.records.length))
+                            message.records = [];
+                        message.records.push(reader.bytes());
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.cursor = reader.bytes();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.synced = reader.bool();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.perMille = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferPullReply;
+    })();
+
+    ringtail.TransferCloseRequest = (function() {
+
+        const TransferCloseRequest = function () {
+            this.id = 0;
+            this.since = 0;
+            this.epoch = 0;
+            this.partition = 0;
+            this.n = 0;
+        };
+
+        TransferCloseRequest.prototype.id = 0;
+        TransferCloseRequest.prototype.since = 0;
+        TransferCloseRequest.prototype.epoch = 0;
+        TransferCloseRequest.prototype.partition = 0;
+        TransferCloseRequest.prototype.n = 0;
+
+        TransferCloseRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && message.id !== 0)
+                writer.uint32(13).fixed32(message.id);
+            if (message.since != null && message.since !== 0)
+                writer.uint32(21).fixed32(message.since);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(29).fixed32(message.epoch);
+            if (message.partition != null && message.partition !== 0)
+                writer.uint32(32).uint32(message.partition);
+            if (message.n != null && message.n !== 0)
+                writer.uint32(40).uint32(message.n);
+            return writer;
+        };
+
+        TransferCloseRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferCloseRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.id = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.since = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.partition = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferCloseRequest;
+    })();
+
+    ringtail.TransferCloseReply = (function() {
+
+        const TransferCloseReply = function () {
+            this.epoch = 0;
+        };
+
+        TransferCloseReply.prototype.epoch = 0;
+
+        TransferCloseReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            return writer;
+        };
+
+        TransferCloseReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferCloseReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferCloseReply;
+    })();
+
+    ringtail.TransferConfirmedRequest = (function() {
+
+        const TransferConfirmedRequest = function () {
+            this.epoch = 0;
+            this.transfers = [];
+        };
+
+        TransferConfirmedRequest.prototype.epoch = 0;
+        TransferConfirmedRequest.prototype.transfers = $util.emptyArray;
+
+        TransferConfirmedRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.transfers != null && message.transfers.length)
+                writer.uint32(18).fixed32s(message.transfers);
+            return writer;
+        };
+
+        TransferConfirmedRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferConfirmedRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.transfers && message.transfers.length))
+                                message.transfers = [];
+                            reader.fixed32s(message.transfers);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.transfers && message.transfers.length))
+                            message.transfers = [];
+                        message.transfers.push(reader.fixed32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferConfirmedRequest;
+    })();
+
+    ringtail.TransferConfirmedReply = (function() {
+
+        const TransferConfirmedReply = function () {
+            this.epoch = 0;
+        };
+
+        TransferConfirmedReply.prototype.epoch = 0;
+
+        TransferConfirmedReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            return writer;
+        };
+
+        TransferConfirmedReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferConfirmedReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferConfirmedReply;
+    })();
+
+    ringtail.TransferStatusRequest = (function() {
+
+        const TransferStatusRequest = function () {
+            this.epoch = 0;
+        };
+
+        TransferStatusRequest.prototype.epoch = 0;
+
+        TransferStatusRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            return writer;
+        };
+
+        TransferStatusRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferStatusRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferStatusRequest;
+    })();
+
+    ringtail.TransferStatusReply = (function() {
+
+        const TransferStatusReply = function () {
+            this.epoch = 0;
+            this.rows = [];
+        };
+
+        TransferStatusReply.prototype.epoch = 0;
+        TransferStatusReply.prototype.rows = $util.emptyArray;
+
+        TransferStatusReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.rows != null && message.rows.length)
+                for (let i = 0; i < message.rows.length; ++i)
+                    $root.ringtail.TransferRow.encode(message.rows[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        TransferStatusReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferStatusReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.rows && message.rows.length))
+                            message.rows = [];
+                        message.rows.push($root.ringtail.TransferRow.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferStatusReply;
+    })();
+
+    ringtail.TransferRow = (function() {
+
+        const TransferRow = function () {
+            this.id = 0;
+            this.since = 0;
+            this.partition = 0;
+            this.n = 0;
+            this.joining = 0;
+            this.replaced = 0;
+            this.position = 0;
+            this.sending = false;
+            this.state = 0;
+            this.wait = 0;
+            this.peer = 0;
+            this.bytes = 0;
+            this.records = 0;
+            this.bytesPerSecond = 0;
+            this.perMille = 0;
+            this.remainingMs = 0;
+        };
+
+        TransferRow.prototype.id = 0;
+        TransferRow.prototype.since = 0;
+        TransferRow.prototype.partition = 0;
+        TransferRow.prototype.n = 0;
+        TransferRow.prototype.joining = 0;
+        TransferRow.prototype.replaced = 0;
+        TransferRow.prototype.position = 0;
+        TransferRow.prototype.sending = false;
+        TransferRow.prototype.state = 0;
+        TransferRow.prototype.wait = 0;
+        TransferRow.prototype.peer = 0;
+        TransferRow.prototype.bytes = 0;
+        TransferRow.prototype.records = 0;
+        TransferRow.prototype.bytesPerSecond = 0;
+        TransferRow.prototype.perMille = 0;
+        TransferRow.prototype.remainingMs = 0;
+
+        TransferRow.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && message.id !== 0)
+                writer.uint32(13).fixed32(message.id);
+            if (message.since != null && message.since !== 0)
+                writer.uint32(21).fixed32(message.since);
+            if (message.partition != null && message.partition !== 0)
+                writer.uint32(24).uint32(message.partition);
+            if (message.n != null && message.n !== 0)
+                writer.uint32(32).uint32(message.n);
+            if (message.joining != null && message.joining !== 0)
+                writer.uint32(40).uint32(message.joining);
+            if (message.replaced != null && message.replaced !== 0)
+                writer.uint32(48).uint32(message.replaced);
+            if (message.position != null && message.position !== 0)
+                writer.uint32(56).uint32(message.position);
+            if (message.sending != null && message.sending !== false)
+                writer.uint32(64).bool(message.sending);
+            if (message.state != null && message.state !== 0)
+                writer.uint32(72).uint32(message.state);
+            if (message.wait != null && message.wait !== 0)
+                writer.uint32(80).uint32(message.wait);
+            if (message.peer != null && message.peer !== 0)
+                writer.uint32(88).uint32(message.peer);
+            if (message.bytes != null && !$Object.is(message.bytes, 0))
+                writer.uint32(97).double(message.bytes);
+            if (message.records != null && !$Object.is(message.records, 0))
+                writer.uint32(105).double(message.records);
+            if (message.bytesPerSecond != null && message.bytesPerSecond !== 0)
+                writer.uint32(112).uint32(message.bytesPerSecond);
+            if (message.perMille != null && message.perMille !== 0)
+                writer.uint32(120).uint32(message.perMille);
+            if (message.remainingMs != null && message.remainingMs !== 0)
+                writer.uint32(128).uint32(message.remainingMs);
+            return writer;
+        };
+
+        TransferRow.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferRow();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.id = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.since = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.partition = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.joining = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.replaced = reader.uint32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.position = reader.uint32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 0)
+                            break;
+                        message.sending = reader.bool();
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.state = reader.uint32();
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 0)
+                            break;
+                        message.wait = reader.uint32();
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        message.peer = reader.uint32();
+                        continue;
+                    }
+                case 12: {
+                        if (wireType !== 1)
+                            break;
+                        message.bytes = reader.double();
+                        continue;
+                    }
+                case 13: {
+                        if (wireType !== 1)
+                            break;
+                        message.records = reader.double();
+                        continue;
+                    }
+                case 14: {
+                        if (wireType !== 0)
+                            break;
+                        message.bytesPerSecond = reader.uint32();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 0)
+                            break;
+                        message.perMille = reader.uint32();
+                        continue;
+                    }
+                case 16: {
+                        if (wireType !== 0)
+                            break;
+                        message.remainingMs = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferRow;
+    })();
+
+    ringtail.HintKeepRequest = (function() {
+
+        const HintKeepRequest = function () {
+            this.bucket = $noBytes;
+            this.key = $noBytes;
+            this.record = $noBytes;
+            this.target = 0;
+            this.epoch = 0;
+            this.timeoutUs = 0;
+            this.durability = 0;
+        };
+
+        HintKeepRequest.prototype.bucket = $noBytes;
+        HintKeepRequest.prototype.key = $noBytes;
+        HintKeepRequest.prototype.record = $noBytes;
+        HintKeepRequest.prototype.target = 0;
+        HintKeepRequest.prototype.epoch = 0;
+        HintKeepRequest.prototype.timeoutUs = 0;
+        HintKeepRequest.prototype.durability = 0;
+
+        HintKeepRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.bucket != null && message.bucket.length)
+                writer.uint32(10).bytes(message.bucket);
+            if (message.key != null && message.key.length)
+                writer.uint32(18).bytes(message.key);
+            if (message.record != null && message.record.length)
+                writer.uint32(26).bytes(message.record);
+            if (message.target != null && message.target !== 0)
+                writer.uint32(32).uint32(message.target);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(45).fixed32(message.epoch);
+            if (message.timeoutUs != null && message.timeoutUs !== 0)
+                writer.uint32(48).uint32(message.timeoutUs);
+            if (message.durability != null && message.durability !== 0)
+                writer.uint32(56).int32(message.durability);
+            return writer;
+        };
+
+        HintKeepRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HintKeepRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.bucket = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.key = reader.bytes();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.record = reader.bytes();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.target = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.timeoutUs = reader.uint32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.durability = reader.int32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HintKeepRequest;
+    })();
+
+    ringtail.HintDeliverRequest = (function() {
+
+        const HintDeliverRequest = function () {
+            this.bucket = $noBytes;
+            this.key = $noBytes;
+            this.record = $noBytes;
+            this.epoch = 0;
+            this.timeoutUs = 0;
+        };
+
+        HintDeliverRequest.prototype.bucket = $noBytes;
+        HintDeliverRequest.prototype.key = $noBytes;
+        HintDeliverRequest.prototype.record = $noBytes;
+        HintDeliverRequest.prototype.epoch = 0;
+        HintDeliverRequest.prototype.timeoutUs = 0;
+
+        HintDeliverRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.bucket != null && message.bucket.length)
+                writer.uint32(10).bytes(message.bucket);
+            if (message.key != null && message.key.length)
+                writer.uint32(18).bytes(message.key);
+            if (message.record != null && message.record.length)
+                writer.uint32(26).bytes(message.record);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(37).fixed32(message.epoch);
+            if (message.timeoutUs != null && message.timeoutUs !== 0)
+                writer.uint32(40).uint32(message.timeoutUs);
+            return writer;
+        };
+
+        HintDeliverRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HintDeliverRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.bucket = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.key = reader.bytes();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.record = reader.bytes();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.timeoutUs = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HintDeliverRequest;
+    })();
+
+    ringtail.HintDeliverReply = (function() {
+
+        const HintDeliverReply = function () {
+            this.durable = false;
+            this.creditBytes = 0;
+            this.foregroundUs = 0;
+            this.limitUs = 0;
+            this.epoch = 0;
+        };
+
+        HintDeliverReply.prototype.durable = false;
+        HintDeliverReply.prototype.creditBytes = 0;
+        HintDeliverReply.prototype.foregroundUs = 0;
+        HintDeliverReply.prototype.limitUs = 0;
+        HintDeliverReply.prototype.epoch = 0;
+
+        HintDeliverReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.durable != null && message.durable !== false)
+                writer.uint32(8).bool(message.durable);
+            if (message.creditBytes != null && message.creditBytes !== 0)
+                writer.uint32(16).uint32(message.creditBytes);
+            if (message.foregroundUs != null && message.foregroundUs !== 0)
+                writer.uint32(24).uint32(message.foregroundUs);
+            if (message.limitUs != null && message.limitUs !== 0)
+                writer.uint32(32).uint32(message.limitUs);
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(45).fixed32(message.epoch);
+            return writer;
+        };
+
+        HintDeliverReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HintDeliverReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.durable = reader.bool();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.creditBytes = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.foregroundUs = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.limitUs = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HintDeliverReply;
+    })();
+
+    ringtail.HintStatusRequest = (function() {
+
+        const HintStatusRequest = function () {
+
+        };
+
+        HintStatusRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            return writer;
+        };
+
+        HintStatusRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HintStatusRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                reader.skipType(tag & 7, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HintStatusRequest;
+    })();
+
+    ringtail.HintStatusReply = (function() {
+
+        const HintStatusReply = function () {
+            this.epoch = 0;
+            this.rows = [];
+        };
+
+        HintStatusReply.prototype.epoch = 0;
+        HintStatusReply.prototype.rows = $util.emptyArray;
+
+        HintStatusReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.rows != null && message.rows.length)
+                for (let i = 0; i < message.rows.length; ++i)
+                    $root.ringtail.HintRow.encode(message.rows[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        HintStatusReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HintStatusReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.rows && message.rows.length))
+                            message.rows = [];
+                        message.rows.push($root.ringtail.HintRow.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HintStatusReply;
+    })();
+
+    ringtail.HintRow = (function() {
+
+        const HintRow = function () {
+            this.target = 0;
+            this.count = 0;
+            this.bytes = 0;
+            this.bytesMax = 0;
+            this.level = 0;
+            this.oldest = 0;
+            this.wait = 0;
+            this.failure = 0;
+            this.bytesPerSecond = 0;
+        };
+
+        HintRow.prototype.target = 0;
+        HintRow.prototype.count = 0;
+        HintRow.prototype.bytes = 0;
+        HintRow.prototype.bytesMax = 0;
+        HintRow.prototype.level = 0;
+        HintRow.prototype.oldest = 0;
+        HintRow.prototype.wait = 0;
+        HintRow.prototype.failure = 0;
+        HintRow.prototype.bytesPerSecond = 0;
+
+        HintRow.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.target != null && message.target !== 0)
+                writer.uint32(8).uint32(message.target);
+            if (message.count != null && !$Object.is(message.count, 0))
+                writer.uint32(17).double(message.count);
+            if (message.bytes != null && !$Object.is(message.bytes, 0))
+                writer.uint32(25).double(message.bytes);
+            if (message.bytesMax != null && !$Object.is(message.bytesMax, 0))
+                writer.uint32(33).double(message.bytesMax);
+            if (message.level != null && message.level !== 0)
+                writer.uint32(40).uint32(message.level);
+            if (message.oldest != null && message.oldest !== 0)
+                writer.uint32(53).fixed32(message.oldest);
+            if (message.wait != null && message.wait !== 0)
+                writer.uint32(56).uint32(message.wait);
+            if (message.failure != null && message.failure !== 0)
+                writer.uint32(64).uint32(message.failure);
+            if (message.bytesPerSecond != null && message.bytesPerSecond !== 0)
+                writer.uint32(72).uint32(message.bytesPerSecond);
+            return writer;
+        };
+
+        HintRow.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HintRow();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.target = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.count = reader.double();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 1)
+                            break;
+                        message.bytes = reader.double();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 1)
+                            break;
+                        message.bytesMax = reader.double();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.level = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 5)
+                            break;
+                        message.oldest = reader.fixed32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.wait = reader.uint32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 0)
+                            break;
+                        message.failure = reader.uint32();
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.bytesPerSecond = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HintRow;
+    })();
+
+    ringtail.RingStamp = (function() {
+
+        const RingStamp = function () {
+            this.epoch = 0;
+            this.hashHigh = 0;
+            this.hashLow = 0;
+            this.votes = 0;
+            this.life = 0;
+        };
+
+        RingStamp.prototype.epoch = 0;
+        RingStamp.prototype.hashHigh = 0;
+        RingStamp.prototype.hashLow = 0;
+        RingStamp.prototype.votes = 0;
+        RingStamp.prototype.life = 0;
+
+        RingStamp.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.hashHigh != null && message.hashHigh !== 0)
+                writer.uint32(21).fixed32(message.hashHigh);
+            if (message.hashLow != null && message.hashLow !== 0)
+                writer.uint32(29).fixed32(message.hashLow);
+            if (message.votes != null && message.votes !== 0)
+                writer.uint32(37).fixed32(message.votes);
+            if (message.life != null && message.life !== 0)
+                writer.uint32(45).fixed32(message.life);
+            return writer;
+        };
+
+        RingStamp.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingStamp();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashHigh = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashLow = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 5)
+                            break;
+                        message.votes = reader.fixed32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 5)
+                            break;
+                        message.life = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingStamp;
+    })();
+
+    ringtail.RingBallot = (function() {
+
+        const RingBallot = function () {
+            this.round = 0;
+            this.node = 0;
+        };
+
+        RingBallot.prototype.round = 0;
+        RingBallot.prototype.node = 0;
+
+        RingBallot.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.round != null && message.round !== 0)
+                writer.uint32(13).fixed32(message.round);
+            if (message.node != null && message.node !== 0)
+                writer.uint32(16).uint32(message.node);
+            return writer;
+        };
+
+        RingBallot.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingBallot();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.round = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.node = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingBallot;
+    })();
+
+    ringtail.RingDigest = (function() {
+
+        const RingDigest = function () {
+            this.stamp = null;
+        };
+
+        RingDigest.prototype.stamp = null;
+
+        RingDigest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RingDigest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingDigest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingDigest;
+    })();
+
+    ringtail.RingPull = (function() {
+
+        const RingPull = function () {
+            this.stamp = null;
+        };
+
+        RingPull.prototype.stamp = null;
+
+        RingPull.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RingPull.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingPull();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingPull;
+    })();
+
+    ringtail.RingChosen = (function() {
+
+        const RingChosen = function () {
+            this.stamp = null;
+            this.ring = $noBytes;
+        };
+
+        RingChosen.prototype.stamp = null;
+        RingChosen.prototype.ring = $noBytes;
+
+        RingChosen.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.ring != null && message.ring.length)
+                writer.uint32(18).bytes(message.ring);
+            return writer;
+        };
+
+        RingChosen.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingChosen();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.ring = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingChosen;
+    })();
+
+    ringtail.RingPrepare = (function() {
+
+        const RingPrepare = function () {
+            this.stamp = null;
+            this.base = 0;
+            this.target = 0;
+            this.ballot = null;
+            this.lost = [];
+        };
+
+        RingPrepare.prototype.stamp = null;
+        RingPrepare.prototype.base = 0;
+        RingPrepare.prototype.target = 0;
+        RingPrepare.prototype.ballot = null;
+        RingPrepare.prototype.lost = $util.emptyArray;
+
+        RingPrepare.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.base != null && message.base !== 0)
+                writer.uint32(21).fixed32(message.base);
+            if (message.target != null && message.target !== 0)
+                writer.uint32(29).fixed32(message.target);
+            if (message.ballot != null)
+                $root.ringtail.RingBallot.encode(message.ballot, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.lost != null && message.lost.length)
+                writer.uint32(42).fixed32s(message.lost);
+            return writer;
+        };
+
+        RingPrepare.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingPrepare();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.base = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.target = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.ballot = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.ballot);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType === 2) {
+                            if (!(message.lost && message.lost.length))
+                                message.lost = [];
+                            reader.fixed32s(message.lost);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.lost && message.lost.length))
+                            message.lost = [];
+                        message.lost.push(reader.fixed32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingPrepare;
+    })();
+
+    ringtail.RingPromise = (function() {
+
+        const RingPromise = function () {
+            this.stamp = null;
+            this.target = 0;
+            this.ballot = null;
+            this.accepted = null;
+            this.ring = $noBytes;
+            this.acceptedNext = null;
+            this.ringNext = $noBytes;
+        };
+
+        RingPromise.prototype.stamp = null;
+        RingPromise.prototype.target = 0;
+        RingPromise.prototype.ballot = null;
+        RingPromise.prototype.accepted = null;
+        RingPromise.prototype.ring = $noBytes;
+        RingPromise.prototype.acceptedNext = null;
+        RingPromise.prototype.ringNext = $noBytes;
+
+        RingPromise.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.target != null && message.target !== 0)
+                writer.uint32(21).fixed32(message.target);
+            if (message.ballot != null)
+                $root.ringtail.RingBallot.encode(message.ballot, writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.accepted != null)
+                $root.ringtail.RingBallot.encode(message.accepted, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.ring != null && message.ring.length)
+                writer.uint32(42).bytes(message.ring);
+            if (message.acceptedNext != null)
+                $root.ringtail.RingBallot.encode(message.acceptedNext, writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.ringNext != null && message.ringNext.length)
+                writer.uint32(58).bytes(message.ringNext);
+            return writer;
+        };
+
+        RingPromise.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingPromise();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.target = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.ballot = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.ballot);
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.accepted = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.accepted);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.ring = reader.bytes();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.acceptedNext = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.acceptedNext);
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.ringNext = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingPromise;
+    })();
+
+    ringtail.RingAccept = (function() {
+
+        const RingAccept = function () {
+            this.stamp = null;
+            this.base = 0;
+            this.target = 0;
+            this.ballot = null;
+            this.lost = [];
+            this.ring = $noBytes;
+        };
+
+        RingAccept.prototype.stamp = null;
+        RingAccept.prototype.base = 0;
+        RingAccept.prototype.target = 0;
+        RingAccept.prototype.ballot = null;
+        RingAccept.prototype.lost = $util.emptyArray;
+        RingAccept.prototype.ring = $noBytes;
+
+        RingAccept.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.base != null && message.base !== 0)
+                writer.uint32(21).fixed32(message.base);
+            if (message.target != null && message.target !== 0)
+                writer.uint32(29).fixed32(message.target);
+            if (message.ballot != null)
+                $root.ringtail.RingBallot.encode(message.ballot, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.lost != null && message.lost.length)
+                writer.uint32(42).fixed32s(message.lost);
+            if (message.ring != null && message.ring.length)
+                writer.uint32(50).bytes(message.ring);
+            return writer;
+        };
+
+        RingAccept.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingAccept();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.base = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.target = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.ballot = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.ballot);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType === 2) {
+                            if (!(message.lost && message.lost.length))
+                                message.lost = [];
+                            reader.fixed32s(message.lost);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.lost && message.lost.length))
+                            message.lost = [];
+                        message.lost.push(reader.fixed32());
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.ring = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingAccept;
+    })();
+
+    ringtail.RingAccepted = (function() {
+
+        const RingAccepted = function () {
+            this.stamp = null;
+            this.target = 0;
+            this.ballot = null;
+        };
+
+        RingAccepted.prototype.stamp = null;
+        RingAccepted.prototype.target = 0;
+        RingAccepted.prototype.ballot = null;
+
+        RingAccepted.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.target != null && message.target !== 0)
+                writer.uint32(21).fixed32(message.target);
+            if (message.ballot != null)
+                $root.ringtail.RingBallot.encode(message.ballot, writer.uint32(26).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RingAccepted.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingAccepted();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.target = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.ballot = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.ballot);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingAccepted;
+    })();
+
+    ringtail.RingRefusalReason = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "UNKNOWN_REASON"] = 0;
+        values[valuesById[1] = "PROMISED"] = 1;
+        values[valuesById[2] = "RECOVERING"] = 2;
+        values[valuesById[3] = "SILENT"] = 3;
+        values[valuesById[4] = "ROLLED_BACK"] = 4;
+        values[valuesById[5] = "NOT_LOST"] = 5;
+        values[valuesById[6] = "OTHER_LOST"] = 6;
+        return values;
+    })();
+
+    ringtail.RingRefusal = (function() {
+
+        const RingRefusal = function () {
+            this.stamp = null;
+            this.target = 0;
+            this.ballot = null;
+            this.reason = 0;
+            this.promised = null;
+        };
+
+        RingRefusal.prototype.stamp = null;
+        RingRefusal.prototype.target = 0;
+        RingRefusal.prototype.ballot = null;
+        RingRefusal.prototype.reason = 0;
+        RingRefusal.prototype.promised = null;
+
+        RingRefusal.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.stamp != null)
+                $root.ringtail.RingStamp.encode(message.stamp, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.target != null && message.target !== 0)
+                writer.uint32(21).fixed32(message.target);
+            if (message.ballot != null)
+                $root.ringtail.RingBallot.encode(message.ballot, writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.reason != null && message.reason !== 0)
+                writer.uint32(32).int32(message.reason);
+            if (message.promised != null)
+                $root.ringtail.RingBallot.encode(message.promised, writer.uint32(42).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        RingRefusal.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.RingRefusal();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = $root.ringtail.RingStamp.decode(reader, reader.size(), $undefined, _depth + 1, message.stamp);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.target = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.ballot = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.ballot);
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.reason = reader.int32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.promised = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.promised);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return RingRefusal;
+    })();
+
     ringtail.IdentityFile = (function() {
 
         const IdentityFile = function () {
             this.nodeId = $noBytes;
             this.clusterId = $noBytes;
             this.number = 0;
+            this.hasBallot = false;
         };
 
         IdentityFile.prototype.nodeId = $noBytes;
         IdentityFile.prototype.clusterId = $noBytes;
         IdentityFile.prototype.number = 0;
+        IdentityFile.prototype.hasBallot = false;
 
         IdentityFile.encode = function (message, writer, _depth) {
             if (!writer)
@@ -3600,6 +9902,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(18).bytes(message.clusterId);
             if (message.number != null && message.number !== 0)
                 writer.uint32(29).fixed32(message.number);
+            if (message.hasBallot != null && message.hasBallot !== false)
+                writer.uint32(32).bool(message.hasBallot);
             return writer;
         };
 
@@ -3645,6 +9949,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 5)
                             break;
                         message.number = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.hasBallot = reader.bool();
                         continue;
                     }
                 }
@@ -3769,6 +10079,651 @@ export const ringtail = $root.ringtail = (() => {
         };
 
         return ActorFile;
+    })();
+
+    ringtail.BallotFile = (function() {
+
+        const BallotFile = function () {
+            this.epoch = 0;
+            this.votes = 0;
+            this.silent = false;
+            this.promised = null;
+            this.accepted = null;
+            this.ring = $noBytes;
+            this.recoveryPromised = null;
+            this.recoveryAccepted = null;
+            this.recoveryRing = $noBytes;
+            this.lost = [];
+            this.recovering = false;
+        };
+
+        BallotFile.prototype.epoch = 0;
+        BallotFile.prototype.votes = 0;
+        BallotFile.prototype.silent = false;
+        BallotFile.prototype.promised = null;
+        BallotFile.prototype.accepted = null;
+        BallotFile.prototype.ring = $noBytes;
+        BallotFile.prototype.recoveryPromised = null;
+        BallotFile.prototype.recoveryAccepted = null;
+        BallotFile.prototype.recoveryRing = $noBytes;
+        BallotFile.prototype.lost = $util.emptyArray;
+        BallotFile.prototype.recovering = false;
+
+        BallotFile.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.votes != null && message.votes !== 0)
+                writer.uint32(21).fixed32(message.votes);
+            if (message.silent != null && message.silent !== false)
+                writer.uint32(24).bool(message.silent);
+            if (message.promised != null)
+                $root.ringtail.RingBallot.encode(message.promised, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.accepted != null)
+                $root.ringtail.RingBallot.encode(message.accepted, writer.uint32(42).fork(), _depth + 1).ldelim();
+            if (message.ring != null && message.ring.length)
+                writer.uint32(50).bytes(message.ring);
+            if (message.recoveryPromised != null)
+                $root.ringtail.RingBallot.encode(message.recoveryPromised, writer.uint32(58).fork(), _depth + 1).ldelim();
+            if (message.recoveryAccepted != null)
+                $root.ringtail.RingBallot.encode(message.recoveryAccepted, writer.uint32(66).fork(), _depth + 1).ldelim();
+            if (message.recoveryRing != null && message.recoveryRing.length)
+                writer.uint32(74).bytes(message.recoveryRing);
+            if (message.lost != null && message.lost.length)
+                writer.uint32(82).fixed32s(message.lost);
+            if (message.recovering != null && message.recovering !== false)
+                writer.uint32(88).bool(message.recovering);
+            return writer;
+        };
+
+        BallotFile.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.BallotFile();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.votes = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.silent = reader.bool();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.promised = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.promised);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.accepted = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.accepted);
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.ring = reader.bytes();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.recoveryPromised = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.recoveryPromised);
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        message.recoveryAccepted = $root.ringtail.RingBallot.decode(reader, reader.size(), $undefined, _depth + 1, message.recoveryAccepted);
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 2)
+                            break;
+                        message.recoveryRing = reader.bytes();
+                        continue;
+                    }
+                case 10: {
+                        if (wireType === 2) {
+                            if (!(message.lost && message.lost.length))
+                                message.lost = [];
+                            reader.fixed32s(message.lost);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.lost && message.lost.length))
+                            message.lost = [];
+                        message.lost.push(reader.fixed32());
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        message.recovering = reader.bool();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return BallotFile;
+    })();
+
+    ringtail.MembersFile = (function() {
+
+        const MembersFile = function () {
+            this.incarnationTop = 0;
+            this.members = [];
+        };
+
+        MembersFile.prototype.incarnationTop = 0;
+        MembersFile.prototype.members = $util.emptyArray;
+
+        MembersFile.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.incarnationTop != null && message.incarnationTop !== 0)
+                writer.uint32(13).fixed32(message.incarnationTop);
+            if (message.members != null && message.members.length)
+                for (let i = 0; i < message.members.length; ++i)
+                    $root.ringtail.MemberUpdate.encode(message.members[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        MembersFile.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.MembersFile();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.incarnationTop = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.members && message.members.length))
+                            message.members = [];
+                        message.members.push($root.ringtail.MemberUpdate.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MembersFile;
+    })();
+
+    ringtail.TransfersFile = (function() {
+
+        const TransfersFile = function () {
+            this.transfers = [];
+            this.synced = [];
+        };
+
+        TransfersFile.prototype.transfers = $util.emptyArray;
+        TransfersFile.prototype.synced = $util.emptyArray;
+
+        TransfersFile.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.transfers != null && message.transfers.length)
+                for (let i = 0; i < message.transfers.length; ++i)
+                    $root.ringtail.TransferProgress.encode(message.transfers[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.synced != null && message.synced.length)
+                for (let i = 0; i < message.synced.length; ++i)
+                    $root.ringtail.SyncedReplicas.encode(message.synced[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        TransfersFile.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransfersFile();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.transfers && message.transfers.length))
+                            message.transfers = [];
+                        message.transfers.push($root.ringtail.TransferProgress.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.synced && message.synced.length))
+                            message.synced = [];
+                        message.synced.push($root.ringtail.SyncedReplicas.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransfersFile;
+    })();
+
+    ringtail.TransferProgress = (function() {
+
+        const TransferProgress = function () {
+            this.id = 0;
+            this.since = 0;
+            this.partition = 0;
+            this.n = 0;
+            this.joining = 0;
+            this.replaced = 0;
+            this.position = 0;
+            this.sending = false;
+            this.state = 0;
+            this.cursor = $noBytes;
+            this.source = 0;
+            this.copied = [];
+            this.distrusted = false;
+            this.bytes = 0;
+            this.records = 0;
+            this.flipEpoch = 0;
+        };
+
+        TransferProgress.prototype.id = 0;
+        TransferProgress.prototype.since = 0;
+        TransferProgress.prototype.partition = 0;
+        TransferProgress.prototype.n = 0;
+        TransferProgress.prototype.joining = 0;
+        TransferProgress.prototype.replaced = 0;
+        TransferProgress.prototype.position = 0;
+        TransferProgress.prototype.sending = false;
+        TransferProgress.prototype.state = 0;
+        TransferProgress.prototype.cursor = $noBytes;
+        TransferProgress.prototype.source = 0;
+        TransferProgress.prototype.copied = $util.emptyArray;
+        TransferProgress.prototype.distrusted = false;
+        TransferProgress.prototype.bytes = 0;
+        TransferProgress.prototype.records = 0;
+        TransferProgress.prototype.flipEpoch = 0;
+
+        TransferProgress.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && message.id !== 0)
+                writer.uint32(13).fixed32(message.id);
+            if (message.since != null && message.since !== 0)
+                writer.uint32(21).fixed32(message.since);
+            if (message.partition != null && message.partition !== 0)
+                writer.uint32(24).uint32(message.partition);
+            if (message.n != null && message.n !== 0)
+                writer.uint32(32).uint32(message.n);
+            if (message.joining != null && message.joining !== 0)
+                writer.uint32(40).uint32(message.joining);
+            if (message.replaced != null && message.replaced !== 0)
+                writer.uint32(48).uint32(message.replaced);
+            if (message.position != null && message.position !== 0)
+                writer.uint32(56).uint32(message.position);
+            if (message.sending != null && message.sending !== false)
+                writer.uint32(64).bool(message.sending);
+            if (message.state != null && message.state !== 0)
+                writer.uint32(72).uint32(message.state);
+            if (message.cursor != null && message.cursor.length)
+                writer.uint32(82).bytes(message.cursor);
+            if (message.source != null && message.source !== 0)
+                writer.uint32(88).uint32(message.source);
+            if (message.copied != null && message.copied.length)
+                writer.uint32(98).fixed32s(message.copied);
+            if (message.distrusted != null && message.distrusted !== false)
+                writer.uint32(104).bool(message.distrusted);
+            if (message.bytes != null && !$Object.is(message.bytes, 0))
+                writer.uint32(113).double(message.bytes);
+            if (message.records != null && !$Object.is(message.records, 0))
+                writer.uint32(121).double(message.records);
+            if (message.flipEpoch != null && message.flipEpoch !== 0)
+                writer.uint32(133).fixed32(message.flipEpoch);
+            return writer;
+        };
+
+        TransferProgress.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TransferProgress();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.id = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.since = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.partition = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.joining = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.replaced = reader.uint32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.position = reader.uint32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 0)
+                            break;
+                        message.sending = reader.bool();
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.state = reader.uint32();
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 2)
+                            break;
+                        message.cursor = reader.bytes();
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        message.source = reader.uint32();
+                        continue;
+                    }
+                case 12: {
+                        if (wireType === 2) {
+                            if (!(message.copied && message.copied.length))
+                                message.copied = [];
+                            reader.fixed32s(message.copied);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.copied && message.copied.length))
+                            message.copied = [];
+                        message.copied.push(reader.fixed32());
+                        continue;
+                    }
+                case 13: {
+                        if (wireType !== 0)
+                            break;
+                        message.distrusted = reader.bool();
+                        continue;
+                    }
+                case 14: {
+                        if (wireType !== 1)
+                            break;
+                        message.bytes = reader.double();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 1)
+                            break;
+                        message.records = reader.double();
+                        continue;
+                    }
+                case 16: {
+                        if (wireType !== 5)
+                            break;
+                        message.flipEpoch = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TransferProgress;
+    })();
+
+    ringtail.SyncedReplicas = (function() {
+
+        const SyncedReplicas = function () {
+            this.n = 0;
+            this.partitions = $noBytes;
+        };
+
+        SyncedReplicas.prototype.n = 0;
+        SyncedReplicas.prototype.partitions = $noBytes;
+
+        SyncedReplicas.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.n != null && message.n !== 0)
+                writer.uint32(8).uint32(message.n);
+            if (message.partitions != null && message.partitions.length)
+                writer.uint32(18).bytes(message.partitions);
+            return writer;
+        };
+
+        SyncedReplicas.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.SyncedReplicas();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.partitions = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return SyncedReplicas;
     })();
 
     return ringtail;

@@ -72,7 +72,7 @@ describe("mutated messages", () => {
     let refused = 0;
     for (let end = 0; end < bytes.length; end += 1) if (!isAccepted(name, bytes.subarray(0, end))) refused += 1;
     expect(isAccepted(name, bytes)).toBe(true);
-    expect(refused).toBeGreaterThan(0);
+    expect(refused > 0 || bytes.length === 0).toBe(true);
   });
 
   it.each(names)("%s: random bytes", (name) => {

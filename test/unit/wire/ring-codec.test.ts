@@ -2,9 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { Durability } from "../../../src/base/durability.ts";
 import { RingtailError } from "../../../src/base/errors.ts";
-import { clusterId, nodeId, nodeNumber } from "../../../src/base/ids.ts";
+import { clusterId, nodeId, nodeNumber, noNode } from "../../../src/base/ids.ts";
 import { type Member, type MemberStatus, Ring } from "../../../src/ring/ring.ts";
-import { encode, RingState } from "../../../src/wire/codec.ts";
+import { decode, encode, RingState } from "../../../src/wire/codec.ts";
 import {
   decodeRing,
   encodeRing,
@@ -46,6 +46,29 @@ function ringOf(): Ring {
   });
 }
 
+/** Members 1, 2 and 258 hand partition 3 to a newcomer, 7; 300 waits to join, 2 is asked to leave. */
+function movingRing(): Ring {
+  const ring = ringOf();
+  const members = [
+    ...ring.members.map((one) => (one.status === "leaving" ? { ...one, status: "member" as const } : one)),
+    memberOf(7, "joining"),
+    memberOf(300, "joining"),
+  ];
+  return new Ring({
+    ...ring,
+    epoch: 900,
+    members,
+    goal: Uint16Array.of(1, 2, 258, 7, 2, 258, 7, 2),
+    active: Uint16Array.of(3),
+    activeSince: Uint32Array.of(899),
+    staged: [
+      { kind: "join", member: nodeNumber(300), by: noNode },
+      { kind: "leave", member: nodeNumber(2), by: noNode },
+    ],
+    fences: Uint32Array.of(1, 2, 3, 900, 70_000, 6, 7, 8).map((fence) => Math.min(fence, 900)),
+  });
+}
+
 function changed(change: Partial<RingStateMessage>): RingStateMessage {
   return { ...ringToMessage(ringOf()), ...change };
 }
@@ -58,6 +81,25 @@ describe("the ring's codec", () => {
       expect(again[field]).toEqual(ring[field]);
     }
     expect(encodeRing(again)).toEqual(encodeRing(ring));
+  });
+
+  it("gives back what moves, what is staged and the fences", () => {
+    const ring = movingRing();
+    const again = decodeRing(encodeRing(ring));
+    for (const field of ["goal", "active", "activeSince", "staged", "fences", "nextOwners", "members"] as const) {
+      expect(again[field]).toEqual(ring[field]);
+    }
+    expect(encodeRing(again)).toEqual(encodeRing(ring));
+    expect(again.transfers()).toEqual(ring.transfers());
+  });
+
+  it("writes a ring in which nothing moves as it was written before anything could", () => {
+    const ring = ringOf();
+    const message = ringToMessage(ring);
+    const { goal, active, activeSince, staged, fences, ...old } = message;
+    expect([goal.length, active.length, activeSince.length, staged.length, fences.length]).toEqual([0, 0, 0, 0, 0]);
+    expect(encode(RingState, old)).toEqual(encodeRing(ring));
+    expect(ringFromMessage(decode(RingState, encodeRing(ring), 0, encodeRing(ring).length)).goal).toEqual(ring.owners);
   });
 
   it("fills every field of the message, and keeps no view of it", () => {
@@ -89,6 +131,13 @@ describe("the ring's codec", () => {
     ["a short node id", withMember({ nodeId: new Uint8Array(3) }), "node id"],
     ["a durability from the future", withPolicy({ durability: 9 }), "unknown durability 9"],
     ["a policy that leaves the durability to itself", withPolicy({ durability: 0 }), "durability"],
+    ["a goal that ends inside a number", changed({ goal: new Uint8Array(15) }), "goal end inside"],
+    ["too short a goal", changed({ goal: new Uint8Array(14).fill(1) }), "goals for 7 partitions of 8"],
+    ["active positions that end inside a number", changed({ active: new Uint8Array(3) }), "active positions end"],
+    ["epochs for no active position", changed({ activeSince: [1] }), "1 epochs for 0 active positions"],
+    ["fences that end inside a number", changed({ fences: new Uint8Array(33) }), "fences end inside"],
+    ["a staged change from the future", changed({ staged: [{ kind: 5, number: 1, by: 0 }] }), "staged change 5"],
+    ["a staged change of nobody", changed({ staged: [{ kind: 2, number: 0, by: 0 }] }), "not a node number: 0"],
     ["nothing at all", changed({ partitions: 0, members: [], owners: new Uint8Array(0) }), "partitions"],
   ])("refuses %s", (_, message, reason) => {
     expect(() => ringFromMessage(message)).toThrow(RingtailError);
