@@ -13,6 +13,11 @@ const effects = {
   writeReplica: nothing,
   readReplica: nothing,
   repairReplica: nothing,
+  keepHint: nothing,
+  askHead: nothing,
+  heard: nothing,
+  silent: nothing,
+  staleRing: nothing,
   reply: nothing,
   forget: nothing,
 };
@@ -22,6 +27,7 @@ const timeoutUs = 1_000_000;
 function fill(op) {
   op.targetNumbers = targets;
   op.localSlot = 0;
+  op.epoch = 1;
   op.timeoutUs = timeoutUs;
   return op;
 }
@@ -31,7 +37,7 @@ export function coordinatorCases() {
   const set = seasonedSet();
   const record = sealed(set);
   let now = 0;
-  const options = { opsMax, replicaMarginUs: 20_000 };
+  const options = { opsMax, replicaMarginUs: 20_000, silenceUs: 200_000 };
   const puts = new PutCoordinator(effects, options);
   const put = (times) => {
     for (let i = 0; i < times; i += 1) {
