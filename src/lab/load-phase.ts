@@ -5,11 +5,10 @@
  */
 import type { RingtailError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
-import type { Instant } from "../base/time.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
 import { type AnyReply, getRequest, putRequest, type Request, type RequestOptions } from "../client/request.ts";
 import { decodeRecordBody } from "../version/record.ts";
 import type { GetReply, PutReply } from "../wire/codec.ts";
-import { ClosedLoop } from "./closed-loop.ts";
 import type { Contexts } from "./contexts.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { Target } from "./target.ts";
@@ -41,8 +40,12 @@ export interface LoadOptions {
 const width = 128;
 const sampleSize = 64;
 const sampleSeed = 1;
-/** Attempts per key, on top of the client's own. */
+/** Attempts per key, on top of the client's own; a refusal because of load is none. */
 const attemptsMax = 5;
+/** So long nothing at all may get done before a refusal is an error. */
+const patienceUs: DurationUs = 30_000_000;
+/** After so many answers one more key may be on its way again. */
+const answersPerLane = 16;
 
 /** What is done to a key: `fill` puts unread; `complete` reads, and puts what is missing; `replace` reads and puts. */
 type Plan = "fill" | "complete" | "replace";
@@ -71,12 +74,16 @@ class Sweep {
   readonly #keys: readonly number[] | undefined;
   readonly #count: number;
   readonly #isSample: boolean;
-  readonly #loop: ClosedLoop;
   readonly #again: Step[] = [];
   readonly #turn: (now: Instant) => void;
   #next = 0;
+  #inFlight = 0;
   #done = 0;
   #failure: RingtailError | undefined;
+  /** How much narrower than `width` the pass is: a cluster that refuses has enough to do. */
+  #narrowedBy = 0;
+  #answers = 0;
+  #answeredAt: Instant | undefined;
   #settle: () => void = () => {};
   read = 0;
   written = 0;
@@ -91,9 +98,9 @@ class Sweep {
     this.#keys = keys;
     this.#count = keys?.length ?? options.keySpace.count;
     this.#isSample = isSample;
-    this.#loop = new ClosedLoop(width, (now) => this.#start(now));
     this.#turn = (now) => {
-      this.#loop.fill(now);
+      this.#answeredAt ??= now;
+      for (let room = width - this.#narrowedBy - this.#inFlight; room > 0; room -= 1) if (!this.#start(now)) break;
       options.target.flush(now);
     };
   }
@@ -122,8 +129,9 @@ class Sweep {
           requestOptions,
           step,
         );
+    this.#inFlight += 1;
     const error = target.begin(now, request);
-    if (error !== null) this.onFailure(step, error);
+    if (error !== null) this.onFailure(now, step, error);
     return true;
   }
 
@@ -134,7 +142,8 @@ class Sweep {
     return new Step(this, key, this.#plan !== "fill");
   }
 
-  onGot(step: Step, reply: GetReply): void {
+  onGot(now: Instant, step: Step, reply: GetReply): void {
+    this.#onAnswer(now);
     this.read += 1;
     this.#options.contexts.learn(step.key, reply.context);
     const isThere = this.#look(reply.record);
@@ -152,13 +161,20 @@ class Sweep {
     return true;
   }
 
-  onWritten(step: Step, reply: PutReply): void {
+  onWritten(now: Instant, step: Step, reply: PutReply): void {
+    this.#onAnswer(now);
     this.written += 1;
     this.#options.contexts.learn(step.key, reply.context);
     this.#finish();
   }
 
-  onFailure(step: Step, error: RingtailError): void {
+  onFailure(now: Instant, step: Step, error: RingtailError): void {
+    const waited = now - (this.#answeredAt ?? now);
+    if (error.code === "OVERLOADED" && waited < patienceUs && this.#failure === undefined) {
+      this.#narrowedBy = Math.min(this.#narrowedBy + 1, width - 1);
+      this.#repeat(step);
+      return;
+    }
     step.attempts += 1;
     if (step.attempts < attemptsMax && error.retryable) {
       this.#repeat(step);
@@ -166,6 +182,12 @@ class Sweep {
     }
     this.#failure ??= error;
     this.#finish();
+  }
+
+  #onAnswer(now: Instant): void {
+    this.#answeredAt = now;
+    this.#answers += 1;
+    if (this.#narrowedBy > 0 && this.#answers % answersPerLane === 0) this.#narrowedBy -= 1;
   }
 
   #repeat(step: Step): void {
@@ -181,7 +203,7 @@ class Sweep {
   }
 
   #free(): void {
-    this.#loop.free();
+    this.#inFlight -= 1;
     this.#options.target.wantTurn(this.#turn);
   }
 }
@@ -199,12 +221,12 @@ class Step {
     this.isGet = isGet;
   }
 
-  onReply(_now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
-    if ("record" in reply) this.#sweep.onGot(this, reply);
-    else this.#sweep.onWritten(this, reply);
+  onReply(now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
+    if ("record" in reply) this.#sweep.onGot(now, this, reply);
+    else this.#sweep.onWritten(now, this, reply);
   }
 
-  onFailure(_now: Instant, _request: Request<AnyReply>, error: RingtailError): void {
-    this.#sweep.onFailure(this, error);
+  onFailure(now: Instant, _request: Request<AnyReply>, error: RingtailError): void {
+    this.#sweep.onFailure(now, this, error);
   }
 }

@@ -14,7 +14,8 @@ const windowUs = 100_000;
 const targetUs = 50_000;
 /** With fewer answers in a window nothing is concluded. */
 const answersLeast = 16;
-const limitLeast = 16;
+/** So few cost nobody much, and answers may be late for reasons that refusing cures not: a cold process, a slow disk. */
+const limitLeast = 64;
 
 /** The limit of one node. */
 export class Admission {

@@ -13,7 +13,11 @@ namespace {
 constexpr uint32_t width = 128;
 constexpr uint32_t sampleSize = 64;
 constexpr uint32_t sampleSeed = 1;
+// A refusal because of load is no attempt, but for so long nothing at all may get done before it is an error.
 constexpr uint8_t attemptsMax = 5;
+constexpr int64_t patienceUs = 30'000'000;
+// After so many answers one more key may be on its way again.
+constexpr uint32_t answersPerLane = 16;
 constexpr int64_t timeoutUs = 10'000'000;
 
 std::vector<uint32_t> sampleOf(uint32_t count) {
@@ -49,9 +53,10 @@ LoadReport LoadPhase::run(LoadMode mode) {
 void LoadPhase::sweep(Plan plan, const std::vector<uint32_t>& keys) {
   plan_ = plan;
   size_t next = 0;
+  answeredAt_ = clockNow();
   while (next < keys.size() || !again_.empty() || client_.inFlight() > 0) {
     Instant now = clockNow();
-    while (client_.inFlight() < width && (next < keys.size() || !again_.empty())) {
+    while (client_.inFlight() < width - narrowedBy_ && (next < keys.size() || !again_.empty())) {
       if (again_.empty()) {
         begin(now, Step{keys[next], plan != Plan::fill, 0});
         next += 1;
@@ -76,7 +81,8 @@ void LoadPhase::begin(Instant now, const Step& step) {
   client_.begin(now, *request);
 }
 
-void LoadPhase::onGot(Instant, const Request& request, const GetReply& reply) {
+void LoadPhase::onGot(Instant now, const Request& request, const GetReply& reply) {
+  onAnswer(now);
   read_ += 1;
   RecordFacts facts;
   if (!readRecord(reply.record, facts)) fail(protocolMismatch, "a get was answered with bytes that are no record");
@@ -86,9 +92,23 @@ void LoadPhase::onGot(Instant, const Request& request, const GetReply& reply) {
   if (!isDone) again_.push_back(Step{request.key, false, request.note});
 }
 
-void LoadPhase::onWritten(Instant, const Request&, const PutReply&) { written_ += 1; }
+void LoadPhase::onWritten(Instant now, const Request&, const PutReply&) {
+  onAnswer(now);
+  written_ += 1;
+}
 
-void LoadPhase::onFailed(Instant, const Request& request, Status code, const std::string& message) {
+void LoadPhase::onAnswer(Instant now) {
+  answeredAt_ = now;
+  answers_ += 1;
+  if (narrowedBy_ > 0 && answers_ % answersPerLane == 0) narrowedBy_ -= 1;
+}
+
+void LoadPhase::onFailed(Instant now, const Request& request, Status code, const std::string& message) {
+  if (code == overloaded && now - answeredAt_ < patienceUs) {
+    narrowedBy_ = std::min(narrowedBy_ + 1, width - 1);
+    again_.push_back(Step{request.key, request.isGet, request.note});
+    return;
+  }
   auto attempts = static_cast<uint8_t>(request.note + 1);
   if (attempts >= attemptsMax || !isRetryable(code)) fail(code, "while loading keys: " + message);
   again_.push_back(Step{request.key, request.isGet, attempts});

@@ -38,12 +38,17 @@ class LoadPhase final : public RequestEvents {
 
   void sweep(Plan plan, const std::vector<uint32_t>& keys);
   void begin(Instant now, const Step& step);
+  void onAnswer(Instant now);
 
   Poller& poller_;
   Client& client_;
   const Workload& workload_;
   Plan plan_ = Plan::look;
   std::deque<Step> again_;
+  // How much narrower than its full width the phase is: a cluster that refuses has enough to do.
+  uint32_t narrowedBy_ = 0;
+  uint32_t answers_ = 0;
+  Instant answeredAt_ = 0;
   uint64_t read_ = 0;
   uint64_t written_ = 0;
   uint64_t found_ = 0;

@@ -103,6 +103,19 @@ it("tries again what failed, and gives up with the error when it fails again and
   await expect(run(down, "auto")).rejects.toMatchObject({ code: "QUORUM_NOT_MET" });
 });
 
+it("asks less at once of a cluster that refuses, and gives up only when nothing gets done", async () => {
+  const cluster = new MadeUpCluster(100);
+  cluster.inFlightMax = 4;
+  expect((await run(cluster, "auto")).report.written).toBe(keys);
+  expect(cluster.refused).toBeGreaterThan(0);
+  expect(cluster.refused).toBeLessThan(keys);
+
+  const full = new MadeUpCluster(100_000);
+  full.inFlightMax = 0;
+  await expect(run(full, "auto")).rejects.toMatchObject({ code: "OVERLOADED" });
+  expect(full.now()).toBeGreaterThan(30_000_000);
+});
+
 it("an error that no retry can cure ends it at once", async () => {
   const cluster = new MadeUpCluster(100);
   cluster.failures.push(new RingtailError("INVALID_ARGUMENT"));

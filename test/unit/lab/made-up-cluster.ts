@@ -1,6 +1,6 @@
 /** A cluster on made-up time for the generator's tests: one record per key, a fixed service time, freezes on demand. */
 import { noBytes, utf8Text } from "../../../src/base/bytes.ts";
-import type { RingtailError } from "../../../src/base/errors.ts";
+import { RingtailError } from "../../../src/base/errors.ts";
 import { after, type Instant, instant } from "../../../src/base/time.ts";
 import { type AnyReply, type Request, type RequestEvents, RequestKind } from "../../../src/client/request.ts";
 import type { Target } from "../../../src/lab/target.ts";
@@ -12,6 +12,7 @@ import type { GetReply, PutReply } from "../../../src/wire/codec.ts";
 interface Waiting {
   readonly at: Instant;
   readonly request: Request<AnyReply>;
+  readonly isRefused: boolean;
 }
 
 /** The value and the context under a key. */
@@ -31,6 +32,9 @@ export class MadeUpCluster implements Target {
   mostInFlight = 0;
   /** Errors for the next requests, in order. */
   readonly failures: RingtailError[] = [];
+  /** Above so many in flight it refuses what comes. */
+  inFlightMax: number = Number.POSITIVE_INFINITY;
+  refused = 0;
   readonly #serviceUs: number;
   readonly #records: Map<Uint8Array, Uint8Array> = new Map();
   readonly #waiting: Waiting[] = [];
@@ -58,7 +62,8 @@ export class MadeUpCluster implements Target {
   begin(now: Instant, request: Request<AnyReply>): RingtailError | null {
     let at = after(now, this.#serviceUs);
     if (at >= this.#frozenFrom && at < this.#frozenTo) at = this.#frozenTo;
-    this.#waiting.push({ at, request });
+    const isRefused = this.#waiting.length >= this.inFlightMax;
+    this.#waiting.push({ at, request, isRefused });
     this.mostInFlight = Math.max(this.mostInFlight, this.#waiting.length);
     return null;
   }
@@ -85,7 +90,8 @@ export class MadeUpCluster implements Target {
     this.#now = now;
     for (let first = this.#waiting[0]; first !== undefined && first.at <= now; first = this.#waiting[0]) {
       this.#waiting.shift();
-      this.#answer(first.request);
+      if (first.isRefused) this.#refuse(first.request);
+      else this.#answer(first.request);
     }
     const turn = this.#turn;
     this.#turn = undefined;
@@ -95,6 +101,11 @@ export class MadeUpCluster implements Target {
   /** Runs until nothing is left to happen. */
   runToEnd(): void {
     for (let next = this.next(); next !== undefined; next = this.next()) this.advance(next);
+  }
+
+  #refuse(request: Request<AnyReply>): void {
+    this.refused += 1;
+    request.events.onFailure(this.#now, request, new RingtailError("OVERLOADED"));
   }
 
   #answer(request: Request<AnyReply>): void {

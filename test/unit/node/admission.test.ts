@@ -24,7 +24,7 @@ test("late answers bring it down to where the queue is short, and never to nothi
   const now = answers(admission, instant(0), 250, 300_000, 600);
   expect(admission.limit).toBeLessThanOrEqual(400);
   answers(admission, now, 5_000, 300_000, 600);
-  expect(admission.limit).toBe(16);
+  expect(admission.limit).toBe(64);
 });
 
 test("a late tail is no overload: the median decides", () => {
@@ -50,7 +50,7 @@ test("a few late answers prove nothing", () => {
 test("it rises again when answers are fast, and when there are none but refusals", () => {
   const admission = new Admission(1000);
   let now = answers(admission, instant(0), 5_000, 300_000, 500);
-  expect(admission.limit).toBe(16);
+  expect(admission.limit).toBe(64);
   now = answers(admission, now, 3_000, 1_000, 10);
   const risen = admission.limit;
   expect(risen).toBeGreaterThan(100);
