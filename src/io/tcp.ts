@@ -11,6 +11,7 @@ import { RingtailError } from "../base/errors.ts";
 import type { Clock } from "../base/time.ts";
 import { parseAddress } from "../node/config.ts";
 import type { Acceptor, Link, LinkEvents, Transport } from "../wire/link.ts";
+import { writeDirectly } from "./direct-write.ts";
 import { readInto, rewrapped } from "./read-buffer.ts";
 
 const keepAliveMs = 30_000;
@@ -65,7 +66,9 @@ class TcpLink implements Link {
 
   write(bytes: Uint8Array): boolean {
     if (this.#ending || this.#closed) return true;
-    this.#socket.write(bytes, this.#onWritten);
+    const taken = writeDirectly(this.#socket, bytes);
+    if (taken === bytes.length) return true;
+    this.#socket.write(taken === 0 ? bytes : bytes.subarray(taken), this.#onWritten);
     if (this.#socket.writableLength === 0) return true;
     this.#owesWritable = true;
     return false;

@@ -87,7 +87,7 @@ export class Node implements StoreEvents {
     const common = {
       describe: (): Hello => this.#describe(),
       wantFlush: (writer: FrameWriter): void => this.#wantFlush(writer),
-      settle: (now: Instant): void => this.#settle(now),
+      settle: (now: Instant): void => this.#settleSoon(now),
     };
     this.#boot = new Boot(shared, {
       seekRing: (now) => this.#keeper.start(now),
@@ -397,7 +397,13 @@ export class Node implements StoreEvents {
     this.#settle(now);
   }
 
-  /** Runs last in every event: what effects left behind, what may happen now, and the next alarm. */
+  /** Runs last in an event of a link: the data path goes on at once, parts and the alarm once for the whole turn. */
+  #settleSoon(now: Instant): void {
+    this.#data.coordination.settle(now);
+    this.#env.wantTurnEnd();
+  }
+
+  /** Runs last in a turn: what effects left behind, what may happen now, and the next alarm. */
   #settle(now: Instant): void {
     do for (const part of this.#parts) part.settle(now);
     while (this.#data.coordination.settle(now));
