@@ -182,6 +182,7 @@ export class TransferReceiver {
     transfer.left.set(transfer.source, transfer.cursor);
     transfer.cursor = transfer.left.get(source) ?? null;
     transfer.source = source;
+    transfer.pageBytes = 0;
     transfer.perMille = 0;
     transfer.perMilleAtStart = 0;
     transfer.startedAt = now;
@@ -196,12 +197,13 @@ export class TransferReceiver {
 
   #pull(now: Instant, transfer: Transfer, source: NodeNumber): void {
     const table = this.#table;
-    transfer.credit = table.config.pageBytesMax;
-    table.pace.take(now, transfer.credit);
+    const { pageBytesMax } = table.config;
+    transfer.paid = Math.min(transfer.pageBytes, pageBytesMax);
+    table.pace.take(now, transfer.paid);
     const request: TransferPullRequest = {
       ...this.#nameOf(transfer),
       cursor: transfer.cursor ?? noBytes,
-      creditBytes: transfer.credit,
+      creditBytes: pageBytesMax,
     };
     transfer.wait = "none";
     table.effects.pull(now, source, request, table.ask(transfer, after(now, table.config.askTimeoutUs)));
@@ -216,8 +218,10 @@ export class TransferReceiver {
   onPulled(now: Instant, transfer: Transfer, reply: TransferPullReply): void {
     const table = this.#table;
     const bytes = pageBytes(reply.keys, reply.records);
-    table.pace.giveBack(now, Math.max(0, transfer.credit - bytes));
-    const tooMuch = bytes > transfer.credit && reply.keys.length > 1;
+    table.pace.giveBack(now, Math.max(0, transfer.paid - bytes));
+    table.pace.take(now, Math.max(0, bytes - transfer.paid));
+    transfer.pageBytes = bytes;
+    const tooMuch = bytes > table.config.pageBytesMax && reply.keys.length > 1;
     if (reply.keys.length !== reply.records.length || tooMuch) {
       mark("transfers.bad-page");
       table.backOff(now, transfer, "peer-down");
@@ -278,10 +282,14 @@ export class TransferReceiver {
     this.advance(now, transfer);
   }
 
+  /** Its place is for another copy: comparing is mostly waiting. */
   #endCopy(now: Instant, transfer: Transfer): void {
-    this.#table.enter(transfer, "catching-up");
+    const table = this.#table;
+    table.enter(transfer, "catching-up");
+    transfer.active = false;
     transfer.verified = [];
-    this.#table.save(now);
+    table.wake = true;
+    table.save(now);
     this.#catchUp(now, transfer);
   }
 
@@ -289,7 +297,6 @@ export class TransferReceiver {
 
   #catchUp(now: Instant, transfer: Transfer): void {
     const table = this.#table;
-    if (!this.#takePlace(now, transfer)) return;
     const peer = this.#next(this.#needed(transfer), transfer.verified);
     if (peer === undefined) {
       transfer.storeSynced = false;
@@ -344,8 +351,6 @@ export class TransferReceiver {
       mark("transfers.confirmed-without-replaced");
     }
     table.enter(transfer, "confirmed");
-    transfer.active = false;
-    table.wake = true;
     transfer.gate = table.save(now);
     transfer.wait = "disk";
   }
@@ -394,7 +399,7 @@ export class TransferReceiver {
 
   /** The question under way failed: refused with a status, or unanswered in time. */
   onAskFailed(now: Instant, transfer: Transfer, status: number): void {
-    if (transfer.state === "copying") this.#table.pace.giveBack(now, transfer.credit);
+    if (transfer.state === "copying") this.#table.pace.giveBack(now, transfer.paid);
     this.#table.backOff(now, transfer, waitOf(status));
   }
 }

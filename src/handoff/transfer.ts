@@ -131,8 +131,10 @@ export class Transfer implements TransferName {
   token = 0;
   /** Until when the answer may take. */
   deadline: Instant = never;
-  /** Bytes asked for with the pull under way. */
-  credit = 0;
+  /** Bytes of the last page: what the next one is expected to have. An empty partition owes nothing. */
+  pageBytes = 0;
+  /** Bytes that the pull under way has taken of the rate. */
+  paid = 0;
   retryAt: Instant = 0 as Instant;
   attempts = 0;
   /** The saved state that must be on stable storage before anything else happens. */

@@ -5,11 +5,17 @@
  */
 import { statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { after, type Instant, never } from "../base/time.ts";
+import { after, type DurationUs, type Instant, never } from "../base/time.ts";
 import type { ExchangeResult } from "../repair/exchange.ts";
 import { type TreeId, treePartition } from "../repair/merkle-tree.ts";
 import { leavesPerTree } from "../storage/keys.ts";
 import { ExchangeSeat, type SeatHost } from "./exchange-seat.ts";
+
+/**
+ * Between two looks at a tree that somebody waits for. A write that is under way longer is moved although it would have
+ * arrived by itself; that costs a record, and is safe.
+ */
+const windowMostUs: DurationUs = 250_000;
 
 /** Told how a comparison has ended; never inside the call that began it. */
 export type OnCompared = (now: Instant, equal: boolean) => void;
@@ -30,6 +36,8 @@ interface Covering {
 /** Runs them; as many at once as are asked for. */
 export class Comparisons {
   readonly #host: SeatHost;
+  /** How long a write may be under way. */
+  readonly #inFlightUs: DurationUs;
   /** Whether the own tree can be trusted now. */
   readonly #isTrue: (partition: number) => boolean;
   readonly #seats: Set<ExchangeSeat> = new Set();
@@ -37,7 +45,8 @@ export class Comparisons {
   #waiting: Covering[] = [];
 
   constructor(host: SeatHost, isTrue: (partition: number) => boolean) {
-    this.#host = host;
+    this.#inFlightUs = host.windowUs;
+    this.#host = { ...host, windowUs: Math.min(host.windowUs, windowMostUs) };
     this.#isTrue = isTrue;
   }
 
@@ -63,7 +72,7 @@ export class Comparisons {
    * quorum may be here alone. It begins when writes under way at the flip have reached the tree.
    */
   cover(now: Instant, tree: TreeId, owners: readonly NodeNumber[], done: OnCovered): void {
-    const at = after(now, this.#host.windowUs);
+    const at = after(now, this.#inFlightUs);
     this.#waiting.push({ tree, owners: [...owners], done, answered: false, at });
   }
 

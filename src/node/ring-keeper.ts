@@ -72,7 +72,9 @@ export class RingKeeper implements LinkEvents, FrameSink {
   #due: Instant = never;
   /** A ring is here (it may still be on its way to the disk), or the node stops: nothing more is asked. */
   #over = false;
-  #asked = 0;
+  /** Which seed node comes next: one that cannot help must not come twice in a row. */
+  #dialled = 0;
+  #reports = 0;
   /** A node that has a ring knows this one: an operator must stage its join. */
   #known = false;
 
@@ -111,8 +113,8 @@ export class RingKeeper implements LinkEvents, FrameSink {
     if (this.#writer !== undefined) this.#report();
     else if (this.#link === undefined) {
       const { seedNodes } = this.#shared.config;
-      this.#link = this.#shared.env.transport.connect(seedNodes[this.#asked % seedNodes.length] as string, this);
-      this.#asked += 1;
+      this.#link = this.#shared.env.transport.connect(seedNodes[this.#dialled % seedNodes.length] as string, this);
+      this.#dialled += 1;
     }
   }
 
@@ -139,8 +141,8 @@ export class RingKeeper implements LinkEvents, FrameSink {
     const member = { number: 0, nodeId: idBytes(nodeId), name, address, host, zone, weight, status: 0 };
     this.#writer?.send(FrameType.REPORT, 0, 0, ReportRequest, { member });
     this.#writer?.flush();
-    this.#asked += 1;
-    if (this.#asked % sayEveryReports === 0 && !this.#known)
+    this.#reports += 1;
+    if (this.#reports % sayEveryReports === 0 && !this.#known)
       env.log.info("still waiting for the first ring", { seedNodes: config.seedNodes.join(",") });
   }
 

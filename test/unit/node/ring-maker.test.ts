@@ -34,7 +34,7 @@ test("when all transfers are confirmed the ring is made at once", () => {
   for (const position of ring.active) expect(next?.owners[position]).toBe(ring.goal[position]);
 });
 
-test("the first confirmed one waits ten seconds for others, and no longer", () => {
+test("the first confirmed one waits two seconds for others, and no longer", () => {
   const { ring } = movingRing();
   const maker = new RingMaker();
   maker.onRing(instant(0), ring);
@@ -42,9 +42,9 @@ test("the first confirmed one waits ten seconds for others, and no longer", () =
   const all = ring.transfers().length;
   maker.onConfirmed(instant(second), pairsOf(ring, all - 1));
   maker.onConfirmed(instant(2 * second), pairsOf(ring, all - 1));
-  expect(maker.due).toBe(11 * second);
-  expect(maker.next(instant(10 * second))).toBe(null);
-  expect(maker.next(instant(11 * second))?.epoch).toBe(ring.epoch + 1);
+  expect(maker.due).toBe(3 * second);
+  expect(maker.next(instant(3 * second - 1))).toBe(null);
+  expect(maker.next(instant(3 * second))?.epoch).toBe(ring.epoch + 1);
 });
 
 test("what is confirmed under another fence, or is not listed, counts for nothing", () => {
