@@ -117,17 +117,25 @@ function means(member: Member, text: string): boolean {
 }
 
 /** Those among `members` whom the text may mean. Names are not unique: members that left are passed over if another fits. */
-export function whoIsMeant(members: readonly (Member | null)[], text: string): readonly Member[] {
-  return members.filter((member): member is Member => member !== null && means(member, text));
+export function whoIsMeant(members: readonly Member[], text: string): readonly Member[] {
+  return members.filter((member) => means(member, text));
+}
+
+/** The members of the ring, those that left included. */
+export function membersOf(view: MembersReply): readonly Member[] {
+  return view.members.flatMap(({ member }) => (member === null ? [] : [member]));
+}
+
+/** Those among them that were let in and own nothing yet. */
+export function joiningOf(view: MembersReply): readonly Member[] {
+  const joining = 0;
+  return membersOf(view).filter(({ status }) => status === joining);
 }
 
 /** The one member that is meant; throws `INVALID_ARGUMENT` if there is none, or several. */
 export function memberMeant(view: MembersReply, text: string): Member {
   const left = 3;
-  const all = whoIsMeant(
-    view.members.map((row) => row.member),
-    text,
-  );
+  const all = whoIsMeant(membersOf(view), text);
   const present = all.filter((member) => member.status !== left);
   const [member, another] = present.length > 0 ? present : all;
   if (member === undefined) {

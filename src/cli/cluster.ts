@@ -3,10 +3,11 @@
  * that very plan is committed. Plans are computed here, from the ring: every node computes the same one (`ring/plan.ts`).
  */
 import type { Command } from "commander";
+import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
 import { planLines } from "../ring/plan-text.ts";
-import type { Fields, Member, RingChangeRequest } from "../wire/codec.ts";
+import type { Fields, Member, MembersReply, RingChangeRequest } from "../wire/codec.ts";
 import { RingChangeKind } from "../wire/frame-types.ts";
 import {
   type AskFlags,
@@ -14,7 +15,9 @@ import {
   askFirst,
   changeRing,
   firstMembers,
+  joiningOf,
   memberMeant,
+  membersOf,
   ringAt,
   timeoutOf,
   whoIsMeant,
@@ -58,7 +61,11 @@ export function addCluster(program: Command): void {
   add("leave <node>", "stage that a node leaves: its partitions move away first", "leave c").action((node, flags) =>
     stage(flags, node, RingChangeKind.stageLeave, "its leave is staged"),
   );
-  add("replace <old> <new>", "stage that a waiting node takes the place of another, dead or alive", "replace c d")
+  add(
+    "replace <old> [new]",
+    "stage that a waiting node takes the place of another, dead or alive; left out: the one that waits at its address",
+    "replace c d",
+  )
     .option("--wait-ms <ms>", "how long the new node may take to report", "10000")
     .action(replace);
   add(
@@ -104,6 +111,7 @@ const pollMs = 250;
 async function waitingMeant(
   flags: WaitFlags,
   node: string,
+  exceptNumber: number,
 ): Promise<{ readonly address: string; readonly member: Member }> {
   const until = performance.now() + wholeNumber("--wait-ms", flags.waitMs, 0, 600_000);
   for (;;) {
@@ -112,10 +120,7 @@ async function waitingMeant(
     const [member, another] = whoIsMeant(waiting, node);
     if (another !== undefined) throw badArgument(`several nodes called ${node} wait: use an address, or an id`);
     if (member !== undefined) return { address, member };
-    const [inside] = whoIsMeant(
-      view.members.map((row) => row.member),
-      node,
-    );
+    const inside = whoIsMeant(membersOf(view), node).find(({ number }) => number !== exceptNumber);
     if (inside !== undefined) throw badArgument(`${node} is in the cluster already, as node ${inside.number}`);
     if (performance.now() >= until) {
       const names = waiting.map((one) => `${one.name} (${one.address})`).join(", ");
@@ -127,8 +132,12 @@ async function waitingMeant(
   }
 }
 
-async function stageJoin(flags: WaitFlags, node: string): Promise<{ readonly epoch: number; readonly member: Member }> {
-  const { address, member } = await waitingMeant(flags, node);
+async function stageJoin(
+  flags: WaitFlags,
+  node: string,
+  exceptNumber = 0,
+): Promise<{ readonly epoch: number; readonly member: Member }> {
+  const { address, member } = await waitingMeant(flags, node, exceptNumber);
   const epoch = await changeRing(address, { kind: RingChangeKind.stageJoin, newcomer: member });
   return { epoch, member };
 }
@@ -138,22 +147,31 @@ async function join(node: string, flags: WaitFlags): Promise<void> {
   done(flags, epoch, `${member.name} (${member.address}): its join is staged`, told(member));
 }
 
-async function replace(oldNode: string, newNode: string, flags: WaitFlags): Promise<void> {
-  const before = await firstMembers(flags);
-  memberMeant(before.view, oldNode);
-  const inside = whoIsMeant(
-    before.view.members.map((row) => row.member),
-    newNode,
-  );
-  if (inside.length === 0) await stageJoin(flags, newNode);
-  const { address, view } = inside.length === 0 ? await firstMembers(flags) : before;
+/** A node whose disk is gone has a new id when it comes back, and mostly its old address and name. */
+async function replace(oldNode: string, newNode: string | undefined, flags: WaitFlags): Promise<void> {
+  const { view } = await firstMembers(flags);
   const member = memberMeant(view, oldNode);
-  const by = memberMeant(view, newNode);
+  const by = await newcomerMeant(flags, view, newNode ?? member.address, member.number);
+  const { address } = await firstMembers(flags);
   const epoch = await changeRing(address, { kind: RingChangeKind.stageReplace, member: member.number, by: by.number });
   done(flags, epoch, `${by.name} (node ${by.number}) is to replace ${member.name} (node ${member.number}): staged`, {
     ...told(member),
     by: told(by).node,
   });
+}
+
+/** A node whose join is staged, or one that waits: its join is then staged. */
+async function newcomerMeant(flags: WaitFlags, view: MembersReply, node: string, oldNumber: number): Promise<Member> {
+  const [staged, another] = whoIsMeant(joiningOf(view), node);
+  if (another !== undefined) throw badArgument(`several nodes called ${node} are staged: use a number`);
+  if (staged !== undefined) return staged;
+  const { member } = await stageJoin(flags, node, oldNumber);
+  const after = await firstMembers(flags);
+  const id = nodeIdOf(member.nodeId);
+  const found = membersOf(after.view).find(({ nodeId }) => nodeIdOf(nodeId) === id);
+  if (found === undefined)
+    throw new RingtailError("OVERLOADED", `${after.address} has not heard of ${node} yet: try again`);
+  return found;
 }
 
 async function plan(flags: AskFlags): Promise<void> {

@@ -273,7 +273,7 @@ export class Membering extends Part implements MembershipEffects {
   }
 
   #peerAt(address: string): Peer | undefined {
-    return this.#peers.list.find((peer) => peer.member.address === address);
+    return this.#peers.list.find((peer) => peer.member.address === address && peer.state === "ok");
   }
 
   pingOverTcp(_now: Instant, address: string, ping: Fields<Ping>): void {

@@ -173,7 +173,7 @@ export class Peer implements LinkEvents, FrameSink {
     }
     const hello = decode(Hello, bytes, start, end);
     if (hexOf(hello.nodeId) !== this.member.id) {
-      this.#shared.env.log.error("another node answers at a peer's address", {
+      this.#shared.env.log.warn("another node answers at a peer's address: it may be there to replace it", {
         address: this.member.address,
         expected: this.member.id,
         found: hexOf(hello.nodeId),

@@ -196,10 +196,22 @@ export class RingChanges extends Part implements RingProposalsEffects {
     if (core === undefined || this.#shared.phase === "starting" || this.#stopping)
       throw new RingtailError("OVERLOADED", "this node does not serve now: ask another");
     const token = this.#tokens + 1;
+    if (request.kind === RingChangeKind.stageJoin) this.#refuseTaken(request.newcomer);
     if (request.kind === RingChangeKind.recover) core.recover(now, token, request.lost.map(nodeNumber));
     else core.propose(now, token, nextRingOf(this.#shared.ring, request));
     this.#tokens = token;
     this.#askers.set(token, asker);
+  }
+
+  /** A newcomer at the address of a dead node may be its replacement; where a member answers it is a mistake. */
+  #refuseTaken(newcomer: MemberMessage | null): void {
+    const there = this.#peers.list.find(({ member }) => member.address === newcomer?.address);
+    if (there?.state !== "ok") return;
+    const { name, number, address } = there.member;
+    throw new RingtailError(
+      "INVALID_ARGUMENT",
+      `${name} (node ${number}) answers at ${address}: no other can join there`,
+    );
   }
 
   override tick(now: Instant): void {

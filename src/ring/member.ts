@@ -15,7 +15,10 @@ export interface Member {
   readonly id: NodeId;
   /** For people. */
   readonly name: string;
-  /** `host:port` of the data listener. A member that left may have had the address of a later one. */
+  /**
+   * `host:port` of the data listener. A node whose disk is gone comes back to it under another id: until the one before it
+   * has left, two members have the address, and only the later one is there.
+   */
   readonly address: string;
   readonly host: string;
   /** Empty: the cluster has no zones, or this host is in none. */
@@ -61,8 +64,8 @@ export function mayOwn(status: MemberStatus): boolean {
 }
 
 /**
- * Checks each member and that numbers, ids and addresses are unique and each host lies in one zone (addresses and hosts
- * among those that have not left). Returns them in a new list sorted by number; throws `INVALID_ARGUMENT`.
+ * Checks each member and that numbers and ids are unique, no address is that of two members to stay, and each host lies
+ * in one zone (hosts among those that have not left). Returns them in a new list sorted by number; throws `INVALID_ARGUMENT`.
  */
 export function checkMembers(members: readonly Member[]): readonly Member[] {
   const sorted = [...members].sort((a, b) => a.number - b.number);
@@ -77,8 +80,10 @@ export function checkMembers(members: readonly Member[]): readonly Member[] {
     if (ids.has(member.id)) refuse(`two members have the id ${member.id}`);
     ids.add(member.id);
     if (member.status === "left") continue;
-    if (addresses.has(member.address)) refuse(`two members have the address ${member.address}`);
-    addresses.add(member.address);
+    if (member.status === "member") {
+      if (addresses.has(member.address)) refuse(`two members have the address ${member.address}`);
+      addresses.add(member.address);
+    }
     const zone = zoneOfHost.get(member.host) ?? member.zone;
     if (zone !== member.zone) refuse(`host ${member.host} is in two zones: "${zone}" and "${member.zone}"`);
     zoneOfHost.set(member.host, zone);

@@ -123,6 +123,7 @@ export function planChange(ring: Ring): Plan {
   });
   if (after.length === 0) refuse("nobody would be left to own anything");
   if (after.length > claimMembersMax) refuse(`${after.length} members (at most ${claimMembersMax} are allowed)`);
+  refuseSharedAddress(after);
   const owning = ring.members.filter((member) => member.status === "member" || member.status === "leaving");
   const shares = planShares(after, ring.partitions, ring.replicasMax);
   const outcome = {
@@ -135,6 +136,18 @@ export function planChange(ring: Ring): Plan {
   const goal = goalOf(outcome, leavers);
   const id = planIdOf(ring.epoch, goal);
   return { id, goal, report: reportPlan({ ...outcome, goal, planId: id }) };
+}
+
+/** A newcomer may come to the address of a dead node only if that one goes. */
+function refuseSharedAddress(after: readonly Member[]): void {
+  const byAddress = new Map<string, Member>();
+  for (const member of after) {
+    const other = byAddress.get(member.address);
+    if (other !== undefined) {
+      refuse(`members ${other.number} and ${member.number} have one address, ${member.address}: one must be replaced`);
+    }
+    byAddress.set(member.address, member);
+  }
 }
 
 function goalOf(outcome: Omit<PlanOutcome, "goal" | "planId">, leavers: ReadonlyMap<number, NodeNumber>): Uint16Array {
@@ -200,18 +213,22 @@ export function commitPlan(ring: Ring, planId: string, acceptViolations: boolean
 
 /**
  * The ring in which nothing moves any more: transfers that are under way are cancelled, what has been moved stays. Nodes
- * that were to leave are members again; newcomers that have been given nothing are staged again. Throws
- * `INVALID_ARGUMENT` if no plan is under way.
+ * that were to leave are members again, but for one whose address is another member's by now: that one goes on leaving
+ * with the next plan. Newcomers that have been given nothing are staged again. Throws `INVALID_ARGUMENT` if no plan is
+ * under way.
  */
 export function cancelPlan(ring: Ring): Ring {
   if (!isMoving(ring)) refuse("no plan is under way");
   const named = new Set(ring.staged.flatMap((change) => [change.member, change.by]));
   const waiting = ring.members.filter(({ number, status }) => status === "joining" && !named.has(number));
+  const settled = new Set(ring.members.flatMap(({ address, status }) => (status === "member" ? [address] : [])));
   const joins = waiting.map(({ number }): StagedChange => ({ kind: "join", member: number, by: noNode }));
   return nextRing(ring, {
     goal: ring.owners,
     active: new Uint16Array(0),
-    members: withStatus(ring.members, ({ status }) => (status === "leaving" ? "member" : status)),
+    members: withStatus(ring.members, ({ status, address }) => {
+      return status === "leaving" && !settled.has(address) ? "member" : status;
+    }),
     staged: [...ring.staged, ...joins],
   });
 }

@@ -1,7 +1,35 @@
 /** RingKeeper, the side that asks: which seed node is dialled after one that could not help. */
 import { expect, test } from "vitest";
-import { instant } from "../../../src/base/time.ts";
-import { defaultConfig } from "../../../src/node/config.ts";
+import { after, instant } from "../../../src/base/time.ts";
+import { configOf } from "../../../src/node/config.ts";
 import { RingKeeper } from "../../../src/node/ring-keeper.ts";
 import type { NodeState } from "../../../src/node/state.ts";
-import type { Link, LinkEvents } from "../../../src/wire/link.ts";
+import type { Hello } from "../../../src/wire/codec.ts";
+
+test("after one that refused a connection and one that has no ring, the next is asked", () => {
+  const dialled: string[] = [];
+  const link = { label: "", write: () => true, pauseReading() {}, resumeReading() {}, close() {}, destroy() {} };
+  const shared = {
+    config: configOf({ seedNodes: ["127.0.0.1:1", "127.0.0.1:2"] }),
+    nodeId: "0".repeat(32),
+    env: {
+      transport: {
+        connect: (address: string) => {
+          dialled.push(address);
+          return link;
+        },
+      },
+    },
+  } as unknown as NodeState;
+  const hello = { versionMin: 1, versionMax: 1 } as Hello;
+  const keeper = new RingKeeper(shared, { onFirstRing() {}, describe: () => hello, settle() {} });
+  let now = instant(0);
+  keeper.start(now);
+  for (let i = 0; i < 6; i += 1) {
+    keeper.tick(now);
+    if (dialled.at(-1) === "127.0.0.1:2") keeper.onOpen();
+    keeper.onClosed(now);
+    now = after(now, 1_000_000);
+  }
+  expect(dialled.map((address) => address.at(-1))).toEqual(["1", "2", "1", "2", "1", "2"]);
+});

@@ -138,6 +138,37 @@ describe("a replacement", () => {
     expect([statusOf(end, 3), statusOf(end, 6)]).toEqual(["left", "member"]);
   });
 
+  /** Node 3 of 5 has lost its disk, and is back under the number 6, where it was. */
+  function comesBack(): Ring {
+    const ring = claimedRing(membersOn(5), 256, 3);
+    const { name, address, host } = ring.member(number(3)) as Member;
+    return join(ring, newcomer(6, { name, address, host }));
+  }
+
+  it("may have the address and the host of the one that goes, up to the end", () => {
+    const staged = stageChange(comesBack(), { kind: "replace", member: number(3), by: number(6) });
+    const end = carryOut(commit(staged));
+    expect([statusOf(end, 3), statusOf(end, 6)]).toEqual(["left", "member"]);
+    expect([...end.owners]).toEqual([...staged.owners].map((owner) => (owner === 3 ? 6 : owner)));
+  });
+
+  it("joins at the address of another only if that one goes", () => {
+    const joined = comesBack();
+    expect(() => planChange(joined)).toThrow(/members 3 and 6 have one address/);
+    expect(planChange(go(joined, "remove", 3)).report.violations).toEqual([]);
+  });
+
+  it("that is cancelled when some of it has moved leaves the one before it leaving, for the next plan", () => {
+    const first = commit(stageChange(comesBack(), { kind: "replace", member: number(3), by: number(6) }));
+    const begun = progressRing(first, new Set(first.transfers().map(({ id }) => id)), 8) as Ring;
+    const ring = cancelPlan(begun);
+    expect([statusOf(ring, 3), statusOf(ring, 6)]).toEqual(["leaving", "member"]);
+    const end = carryOut(commit(go(ring, "leave", 5)));
+    expect([statusOf(end, 3), statusOf(end, 5), statusOf(end, 6)]).toEqual(["left", "left", "member"]);
+    const untouched = cancelPlan(first);
+    expect([statusOf(untouched, 3), statusOf(untouched, 6)]).toEqual(["member", "joining"]);
+  });
+
   it("by a lighter node leaves the rest to others, by a heavier one takes more", () => {
     const ring = claimedRing(
       membersOn(6).map((member) => ({ ...member, weight: 2 })),

@@ -115,6 +115,15 @@ describe("a ring is a value", () => {
     expect(ring.isOwner(1 as PartitionId, 1, 2 as NodeNumber)).toBe(true);
   });
 
+  it("lets a newcomer have the address of one that is still there, until both are to stay", () => {
+    const newcomer = memberOf(5, { address: memberOf(1).address, host: "host-1", status: "joining" });
+    expect(ringWith({ members: [...members, newcomer] }).member(5 as NodeNumber)?.status).toBe("joining");
+    const settled = { ...newcomer, status: "member" as const };
+    const leaving = withMember(1, { status: "leaving" });
+    expect(ringWith({ members: [...leaving, settled] }).member(1 as NodeNumber)?.status).toBe("leaving");
+    expect(() => ringWith({ members: [...members, settled] })).toThrow(/two members have the address/);
+  });
+
   it("finds members by number", () => {
     const ring = ringWith({});
     expect(ring.member(3 as NodeNumber)?.name).toBe("node-3");
