@@ -7,6 +7,7 @@ export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: ["test/long/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",

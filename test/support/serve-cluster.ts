@@ -61,10 +61,10 @@ export class ServeCluster {
     return found;
   }
 
-  /** Starts a new node of that name; `at` is the number of its port, by default that of its name. */
-  launch(name: string, flags: readonly string[] = [], at: number = Number(name.slice(1))): ServeNode {
-    const address = `127.0.0.1:${this.#basePort + at - 1}`;
-    const directory = join(this.#directory, `${name}-${at}`);
+  /** Starts a new node of that name: n4 has the fourth port, and an empty directory. */
+  launch(name: string, flags: readonly string[] = []): ServeNode {
+    const address = `127.0.0.1:${this.#basePort + Number(name.slice(1)) - 1}`;
+    const directory = join(this.#directory, name);
     const node = { name, address, directory, process: this.#serve(name, address, directory, flags) };
     this.nodes.push(node);
     return node;
@@ -86,6 +86,12 @@ export class ServeCluster {
   async destroy(node: ServeNode): Promise<void> {
     await node.process.stop("SIGKILL");
     rmSync(node.directory, { recursive: true, force: true, maxRetries: 5 });
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
+  /** Stops a node for good. */
+  async retire(node: ServeNode): Promise<void> {
+    await node.process.stop("SIGTERM");
     this.nodes.splice(this.nodes.indexOf(node), 1);
   }
 

@@ -1,0 +1,15 @@
+/** The long form of the rolling restart, and a lost node that another one replaces, under load (issue 3). */
+import { afterAll, it } from "vitest";
+import { loseAndReplace, rollingRestart } from "../support/cluster-stories.ts";
+import { cleanUp } from "../support/e2e.ts";
+
+afterAll(cleanUp);
+
+it("three rolling restarts in a row, 64 operations at a time: none fails", () => rollingRestart(3, 64));
+
+it("a lost node is replaced by another one: nothing acknowledged is lost", () =>
+  loseAndReplace(async (cluster) => {
+    const newcomer = cluster.launch("n4");
+    await cluster.run("cluster", "replace", "n2", "n4");
+    return newcomer;
+  }));
