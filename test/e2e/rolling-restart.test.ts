@@ -8,4 +8,4 @@ import { cleanUp } from "../support/e2e.ts";
 
 afterAll(cleanUp);
 
-it("all nodes are restarted under load: no operation fails", () => rollingRestart(1, 16));
+it("all nodes are restarted under load: no operation fails", () => rollingRestart(1, { writers: 16 }));

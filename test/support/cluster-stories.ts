@@ -3,7 +3,7 @@
  * tests: restarts, one node after the other, and the loss of a node with its disk.
  */
 import { expect } from "vitest";
-import { CheckedLoad } from "./checked-load.ts";
+import { CheckedLoad, type LoadOptions } from "./checked-load.ts";
 import { isReady, ringAt, ServeCluster, type ServeNode } from "./serve-cluster.ts";
 
 const flags = ["--partitions", "64"];
@@ -18,9 +18,9 @@ export async function expectNothingLost(cluster: ServeCluster, load: CheckedLoad
 }
 
 /** Restarts all nodes, one after the other, `rounds` times, at N=3 and R=W=2: no operation fails. */
-export async function rollingRestart(rounds: number, writers: number): Promise<void> {
+export async function rollingRestart(rounds: number, options: LoadOptions): Promise<void> {
   const cluster = await ServeCluster.start({ nodes: 3, nodesMax: 3, flags });
-  const load = await CheckedLoad.start(cluster.addresses, "rolling", { writers });
+  const load = await CheckedLoad.start(cluster.addresses, "rolling", options);
   await load.more(500);
   console.info("before", load.takeStretch());
   for (let i = 0; i < rounds * cluster.nodes.length; i += 1) {
