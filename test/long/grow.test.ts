@@ -5,4 +5,4 @@ import { cleanUp } from "../support/e2e.ts";
 
 afterAll(cleanUp);
 
-it("3 -> 5 -> 4 nodes: no operation fails, and nothing acknowledged is lost", growAndShrink);
+it("3 -> 5 -> 4 nodes: no operation fails, and nothing acknowledged is lost", growAndShrink, 600_000);
