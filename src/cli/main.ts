@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { softwareName } from "../base/version.ts";
 import { addBench } from "./bench.ts";
+import { addCheck } from "./check.ts";
 import { addCluster } from "./cluster.ts";
 import { addData } from "./data.ts";
 import { addHints } from "./hints.ts";
@@ -47,6 +48,7 @@ function newProgram(): Command {
     addRepair,
     addSyncPoint,
     addBench,
+    addCheck,
     addSim,
   ])
     add(program);

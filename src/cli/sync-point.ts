@@ -28,6 +28,8 @@ interface Rest {
   readonly silent: readonly string[];
 }
 
+const nothingLeft: Rest = { hints: 0, transfers: 0, unsynced: 0, unverified: 0, silent: [] };
+
 const pollMs = 500;
 const tellEveryMs = 5_000;
 
@@ -47,27 +49,43 @@ export function addSyncPoint(program: Command): void {
 async function waitForSync(flags: Flags): Promise<void> {
   const withinMs = 1000 * wholeNumber("--within-seconds", flags.withinSeconds, 1, 86_400);
   const started = Date.now();
+  const rest = await new CatchUp(flags, (text) => process.stderr.write(`waiting: ${text}\n`)).within(withinMs);
+  if (rest !== "")
+    throw new RingtailError("DEADLINE_EXCEEDED", `not caught up after ${flags.withinSeconds} s: ${rest}`);
+  const waited = Date.now() - started;
+  if (flags.json === true) printJson({ done: true, waitedMs: waited, ...nothingLeft });
+  else print(`all caught up after ${(waited / 1000).toFixed(1)} s`);
+}
+
+/** Waiting until a cluster has caught up with what was acknowledged before; also for checkers. */
+export class CatchUp {
+  readonly #flags: AskFlags;
+  readonly #tell: (rest: string) => void;
   /** By node number: its clock when it was asked to hurry. */
-  const since = new Map<number, number>();
-  let told = started;
-  for (;;) {
-    const rest = await restOf(await clusterRing(flags), timeoutOf(flags), since);
-    const waited = Date.now() - started;
-    if (isDone(rest)) {
-      if (flags.json === true) printJson({ done: true, waitedMs: waited, ...rest });
-      else print(`all caught up after ${(waited / 1000).toFixed(1)} s`);
-      return;
+  readonly #since = new Map<number, number>();
+
+  /** `tell` hears every few seconds what is still on its way. */
+  constructor(flags: AskFlags, tell: (rest: string) => void = () => {}) {
+    this.#flags = flags;
+    this.#tell = tell;
+  }
+
+  /** Resolves with "" when nothing is on its way, or with what is after that time. */
+  async within(ms: number): Promise<string> {
+    const started = Date.now();
+    let told = started;
+    for (;;) {
+      const rest = await restOf(await clusterRing(this.#flags), timeoutOf(this.#flags), this.#since);
+      if (isDone(rest)) return "";
+      if (Date.now() - started >= ms) return restText(rest);
+      if (Date.now() - told >= tellEveryMs) {
+        told = Date.now();
+        this.#tell(restText(rest));
+      }
+      await new Promise((resolve) => {
+        setTimeout(resolve, pollMs);
+      });
     }
-    if (waited >= withinMs) {
-      throw new RingtailError("DEADLINE_EXCEEDED", `not caught up after ${flags.withinSeconds} s: ${restText(rest)}`);
-    }
-    if (Date.now() - told >= tellEveryMs) {
-      told = Date.now();
-      process.stderr.write(`waiting: ${restText(rest)}\n`);
-    }
-    await new Promise((resolve) => {
-      setTimeout(resolve, pollMs);
-    });
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Oracle: judges a history by what clients saw alone (reliability.md section 7), so that simulated and real clusters
- * can be held to the same rules. A pure function. It never takes an `unknown` write for absent or present, but once
+ * (`ringtail check`, chaos runs) are held to the same rules. A pure function. It never takes an `unknown` write for absent or present, but once
  * somebody has seen it, it obeys every rule.
  *
  * Which writes a context covers is read off version vectors and dots: an answer shows the dots of each sibling, and a
@@ -101,6 +101,7 @@ export function judge(operations: readonly Operation[], options: OracleOptions, 
       judgeMiss(it, read);
     }
     if (options.recency) judgeRecency(it);
+    judgeSessions(it);
     judgeAnswers(it);
     for (const read of distinctFinals(it)) judgeFinal(it, read);
   }
@@ -184,7 +185,24 @@ function judgeRecency(it: Case): void {
     }
     if (read.version.coversAll(required)) continue;
     const missing = acked.slice(0, next).filter((write) => !read.version.coversAny(it.dotsOf(write)));
-    it.blame("stale-read", read.end, `${operationText(read)} misses ${missing.map(operationText).join("; ")}`);
+    const isOwn = missing.some((write) => write.client === read.client);
+    it.blame(
+      isOwn ? "own-write-not-read" : "stale-read",
+      read.end,
+      `${operationText(read)} misses ${missing.map(operationText).join("; ")}`,
+    );
+  }
+}
+
+/**
+ * What a session has read and written stays behind it (writes follow reads, and each other): the context in a put's
+ * answer covers all that its own context's vector covered, else the session's next put would not replace it for good.
+ */
+function judgeSessions(it: Case): void {
+  for (const write of it.writes.values()) {
+    if (write.outcome !== "ok" || write.version.size === 0) continue;
+    if (write.version.coversAll(write.context)) continue;
+    it.blame("session-forgotten", write.end, `the answer forgets the context of ${operationText(write)}`);
   }
 }
 

@@ -124,6 +124,37 @@ export function fastestOf(context: Uint8Array): number {
 /** Checks and opens a context of this key; no bytes are a context that has read nothing. Throws `INVALID_ARGUMENT`. */
 export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Array): OpenedContext {
   if (bytes.length === 0) return nothingRead;
+  checkForm(bytes);
+  if (bytes[1] !== key.keyNumber) {
+    throw invalid(`the context was made under key ${bytes[1]}; this cluster uses key ${key.keyNumber}`);
+  }
+  makeTag(key, fullKey, bytes);
+  if (readWord(bytes, tagAt) >>> 0 !== tag.low || readWord(bytes, tagAt + 4) >>> 0 !== tag.high) {
+    throw invalid("the context is not one of this bucket and key in this cluster, or it is damaged");
+  }
+  return readContext(bytes);
+}
+
+/**
+ * What a context says, its tag unchecked. For checkers of a running cluster, which hold no key and judge what they were
+ * answered; a node never trusts a context that it has not opened. Throws `INVALID_ARGUMENT`.
+ */
+export function readContext(bytes: Uint8Array): OpenedContext {
+  if (bytes.length === 0) return nothingRead;
+  const words: number[] = [];
+  for (let at = checkForm(bytes); at < bytes.length; at += 4) words.push(readWord(bytes, at));
+  const version = VersionVector.fromWords(words);
+  if (version === null) throw invalid("the context holds no version vector");
+  return {
+    version,
+    own: bytes[0] === formatPlain ? null : readOwn(bytes),
+    fastest: (bytes[fastestAt] as number) | ((bytes[fastestAt + 1] as number) << 8),
+    epoch: readWord(bytes, epochAt) >>> 0,
+  };
+}
+
+/** Checks size and format; returns where the vector begins. */
+function checkForm(bytes: Uint8Array): number {
   if (bytes.length > contextBytesMax) {
     throw invalid(`the context has ${bytes.length} bytes; at most ${contextBytesMax} are allowed`);
   }
@@ -134,23 +165,7 @@ export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Ar
   if (bytes.length < wordsAt || (bytes.length - wordsAt) % 12 !== 0) {
     throw invalid(`the context is cut off: it has ${bytes.length} bytes`);
   }
-  if (bytes[1] !== key.keyNumber) {
-    throw invalid(`the context was made under key ${bytes[1]}; this cluster uses key ${key.keyNumber}`);
-  }
-  makeTag(key, fullKey, bytes);
-  if (readWord(bytes, tagAt) >>> 0 !== tag.low || readWord(bytes, tagAt + 4) >>> 0 !== tag.high) {
-    throw invalid("the context is not one of this bucket and key in this cluster, or it is damaged");
-  }
-  const words: number[] = [];
-  for (let at = wordsAt; at < bytes.length; at += 4) words.push(readWord(bytes, at));
-  const version = VersionVector.fromWords(words);
-  if (version === null) throw invalid("the context holds no version vector");
-  return {
-    version,
-    own: bytes[0] === formatPlain ? null : readOwn(bytes),
-    fastest: (bytes[fastestAt] as number) | ((bytes[fastestAt + 1] as number) << 8),
-    epoch: readWord(bytes, epochAt) >>> 0,
-  };
+  return wordsAt;
 }
 
 function invalid(message: string): RingtailError {

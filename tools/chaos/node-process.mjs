@@ -1,0 +1,103 @@
+// One `ringtail serve` process of a chaos or torture run: started, killed, stopped for a while and started again, on the
+// same directory and ports. Its log is appended to a file beside the directory. It is ended by its own pid alone.
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { ask } from "../../dist/io/ask.js";
+import { StatusReply, StatusRequest } from "../../dist/wire/codec.js";
+import { FrameType } from "../../dist/wire/frame-types.js";
+
+const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const clock = fileURLToPath(new URL("./clock-offset.cjs", import.meta.url));
+
+export class NodeProcess {
+  #child = null;
+  #ended = Promise.resolve();
+  /** Milliseconds that its wall clock is wrong by, from the next start on. */
+  clockOffsetMs = 0;
+  isPaused = false;
+  /** How often it ended although nobody asked it to, with its last words. */
+  lastWords = [];
+
+  /** `settings`: flags of `ringtail serve`; `address`: where it can be asked. */
+  constructor({ name, settings, address, log }) {
+    Object.assign(this, { name, settings, address, log });
+  }
+
+  get pid() {
+    return this.#child?.pid ?? 0;
+  }
+
+  get isRunning() {
+    return this.#child !== null;
+  }
+
+  start(extra = []) {
+    if (this.isRunning) return;
+    const log = openSync(this.log, "a");
+    const preload = this.clockOffsetMs === 0 ? [] : ["--require", clock];
+    const child = spawn(
+      process.execPath,
+      ["--v8-pool-size=1", ...preload, program, "serve", ...this.settings, ...extra],
+      {
+        stdio: ["ignore", log, log],
+        env: { ...process.env, CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) },
+      },
+    );
+    closeSync(log);
+    this.#child = child;
+    this.#ended = new Promise((resolve) => {
+      child.once("exit", (status, signal) => {
+        this.#child = null;
+        this.isPaused = false;
+        if (signal === null && status !== 0) this.lastWords.push(`status ${status}: ${this.#lastLine()}`);
+        resolve();
+      });
+    });
+  }
+
+  #lastLine() {
+    return readFileSync(this.log, "utf8").trimEnd().split("\n").at(-1) ?? "";
+  }
+
+  signal(name) {
+    this.#child?.kill(name);
+  }
+
+  pause() {
+    this.isPaused = this.isRunning;
+    this.signal("SIGSTOP");
+  }
+
+  resume() {
+    this.isPaused = false;
+    this.signal("SIGCONT");
+  }
+
+  /** Resolves when the process has ended. */
+  async kill(name = "SIGKILL") {
+    this.signal(name);
+    if (this.isPaused) this.signal("SIGCONT");
+    await this.#ended;
+  }
+
+  /** Resolves with true when it serves; with false when it ended, or did not within the time. */
+  async ready(withinMs = 60_000) {
+    for (const deadline = Date.now() + withinMs; Date.now() < deadline; await sleep(50)) {
+      if (!this.isRunning) return false;
+      if ((await this.status())?.phase === "serving") return true;
+    }
+    return false;
+  }
+
+  async status() {
+    try {
+      const question = { codec: StatusRequest, message: {}, reply: StatusReply, timeoutMs: 1000 };
+      const status = await ask({ address: this.address, type: FrameType.STATUS, ...question });
+      return status.pid === this.pid ? status : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
