@@ -84,7 +84,9 @@ export class NodeProcess {
 
   /** Resolves with true when it serves; with false when it ended, or did not within the time. */
   async ready(withinMs = 60_000) {
-    for (const deadline = Date.now() + withinMs; Date.now() < deadline; await sleep(50)) {
+    // Counted in waits: a machine that stood still meanwhile is no reason to give up.
+    for (let waitedMs = 0; waitedMs < withinMs; waitedMs += 50) {
+      await sleep(50);
       if (!this.isRunning) return false;
       if ((await this.status())?.phase === "serving") return true;
     }

@@ -40,7 +40,7 @@ export async function runTorture(asked, say) {
   let killedWhileStarting = await startHarshly(node, rng);
   const check = await Check.connect({
     seedNodes: [node.address],
-    ...{ bucket: "torture", keys: 24, clients: 8, rate: 2000, seed: asked.seed, timeoutMs: 1000 },
+    ...{ bucket: "torture", keys: 24, clients: 8, rate: 800, seed: asked.seed, timeoutMs: 1000 },
     historyFile: join(asked.directory, "history.jsonl"),
     recency: true,
   });

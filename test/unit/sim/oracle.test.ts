@@ -301,7 +301,7 @@ const bad: (Case & { readonly rules: readonly string[] })[] = [
     name: "a strict get misses an acknowledged put",
     history: start().put("a").get("", "").final("a@1:1", "1:1"),
     recency: true,
-    rules: ["stale-read"],
+    rules: ["own-write-not-read"],
   },
   {
     name: "a strict get shows the version before the last",
@@ -312,7 +312,7 @@ const bad: (Case & { readonly rules: readonly string[] })[] = [
       .get("a@1:1", "1:1")
       .final("b@1:2", "1:2"),
     recency: true,
-    rules: ["stale-read"],
+    rules: ["own-write-not-read"],
   },
   {
     name: "a put's answer covers a sibling that its writer has not seen",
