@@ -14,6 +14,8 @@ export class Nemesis {
   counts = {};
   #tasks = new Set();
   #over = false;
+  /** The victim's disk has one fault at a time. */
+  #isDiskBusy = false;
 
   /** `nodes`: NodeProcess; `directories`: their data; `victim`: a position; `say`: for the log. */
   constructor({ rng, nodes, directories, proxy, victim, permitted, say }) {
@@ -31,8 +33,8 @@ export class Nemesis {
       ["slow", 2, () => this.#disturb({ delayMs: this.rng.between(5, 200), jitterMs: this.rng.between(1, 200) })],
       ["lossy", 2, () => this.#disturb({ ...this.#badDatagrams(), jitterMs: this.rng.between(1, 50) })],
       ["clock", 1, () => this.#clock()],
-      ...(permitted.diskFull ? [["disk-full", 2, () => this.#diskFull()]] : []),
-      ...(permitted.corruption ? [["corruption", 1, () => this.#corruption()]] : []),
+      ...(permitted.diskFull ? [["disk-full", 2, () => this.#onDisk(() => this.#diskFull())]] : []),
+      ...(permitted.corruption ? [["corruption", 1, () => this.#onDisk(() => this.#corruption())]] : []),
     ];
   }
 
@@ -148,6 +150,16 @@ export class Nemesis {
     this.say(`${node.name} starts again with its clock ${node.clockOffsetMs} ms off`);
     await node.kill();
     node.start();
+  }
+
+  async #onDisk(act) {
+    if (this.#isDiskBusy) return;
+    this.#isDiskBusy = true;
+    try {
+      await act();
+    } finally {
+      this.#isDiskBusy = false;
+    }
   }
 
   async #diskFull() {

@@ -92,8 +92,7 @@ export class Check {
     const { bucket, seed, clients, rate } = this.#options;
     const session = new CheckSession({
       ...{ number, keys: this.#keys, recorder: this.recorder, bucket: client.bucket(bucket), ring: () => client.ring },
-      // Request ids must differ from run to run, whatever the seed: they name writes for ever.
-      rng: new Rng(seed ^ systemClock.wallMs() ^ process.pid).fork(`session ${number}`),
+      rng: new Rng(seed).fork(`session ${number}`),
     });
     const everyMs = (1000 * clients) / rate;
     for (let due = Date.now(); !this.#isOver; due += everyMs) {

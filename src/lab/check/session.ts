@@ -3,6 +3,7 @@
  * puts with the context that it holds, blind puts that make siblings, deletes. What it asks and is told goes to the
  * recorder. The SDK tries again as it does for applications, so that its retries are checked too.
  */
+import { randomBytes } from "node:crypto";
 import type { Rng } from "../../base/rng.ts";
 import type { Bucket } from "../../client/bucket.ts";
 import { Context } from "../../client/context.ts";
@@ -88,7 +89,8 @@ export class CheckSession {
 
   async #write(place: number, kind: "put" | "delete", key: string, context: Context): Promise<void> {
     const { number, bucket, recorder, rng } = this.#options;
-    const requestId = rng.fill(new Uint8Array(16));
+    // They name writes for ever: no two runs may draw the same ones, whatever their seed.
+    const requestId = new Uint8Array(randomBytes(16));
     const { version, own } = readContext(context.bytes);
     const value = kind === "put" ? recorder.nextValue() : 0;
     const operation = recorder.begin({
