@@ -7,6 +7,7 @@
 /** Operations on one key before another one takes its place. */
 const usesMax = 150;
 
+/** The keys in use, and all that ever were. */
 export class CanaryKeys {
   readonly #run: string;
   readonly #names: string[];

@@ -15,6 +15,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["OVERLOADED", "NODE
 
 type Begun = Parameters<History["begin"]>[0];
 
+/** Bounded by whoever begins operations: `operationsMax` in check.ts. */
 export class CheckRecorder {
   readonly history: History = new History();
   /** The ring epochs that answers named. */
