@@ -1,33 +1,27 @@
 /**
- * ClientCore: the client's thinking, without promises, clocks or sockets: from a request to a node, to its answer or to
- * another attempt, until its deadline. `client.ts` puts promises around it, the load generator drives it as it is, and
- * the simulator runs it on a made-up world.
- *
- * A request is in one of three places: waiting at a node (no connection yet, or no place free), sent, or delayed until
- * its next attempt. Deadlines of all of them are drained from one tick (architecture.md 1).
+ * ClientCore: the client's thinking, without promises, clocks or sockets: its life from the first seed node to the last
+ * connection, the ring it goes by, and the one alarm that all its deadlines are drained from (architecture.md 1). What
+ * becomes of each request is dispatcher.ts's. `client.ts` puts promises around it, the load generator drives it as it
+ * is, and the simulator runs it on a made-up world.
  */
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
-import { codeOf, type ErrorCode, RingtailError, type Status, statusOk } from "../base/errors.ts";
+import { type ErrorCode, RingtailError, type Status } from "../base/errors.ts";
 import { type ClusterId, idBytes } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
-import { after, instant, never } from "../base/time.ts";
+import { instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import { decode, ErrorReply } from "../wire/codec.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { Bootstrap } from "./bootstrap.ts";
 import type { Connection } from "./connection.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import type { ClientEnvironment } from "./environment.ts";
-import { failureOf, leavesDoubt } from "./failures.ts";
-import { frameTypeOf } from "./frames.ts";
 import type { KnownNode } from "./known-node.ts";
-import { Ledger } from "./ledger.ts";
 import { Pool, type PoolEvents } from "./pool.ts";
-import { type AnyReply, type Request, RequestState } from "./request.ts";
-import { RetryBudget, retryDelay } from "./retry.ts";
+import type { AnyReply, Request } from "./request.ts";
 import { RingKeeper } from "./ring-keeper.ts";
-import { type RouteQuery, Router } from "./router.ts";
+import type { RouteQuery } from "./router.ts";
 
 /** How the core is set up. */
 export interface CoreOptions {
@@ -51,20 +45,15 @@ export interface CoreEvents {
   onClosed(now: Instant): void;
 }
 
-/** A node that said it is stopping is not asked again for this long, unless it is the only one. */
-const stoppingUs: DurationUs = 1_000_000;
-/** A node that left a request unanswered for half of its time is not the first choice for this long. */
-const silentUs: DurationUs = 1_000_000;
-
 export class ClientCore implements PoolEvents {
   readonly #env: ClientEnvironment;
   readonly #events: CoreEvents;
   readonly #pool: Pool;
-  readonly #router: Router;
-  readonly #budget = new RetryBudget();
-  readonly #ledger: Ledger;
+  readonly #inFlightMax: number;
   #bootstrap: Bootstrap | undefined = undefined;
   #keeper: RingKeeper | undefined = undefined;
+  /** The requests; none begin before there is a ring. */
+  #dispatcher: Dispatcher | undefined = undefined;
   #alarmAt: Instant = never;
   #phase: "opening" | "open" | "closing" | "closed" = "opening";
 
@@ -74,8 +63,7 @@ export class ClientCore implements PoolEvents {
     const clusterId = options.clusterId === undefined ? noBytes : idBytes(options.clusterId);
     const { connectionsPerNode } = options;
     this.#pool = new Pool({ transport: env.transport, events: this, connectionsPerNode, clusterId });
-    this.#router = new Router(env.rng, this.#pool);
-    this.#ledger = new Ledger(options.inFlightMax);
+    this.#inFlightMax = options.inFlightMax;
     this.#bootstrap = new Bootstrap(env.now(), options.seedNodes, options.connectTimeoutUs, {
       dialSeed: (now, address) => this.#pool.dialSeed(now, address),
       onRing: (now, ring, connection) => this.#onFirstRing(now, ring, connection),
@@ -102,105 +90,33 @@ export class ClientCore implements PoolEvents {
 
   /** Requests that have not ended. */
   get inFlight(): number {
-    return this.#ledger.size;
+    return this.#dispatcher?.size ?? 0;
   }
 
   /** Begins a request whose arguments were checked; its events follow. An error: refused, and no event follows. */
   begin(now: Instant, request: Request<AnyReply>): RingtailError | null {
     if (this.#phase !== "open") return new RingtailError("CLIENT_CLOSED");
-    if (this.#ledger.full) {
-      const text = `${this.#ledger.size} requests are in flight, which is this client's limit (inFlightMax)`;
-      return new RingtailError("OVERLOADED", text);
-    }
-    this.#budget.count(now);
-    this.#keeper?.use(now);
-    this.#ledger.add(now, request);
-    this.#wantTick(request.deadline);
-    this.#dispatch(now, request);
-    return null;
+    return this.#requests.begin(now, request);
   }
 
   /** Whether the budget allows one more retry; takes it. For those who try again by themselves, such as `getMany`. */
   takeRetry(now: Instant): boolean {
-    return this.#budget.take(now);
+    return this.#requests.takeRetry(now);
   }
 
   /** The number of the node that a request would go to now. */
   nodeFor(now: Instant, query: RouteQuery): number {
-    return this.#router.pick(now, this.ring, query).number;
+    return this.#requests.nodeFor(now, query).number;
   }
 
   /** Gives up a request: no event follows. A write that was sent may still happen. */
   cancel(now: Instant, request: Request<AnyReply>): void {
-    if (request.state === RequestState.ended) return;
-    const node = this.#withdraw(request);
-    this.#ledger.end(request);
-    if (node !== undefined) this.#pump(now, node);
+    this.#requests.cancel(now, request);
   }
 
-  /** Picks a node and sends the request, or lets it wait there. */
-  #dispatch(now: Instant, request: Request<AnyReply>): void {
-    const node = this.#router.pick(now, this.ring, request);
-    const connection = node.waiting.size === 0 ? node.freeConnection(request.weight) : undefined;
-    if (connection !== undefined && this.#send(now, node, connection, request)) return;
-    request.state = RequestState.waiting;
-    request.node = node.number;
-    node.waiting.push(request);
-    this.#pool.warm(now, node);
-    this.#wantTick(node.connections.length === 0 ? node.probeAt : this.#pool.nextTick());
-  }
-
-  #send(now: Instant, node: KnownNode, connection: Connection, request: Request<AnyReply>): boolean {
-    const remaining = Math.max(1, request.deadline - now);
-    if (!connection.send(this.#ledger.frameIdOf(request), request, this.ring.epoch, remaining)) return false;
-    request.state = RequestState.sent;
-    request.node = node.number;
-    request.connection = connection.id;
-    request.attempts += 1;
-    request.sentAt = now;
-    node.inFlight += request.weight;
-    return true;
-  }
-
-  /** Sends what waits at this node, as far as there is room. */
-  #pump(now: Instant, node: KnownNode): void {
-    for (let request = node.waiting.peek(); request !== undefined; request = node.waiting.peek()) {
-      const connection = node.freeConnection(request.weight);
-      if (connection === undefined) return;
-      node.waiting.remove(request);
-      if (this.#send(now, node, connection, request)) continue;
-      this.#dispatch(now, request);
-      return;
-    }
-  }
-
-  /** Requests that wait at a node that is not up choose again: another may have become better. */
-  #reroute(now: Instant, node: KnownNode): void {
-    for (let left = node.waiting.size; left > 0; left -= 1) {
-      const request = node.waiting.peek() as Request<AnyReply>;
-      node.waiting.remove(request);
-      this.#dispatch(now, request);
-    }
-  }
-
-  /** Takes the request out of wherever it is; returns the node that has a place free now. */
-  #withdraw(request: Request<AnyReply>): KnownNode | undefined {
-    const node = this.#pool.known(request.node);
-    switch (request.state) {
-      case RequestState.waiting:
-        node?.waiting.remove(request);
-        return undefined;
-      case RequestState.delayed:
-        this.#ledger.undelay(request);
-        return undefined;
-      case RequestState.sent:
-        if (node !== undefined) node.inFlight -= request.weight;
-        this.#pool.connection(request.connection)?.release(request.weight);
-        request.connection = 0;
-        return node;
-      default:
-        return undefined;
-    }
+  get #requests(): Dispatcher {
+    assert(this.#dispatcher !== undefined, "the client has no ring yet");
+    return this.#dispatcher;
   }
 
   onReply(
@@ -219,101 +135,22 @@ export class ClientCore implements PoolEvents {
       this.#setAlarm();
       return;
     }
-    const request = this.#ledger.find(frameId, connection.id);
-    if (request === undefined || type !== (frameTypeOf(request.kind) | REPLY_BIT)) mark("client.late-reply");
-    else if (status === statusOk) this.#onAnswer(now, connection, request, decode(request.codec, bytes, start, end));
-    else this.#onRefusal(now, connection, request, status, decode(ErrorReply, bytes, start, end));
-  }
-
-  #onAnswer(now: Instant, connection: Connection, request: Request<AnyReply>, reply: AnyReply): void {
-    const node = this.#withdraw(request);
-    node?.sample(now, now - request.sentAt);
-    this.#ledger.end(request);
-    this.#keeper?.learn(now, reply.epoch, connection.number);
-    request.events.onReply(now, request, reply);
-    if (node !== undefined) this.#pump(now, node);
-  }
-
-  #onRefusal(
-    now: Instant,
-    connection: Connection,
-    request: Request<AnyReply>,
-    status: Status,
-    reply: {
-      readonly message: string;
-      readonly epoch: number;
-      readonly retryAfterUs: number;
-      readonly inDoubt: boolean;
-    },
-  ): void {
-    const node = this.#withdraw(request);
-    const code = codeOf(status);
-    if (code === "NODE_STOPPING") node?.avoid(after(now, stoppingUs));
-    else if (code === "OVERLOADED") node?.avoid(after(now, reply.retryAfterUs));
-    else node?.sample(now, now - request.sentAt);
-    this.#keeper?.learn(now, reply.epoch, connection.number);
-    if (code === "WRONG_OWNER") this.#keeper?.doubt(now, connection.number);
-    if (leavesDoubt(code) || reply.inDoubt) request.uncertain = code;
-    const where = node === undefined ? connection.address : labelOf(node);
-    this.#onFailedAttempt(now, request, code, reply.message, where, reply.retryAfterUs);
-    if (node !== undefined) this.#pump(now, node);
-  }
-
-  /** An attempt has failed and the request is nowhere: another attempt, now or later, or the end. */
-  #onFailedAttempt(
-    now: Instant,
-    request: Request<AnyReply>,
-    code: ErrorCode,
-    message: string,
-    where: string,
-    retryAfterUs: DurationUs,
-  ): void {
-    request.failedAt = request.node;
-    const remainingUs = request.deadline - now;
-    const delay = retryDelay({ code, attempts: request.attempts, retryAfterUs, remainingUs }, this.#env.rng);
-    if (delay < 0 || !this.#budget.take(now)) {
-      this.#fail(now, request, code, message, where, retryAfterUs);
-      return;
-    }
-    mark("client.retry");
-    if (delay === 0) {
-      this.#dispatch(now, request);
-      return;
-    }
-    this.#ledger.delay(request, after(now, delay));
-    this.#wantTick(request.dueAt);
-  }
-
-  #fail(
-    now: Instant,
-    request: Request<AnyReply>,
-    code: ErrorCode,
-    message: string,
-    where: string,
-    retryAfterUs: DurationUs,
-  ): void {
-    this.#ledger.end(request);
-    request.events.onFailure(now, request, failureOf(request, code, message, where, retryAfterUs));
+    this.#dispatcher?.onReply(now, connection, type, status, frameId, bytes, start, end);
   }
 
   onReady(now: Instant, connection: Connection, node: KnownNode | undefined): void {
     if (node === undefined) this.#bootstrap?.onReady(now, connection);
-    else this.#onNodeUp(now, node);
+    else this.#dispatcher?.onNodeUp(now, node);
     this.#setAlarm();
   }
 
-  #onNodeUp(now: Instant, node: KnownNode): void {
-    this.#pump(now, node);
-    for (const other of this.#pool.nodes) if (other.waiting.size > 0 && !other.isUp) this.#reroute(now, other);
-  }
-
   onRoom(now: Instant, node: KnownNode): void {
-    this.#pump(now, node);
+    this.#dispatcher?.pump(now, node);
   }
 
   onDraining(now: Instant, node: KnownNode): void {
     mark("client.draining");
-    this.#reroute(now, node);
+    this.#dispatcher?.reroute(now, node);
   }
 
   onDown(now: Instant, connection: Connection, node: KnownNode | undefined, code: ErrorCode, reason: string): void {
@@ -325,16 +162,8 @@ export class ClientCore implements PoolEvents {
     this.#keeper?.onDown(now, connection);
     // Another node at a known address means that our ring is old.
     if (node?.isDown && connection.readyAt === never) this.#keeper?.doubt(now, 0);
-    for (const request of this.#ledger.sentOn(connection.id)) this.#onLost(now, request, node, reason);
-    if (node !== undefined && !node.isUp) this.#reroute(now, node);
+    this.#dispatcher?.onConnectionLost(now, connection, node, reason);
     this.#setAlarm();
-  }
-
-  #onLost(now: Instant, request: Request<AnyReply>, node: KnownNode | undefined, reason: string): void {
-    if (node !== undefined) node.inFlight -= request.weight;
-    request.connection = 0;
-    request.uncertain = "CONNECTION_LOST";
-    this.#onFailedAttempt(now, request, "CONNECTION_LOST", reason, node?.name ?? "", 0);
   }
 
   wantTurnEnd(): void {
@@ -343,11 +172,15 @@ export class ClientCore implements PoolEvents {
 
   #onFirstRing(now: Instant, ring: Ring, connection: Connection): void {
     this.#bootstrap = undefined;
-    this.#keeper = new RingKeeper(now, ring, this.#env.rng, {
-      anyReady: (preferred) => this.#pool.anyReady(preferred, (count) => this.#env.rng.below(count)),
+    const { rng } = this.#env;
+    const wantTick = (at: Instant): void => this.#wantTick(at);
+    const keeper = new RingKeeper(now, ring, rng, {
+      anyReady: (preferred) => this.#pool.anyReady(preferred, (count) => rng.below(count)),
       useRing: (at, newer) => this.#onNewRing(at, newer),
-      wantTick: (at) => this.#wantTick(at),
+      wantTick,
     });
+    this.#keeper = keeper;
+    this.#dispatcher = new Dispatcher({ pool: this.#pool, keeper, rng, inFlightMax: this.#inFlightMax, wantTick });
     this.#pool.useRing(ring);
     this.#pool.adopt(now, connection);
     this.#phase = "open";
@@ -357,7 +190,7 @@ export class ClientCore implements PoolEvents {
   #onNewRing(now: Instant, ring: Ring): void {
     mark("client.new-ring");
     this.#pool.useRing(ring);
-    for (const node of this.#pool.nodes) if (!node.isUp) this.#reroute(now, node);
+    for (const node of this.#pool.nodes) if (!node.isUp) this.#dispatcher?.reroute(now, node);
     this.#pool.dropStrangers();
   }
 
@@ -375,62 +208,8 @@ export class ClientCore implements PoolEvents {
     this.#bootstrap?.tick(now);
     this.#keeper?.tick(now);
     this.#pool.tick(now);
-    for (let due = this.#ledger.takeDue(now); due !== undefined; due = this.#ledger.takeDue(now)) {
-      this.#dispatch(now, due);
-    }
-    for (let slow = this.#ledger.nextSlow(now); slow !== undefined; slow = this.#ledger.nextSlow(now)) {
-      this.#hurry(now, slow);
-    }
-    for (let late = this.#ledger.nextExpired(now); late !== undefined; late = this.#ledger.nextExpired(now)) {
-      this.#expire(now, late);
-    }
-    // Only now, so that no place goes to a request whose own time is over.
-    for (const node of this.#pool.nodes) this.#pump(now, node);
+    this.#dispatcher?.tick(now);
     this.#setAlarm();
-  }
-
-  /**
-   * Half of the time is over and the node says nothing: it may be frozen. Another one gets the rest of the time, if there
-   * is one and the budget allows it; a put stays one write by its request id.
-   */
-  #hurry(now: Instant, request: Request<AnyReply>): void {
-    const silent = this.#pool.known(request.node);
-    const before = request.failedAt;
-    request.failedAt = request.node;
-    silent?.avoid(after(now, silentUs));
-    if (this.#router.pick(now, this.ring, request) === silent || !this.#budget.take(now)) {
-      request.failedAt = before;
-      return;
-    }
-    mark("client.hurry");
-    const connection = this.#pool.connection(request.connection);
-    if (connection !== undefined && connection.heardAt <= request.sentAt) connection.probe(now);
-    silent?.sample(now, now - request.sentAt);
-    this.#withdraw(request);
-    request.uncertain = "DEADLINE_EXCEEDED";
-    this.#dispatch(now, request);
-  }
-
-  #expire(now: Instant, request: Request<AnyReply>): void {
-    const { state, sentAt } = request;
-    const connection = this.#pool.connection(request.connection);
-    const known = this.#pool.known(request.node);
-    this.#withdraw(request);
-    if (state === RequestState.sent) {
-      request.uncertain = "DEADLINE_EXCEEDED";
-      known?.sample(now, now - sentAt);
-      if (connection !== undefined && connection.heardAt <= sentAt) connection.probe(now);
-    }
-    const timeoutMs = Math.ceil(request.options.timeoutUs / 1000);
-    if (state === RequestState.waiting && known !== undefined && !known.isUp) {
-      const why = known.reason === "" ? `${known.address} is being dialled` : known.reason;
-      const text = `no node that could serve this was reachable within ${timeoutMs} ms: ${why}`;
-      this.#fail(now, request, "CONNECTION_LOST", text, "", 0);
-    } else {
-      const what =
-        request.attempts === 0 ? `no node took the request within ${timeoutMs} ms` : `no answer within ${timeoutMs} ms`;
-      this.#fail(now, request, "DEADLINE_EXCEEDED", what, known === undefined ? "" : labelOf(known), 0);
-    }
   }
 
   /** After the callbacks of a turn: everything queued is written. */
@@ -444,11 +223,7 @@ export class ClientCore implements PoolEvents {
     if (this.#phase === "opening") this.#events.onOpenFailed(now, new RingtailError("CLIENT_CLOSED"));
     this.#phase = "closing";
     this.#bootstrap = undefined;
-    for (const request of this.#ledger.all()) {
-      if (request.state === RequestState.sent) request.uncertain = "CONNECTION_LOST";
-      this.#withdraw(request);
-      this.#fail(now, request, "CLIENT_CLOSED", "the client was closed before the answer came", "", 0);
-    }
+    this.#dispatcher?.failAll(now);
     this.#shut(now);
   }
 
@@ -470,13 +245,10 @@ export class ClientCore implements PoolEvents {
   }
 
   #setAlarm(): void {
-    let at = Math.min(this.#ledger.nextTick(), this.#pool.nextTick());
+    let at: number = this.#pool.nextTick();
+    if (this.#dispatcher !== undefined) at = Math.min(at, this.#dispatcher.nextTick());
     if (this.#bootstrap !== undefined) at = Math.min(at, this.#bootstrap.nextTick());
     if (this.#keeper !== undefined) at = Math.min(at, this.#keeper.nextTick());
     if (this.#phase !== "closed" && at !== never) this.#wantTick(instant(at));
   }
-}
-
-function labelOf(node: KnownNode): string {
-  return node.name === "" ? node.address : `${node.name} at ${node.address}`;
 }

@@ -16,18 +16,8 @@ import { KnownNode } from "./known-node.ts";
 import type { NodeLookup } from "./router.ts";
 
 /** What the pool tells the core. `node` is undefined for a seed node that is not known as a member yet. */
-export interface PoolEvents {
+export interface PoolEvents extends Pick<ConnectionEvents, "onReply"> {
   onReady(now: Instant, connection: Connection, node: KnownNode | undefined, hello: Hello): void;
-  onReply(
-    now: Instant,
-    connection: Connection,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void;
   /** Requests that wait for this node may go on. */
   onRoom(now: Instant, node: KnownNode): void;
   /** The node takes no new requests, at least on this connection. */
