@@ -10,8 +10,8 @@ export interface LogHost {
   open(): WriteAheadLog;
   /** Lets things happen until `condition` holds. */
   until(condition: () => boolean): Promise<void>;
-  /** Lets everything happen that is under way. */
-  settle(): Promise<void>;
+  /** The log was closed: lets everything that is still under way end. */
+  ended(): Promise<void>;
   dispose(): void;
 }
 
@@ -113,7 +113,8 @@ export function writeAheadLogConformance(makeHost: () => LogHost): void {
       expect(seen.answers).toEqual([]);
       await host.until(() => seen.answers.length > 0);
       await sync(8);
-      await host.settle();
+      log.close();
+      await host.ended();
       expect(seen.answers).toEqual([
         { token: 7, error: null },
         { token: 8, error: null },
@@ -162,7 +163,7 @@ export function writeAheadLogConformance(makeHost: () => LogHost): void {
       log.sync(1);
       log.close();
       log.close();
-      await host.settle();
+      await host.ended();
       expect(seen.answers).toEqual([]);
       reopen();
       expect(contents()).toEqual({ 1: "kept" });

@@ -6,6 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/io/clock.ts";
 import { LogFiles } from "../../../src/io/log-files.ts";
 import { type LogHost, writeAheadLogConformance } from "../../conformance/write-ahead-log.ts";
+import { until } from "../../support/until.ts";
+
+/** Where Linux lists what this process has open. */
+const openHere = "/proc/self/fd";
 
 class FileHost implements LogHost {
   readonly directory: string = mkdtempSync(join(tmpdir(), "ringtail-log-"));
@@ -14,17 +18,13 @@ class FileHost implements LogHost {
     return new LogFiles(join(this.directory, "log"), systemClock);
   }
 
-  async until(condition: () => boolean): Promise<void> {
-    const end = systemClock.now() + 20_000_000;
-    while (!condition()) {
-      if (systemClock.now() > end) throw new Error("the log never got there");
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+  until(condition: () => boolean): Promise<void> {
+    return until(condition);
   }
 
   /** Closed files are what everything ends with. */
-  async settle(): Promise<void> {
-    for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  ended(): Promise<void> {
+    return until(() => openFiles(this.directory).length === 0);
   }
 
   dispose(): void {
@@ -32,9 +32,23 @@ class FileHost implements LogHost {
   }
 }
 
+/** Names of the files below the directory that this process has open. None where the system does not tell. */
+function openFiles(directory: string): string[] {
+  const names: string[] = [];
+  for (const entry of existsSync(openHere) ? readdirSync(openHere) : []) {
+    try {
+      const target = readlinkSync(`${openHere}/${entry}`);
+      if (target.startsWith(`${directory}/`)) names.push(target.slice(directory.length + 1).replace(" (deleted)", ""));
+    } catch {
+      // It was closed since it was listed.
+    }
+  }
+  return names;
+}
+
 writeAheadLogConformance(() => new FileHost());
 
-describe.runIf(existsSync("/proc/self/fd"))("files of a log", () => {
+describe.runIf(existsSync(openHere))("files of a log", () => {
   let host: FileHost;
   let log: LogFiles;
 
@@ -48,18 +62,9 @@ describe.runIf(existsSync("/proc/self/fd"))("files of a log", () => {
     host.dispose();
   });
 
-  /** Names of the log's files that this process has open. */
+  /** The log's segments that this process has open. */
   function open(): string[] {
-    const names: string[] = [];
-    for (const entry of readdirSync("/proc/self/fd")) {
-      try {
-        const target = readlinkSync(`/proc/self/fd/${entry}`);
-        if (target.startsWith(`${host.directory}/log/`)) names.push(target.slice(-14).replace(" (deleted)", ""));
-      } catch {
-        // It was closed since it was listed.
-      }
-    }
-    return names.sort();
+    return openFiles(join(host.directory, "log"));
   }
 
   test("a segment that goes is closed, also if nothing was ever synced", () => {

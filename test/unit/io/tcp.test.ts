@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/io/clock.ts";
 import { type Listener, listen, TcpTransport } from "../../../src/io/tcp.ts";
 import { type LinkWorld, linkConformance } from "../../conformance/links.ts";
+import { until } from "../../support/until.ts";
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -11,14 +12,6 @@ async function freePort(): Promise<number> {
   const port = (server.address() as { port: number }).port;
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const giveUp = systemClock.wallMs() + 10_000;
-  while (!condition()) {
-    if (systemClock.wallMs() > giveUp) throw new Error("the condition never came to hold");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 linkConformance("TCP", (): LinkWorld => {

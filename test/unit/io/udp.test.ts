@@ -4,15 +4,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/io/clock.ts";
 import { bindUdp, type UdpDatagrams } from "../../../src/io/udp.ts";
 import { datagramConformance } from "../../conformance/datagrams.ts";
-
-async function until(condition: () => boolean, again?: () => void): Promise<void> {
-  const giveUp = systemClock.wallMs() + 10_000;
-  while (!condition()) {
-    if (systemClock.wallMs() > giveUp) throw new Error("the condition never came to hold");
-    again?.();
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
+import { until } from "../../support/until.ts";
 
 datagramConformance("UDP", () => {
   const sockets: UdpDatagrams[] = [];

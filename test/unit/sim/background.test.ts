@@ -128,7 +128,7 @@ describe("a join under load", () => {
     expect(story.until(20_000_000, () => story.node(0).ring !== undefined)).toBe(true);
     for (let i = 0; i < 20 && members().waiting.length === 0; i += 1) story.pass(500_000);
     const [newcomer] = members().waiting;
-    expect(newcomer).toBeDefined();
+    expect(newcomer?.address).toBe(world.nodes[3]?.address);
     const change = (body: Partial<RingChangeRequest>): void => {
       story.ask(0, FrameType.RING_CHANGE, RingChangeRequest, body, RingChangeReply);
     };

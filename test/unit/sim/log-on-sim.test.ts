@@ -26,7 +26,7 @@ class SimLogHost implements LogHost {
     if (!condition()) throw new Error("the log never got there");
   }
 
-  async settle(): Promise<void> {
+  async ended(): Promise<void> {
     const end = this.#scheduler.now + 1_000_000;
     await this.until(() => this.#scheduler.now >= end);
   }
