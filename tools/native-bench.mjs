@@ -5,12 +5,23 @@
 //
 //   npm run native-bench -- [--runs 3] [--duration 10] [--warm-up 3] [--keys 100000] [--value-bytes 1024] [--workload a]
 //                           [--rate 5000] [--clients 64] [--durability buffered] [--out FILE] [--quick] [--build-only]
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import {
+  cleanOnSignal,
+  freePorts,
+  inRoundOrder,
+  median,
+  medianRow,
+  printTable,
+  runForJson,
+  runsOf,
+  start,
+  startCluster,
+} from "./bench-support.mjs";
 import { prepare, root } from "./prepare.mjs";
 
 const nodes = 3;
@@ -38,11 +49,9 @@ function options() {
     },
   });
   const { quick } = values;
-  const runs = Number(values.runs ?? (quick ? "1" : "3"));
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is ${values.runs}; allowed: a whole number from 1`);
   return {
     ...values,
-    runs,
+    runs: runsOf(values.runs, quick ? 1 : 3),
     duration: values.duration ?? (quick ? "2" : "10"),
     warmUp: values["warm-up"] ?? (quick ? "1" : "3"),
     keys: values.keys ?? (quick ? "5000" : "100000"),
@@ -80,73 +89,14 @@ function buildNative() {
 
 // What is measured against.
 
-function listens(port) {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-}
-
-/** The first of `count` ports in a row that nobody uses. */
-async function freePorts(count, from) {
-  for (let base = from; base + count < 60_000; base += count) {
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => listens(base + i)));
-    if (free.every(Boolean)) return base;
-  }
-  throw new Error("no free ports");
-}
-
-/** Starts a process; `ready` resolves when it has printed a line that begins with `sign`. */
-function start(command, args, sign) {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
-  let said = "";
-  const ready = new Promise((resolve, reject) => {
-    const hear = (text) => {
-      said += text;
-      if (said.split("\n").some((line) => line.startsWith(sign))) resolve();
-    };
-    child.stdout.setEncoding("utf8").on("data", hear);
-    child.stderr.setEncoding("utf8").on("data", hear);
-    child.once("error", reject);
-    child.once("exit", () => reject(new Error(`${command} did not start: ${said.trim()}`)));
-  });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
-  };
-  return { ready, stop };
-}
-
-function startCluster(directory, basePort, durability) {
-  const args = ["up", "--nodes", nodes, "--dir", directory, "--base-port", basePort, "--durability", durability];
-  return start(process.execPath, [join(root, "dist/cli/main.js"), ...args.map(String)], "ready");
-}
-
 function startEchoNodes(basePort, valueBytes) {
   return Array.from({ length: nodes }, (_, i) => {
     const args = ["--number", i + 1, "--nodes", nodes, "--base-port", basePort, "--value-bytes", valueBytes];
-    return start(echoNode, args.map(String), "listening");
+    return start(echoNode, args, "listening");
   });
 }
 
 // Measuring.
-
-function run(command, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (part) => {
-      text += part;
-    });
-    child.once("error", reject);
-    child.once("close", (code) => {
-      if (code === 0) resolve(JSON.parse(text));
-      else reject(new Error(`${command} ${args.join(" ")} ended with status ${code}`));
-    });
-  });
-}
 
 function targetsOf(clusterPort, echoPort) {
   const targets = [
@@ -170,11 +120,10 @@ async function measure(targets, loops, { runs, workload, keys, valueBytes, durat
   const times = ["--duration", duration, "--warm-up", warmUp];
   const set = loops.flatMap((loop) => targets.map((target) => ({ loop, target, results: [] })));
   for (let round = 1; round <= runs; round += 1) {
-    // Every second round backwards: what a round leaves behind does not always hit the same ones.
-    for (const { loop, target, results } of round % 2 === 1 ? set : [...set].reverse()) {
+    for (const { loop, target, results } of inRoundOrder(set, round)) {
       console.error(`round ${round} of ${runs}: ${loop.name}, ${target.name} ...`);
       const args = [...target.args, ...asked, ...times, ...loop.args, "--seed", String(round)];
-      const result = await run(target.command, args);
+      const result = await runForJson(target.command, args);
       results.push(result);
       if (result.voided !== null) console.error(`  VOIDED: ${result.voided}`);
     }
@@ -183,12 +132,6 @@ async function measure(targets, loops, { runs, workload, keys, valueBytes, durat
 }
 
 // Telling.
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 const columns = [
   ["ops/s", ({ throughput }) => throughput, 0],
@@ -200,19 +143,10 @@ const columns = [
   ["errors", ({ errors }) => errors, 0],
 ];
 
-function printTable(rows) {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  for (const row of rows) {
-    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
-  }
-}
-
 function figures(set, loop, runs) {
   const rows = [[`${loop.name}, ms`, ...columns.map(([name]) => name), "voided"]];
   for (const { target, results } of set.filter((one) => one.loop === loop)) {
-    const cells = columns.map(([, of, digits]) => median(results.map(of)).toFixed(digits));
-    const voided = results.filter((result) => result.voided !== null).length;
-    rows.push([target.name, ...cells, voided === 0 ? "-" : `${voided} of ${runs}`]);
+    rows.push(medianRow(target.name, results, columns, runs));
   }
   return rows;
 }
@@ -253,17 +187,17 @@ async function main() {
   if (asked["build-only"]) return;
   await prepare();
   const directory = mkdtempSync(join(tmpdir(), "ringtail-native-bench-"));
-  const clusterPort = await freePorts(nodes, 20_000 + (process.pid % 20_000));
+  const clusterPort = await freePorts(nodes);
   const echoPort = await freePorts(nodes, clusterPort + nodes);
   const started = [
-    startCluster(directory, clusterPort, asked.durability),
+    startCluster(nodes, directory, clusterPort, ["--durability", asked.durability]),
     ...startEchoNodes(echoPort, asked.valueBytes),
   ];
   const clean = async () => {
     await Promise.all(started.map(({ stop }) => stop()));
     rmSync(directory, { recursive: true, force: true });
   };
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void clean().then(() => process.exit(130)));
+  cleanOnSignal(clean);
   try {
     await Promise.all(started.map(({ ready }) => ready));
     const loops = loopsOf(asked);
