@@ -1,7 +1,7 @@
 // Installs and builds when needed, and says so: what `npm start` and `npm test` do first. Does nothing, quickly, when
 // all is current: dependencies are compared by the lock file that npm left behind, the build by file times.
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -53,6 +53,17 @@ function installed() {
   return existsSync(mark) && statSync(mark).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
 }
 
+/** `npm ci` first empties node_modules, and would empty what a link leads to: somebody else's. */
+function refuseLink() {
+  const modules = join(root, "node_modules");
+  if (!lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  const remedy = "remove the link, and run this again";
+  fail(
+    "installing dependencies",
+    `${modules} is a symbolic link, and npm would empty the directory behind it: ${remedy}`,
+  );
+}
+
 function built() {
   const mark = join(root, "dist/.built");
   if (!existsSync(mark)) return false;
@@ -67,6 +78,7 @@ export async function prepare() {
     process.exit(1);
   }
   if (!installed()) {
+    refuseLink();
     await run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
     await run("checking the storage engine", process.execPath, ["tools/check-engine.mjs"]);
   }
