@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 
 #include "base/fail.h"
@@ -172,8 +173,7 @@ class FloorRun {
 };
 
 std::string freshDirectory() {
-  const char* base = std::getenv("TMPDIR");
-  std::string path = std::string(base != nullptr ? base : "/tmp") + "/ringtail-rocksdb-floor-XXXXXX";
+  std::string path = (std::filesystem::temp_directory_path() / "ringtail-rocksdb-floor-XXXXXX").string();
   if (mkdtemp(path.data()) == nullptr) fail(storageFailed, "cannot make a directory like " + path);
   return path;
 }

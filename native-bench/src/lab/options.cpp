@@ -47,7 +47,7 @@ constexpr const char* clusterHelp =
 )";
 
 constexpr const char* inProcessHelp =
-    R"(  --dir <directory>        where the databases are made and removed again (default: a new one in TMPDIR or /tmp)
+    R"(  --dir <directory>        where the databases are made and removed again (default: a new one in the system's temporary directory)
   --copies <count>         databases that each put and each get goes to (default: 1)
 )";
 
