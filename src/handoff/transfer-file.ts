@@ -3,7 +3,7 @@ import { noBytes } from "../base/bytes.ts";
 import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import { encode, type TransferProgress, TransfersFile } from "../wire/codec.ts";
 import type { Synced } from "./synced.ts";
-import { Transfer, type TransferState, transferStates } from "./transfer.ts";
+import { endOf, Transfer, type TransferState, transferStates } from "./transfer.ts";
 
 /** States of a receiver in which nothing is deleted under what it stores. */
 const keepsWrites: readonly TransferState[] = ["copying", "catching-up", "confirmed"];
@@ -17,21 +17,11 @@ export function fileOf(transfers: Iterable<Transfer>, synced: Synced): Uint8Arra
 
 function progressOf(transfer: Transfer): TransferProgress {
   return {
-    id: transfer.id,
-    since: transfer.since,
-    partition: transfer.partition,
-    n: transfer.n,
-    joining: transfer.joining,
-    replaced: transfer.replaced,
-    position: transfer.position,
-    sending: transfer.sending,
-    state: transferStates.indexOf(transfer.state),
+    ...endOf(transfer),
     cursor: transfer.cursor ?? noBytes,
     source: transfer.source,
     copied: transfer.copied,
     distrusted: transfer.distrusted,
-    bytes: transfer.bytes,
-    records: transfer.records,
     flipEpoch: transfer.flipEpoch,
   };
 }

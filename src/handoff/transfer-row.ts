@@ -1,7 +1,7 @@
 /** A transfer as a row for people: how far it is, how fast, how long it may still take, and why it waits. */
 import type { Instant } from "../base/time.ts";
 import type { TransferRow } from "../wire/codec.ts";
-import { type Transfer, transferStates, transferWaits } from "./transfer.ts";
+import { endOf, type Transfer, transferWaits } from "./transfer.ts";
 
 const second = 1_000_000;
 
@@ -11,19 +11,9 @@ export function rowOf(now: Instant, transfer: Transfer): TransferRow {
   const copied = transfer.bytes - transfer.bytesAtStart;
   const copying = transfer.state === "copying";
   return {
-    id: transfer.id,
-    since: transfer.since,
-    partition: transfer.partition,
-    n: transfer.n,
-    joining: transfer.joining,
-    replaced: transfer.replaced,
-    position: transfer.position,
-    sending: transfer.sending,
-    state: transferStates.indexOf(transfer.state),
+    ...endOf(transfer),
     wait: transferWaits.indexOf(transfer.wait),
     peer: transfer.peer,
-    bytes: transfer.bytes,
-    records: transfer.records,
     bytesPerSecond: copying && elapsed > 0 ? Math.floor((copied * second) / elapsed) : 0,
     perMille: perMilleOf(transfer),
     remainingMs: copying ? remainingMs(elapsed, transfer) : 0,

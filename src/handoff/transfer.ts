@@ -170,6 +170,19 @@ export class Transfer implements TransferName {
   }
 }
 
+/** What both the state file and the rows for people say of one end, by the names of the schema. */
+export function endOf(transfer: Transfer): TransferName & {
+  readonly sending: boolean;
+  /** Index into `transferStates`. */
+  readonly state: number;
+  readonly bytes: number;
+  readonly records: number;
+} {
+  const { id, since, partition, n, joining, replaced, position, sending, bytes, records } = transfer;
+  const state = transferStates.indexOf(transfer.state);
+  return { id, since, partition, n, joining, replaced, position, sending, state, bytes, records };
+}
+
 /** What a node knows of its own replica of (partition, n). */
 export interface ReplicaProgress {
   /** Its history is complete (mechanisms.md 3.8). */
