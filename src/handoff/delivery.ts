@@ -25,101 +25,23 @@ import { after, type DurationUs, type Instant, instant, never } from "../base/ti
 import type { HintEntry } from "../storage/keys.ts";
 import type { HintCounts, HintPage } from "../storage/store.ts";
 import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
-import { concernsOneHint, decideRate, HintLane, HintSend, HintStep } from "./hint-lane.ts";
+import {
+  defaultHintConfig,
+  type HintAnswer,
+  type HintConfig,
+  type HintDeliveryEffects,
+  type HintDeliveryOptions,
+} from "./delivery-effects.ts";
+import { concernsOneHint, HintLane, HintSend, HintStep, targetOfScan } from "./hint-lane.ts";
 import type { HintProgress, HintWait } from "./hints.ts";
 import { retryDelay } from "./pace.ts";
 
-export { HintSend } from "./hint-lane.ts";
-
 const deadlineExceeded = wireOf("DEADLINE_EXCEEDED");
 const storageFailed = wireOf("STORAGE_FAILED");
-const laneBits = 16;
-const scansMask = 0x3fff;
-const second: DurationUs = 1_000_000;
+/** After a pass that got on, the next one begins within this. */
+const soonUs: DurationUs = 1_000_000;
 /** A lane runs so far ahead of its rate, and then waits as long: an alarm per hint would be too many. */
 const aheadUs: DurationUs = 10_000;
-
-/** What delivery asks of the node around it. Each that names an event is answered later, once; `deliver` may stay unanswered. */
-export interface HintDeliveryEffects {
-  /** Reads a page of the list of the target's hints (`Store.scanHints`); `onPage` with the same token. */
-  scan(now: Instant, target: number, cursor: Uint8Array | null, keysMax: number, token: number): void;
-  /** Reads the hint (`Replica.read`, kind `readHints` with its target); `onRecord`. */
-  read(now: Instant, send: HintSend): void;
-  /**
-   * Has the target merge and sync the record: HINT_DELIVER, or the own replica's `write` if the target is this node;
-   * `onDelivered` or `onFailed`. The record is lent until the call returns.
-   */
-  deliver(now: Instant, send: HintSend, sealed: Uint8Array): void;
-  /**
-   * Merges the record into the own hint for `owner` (`Replica.changeHint`, kind `keepHint`, durable, first kept at
-   * `send.second`); `onKept`. The record is lent until the call returns.
-   */
-  keep(now: Instant, send: HintSend, owner: number, sealed: Uint8Array): void;
-  /** Deletes the hint if its causal hash is `send.causalHigh` and `send.causalLow` (kind `dropHint`); `onDropped`. */
-  drop(now: Instant, send: HintSend): void;
-  /** A question, not an effect: the nodes that the ring names for the key, owners and pending ones; none while there is no ring. */
-  ownersOf(fullKey: Uint8Array, hashHigh: number): ArrayLike<number>;
-}
-
-/** What a target answers to a delivery. */
-export interface HintAnswer {
-  /** The record is on its stable storage. */
-  readonly durable: boolean;
-  /** Bytes that it wants under way from this node at the most; 0: none for now. */
-  readonly creditBytes: number;
-  /** A high percentile of its clients' latency, and what that should not exceed; 0: not known. */
-  readonly foregroundUs: number;
-  readonly limitUs: number;
-}
-
-/** Bounds; `defaultHintConfig` has the defaults. */
-export interface HintConfig {
-  /** Hints under way, all targets together, and per target. More: faster over long ways, more memory. */
-  readonly inFlightMax: number;
-  readonly inFlightPerTarget: number;
-  readonly pageKeys: number;
-  /** Of the rate per target: where it starts, its bounds, and by how much it grows in a second. */
-  readonly rateStart: number;
-  readonly rateLeast: number;
-  readonly rateMost: number;
-  readonly rateStep: number;
-  /** The window of a target that has not answered yet, and of one whose window was 0 a moment ago. */
-  readonly windowStart: number;
-  /** A target's first pass waits for a random part of this, so that not all begin at once. */
-  readonly jitterUs: DurationUs;
-  /** A delivery without an answer has failed. */
-  readonly timeoutUs: DurationUs;
-  /** The first and the longest wait after failures. */
-  readonly retryLeastUs: DurationUs;
-  readonly retryMostUs: DurationUs;
-  /** Between two looks at everything that is owed to those who can be reached. */
-  readonly safetyUs: DurationUs;
-}
-
-/** The defaults of mechanisms.md 5. */
-export const defaultHintConfig: HintConfig = {
-  inFlightMax: 256,
-  inFlightPerTarget: 32,
-  pageKeys: 256,
-  rateStart: 1024 * 1024,
-  rateLeast: 64 * 1024,
-  rateMost: 64 * 1024 * 1024,
-  rateStep: 1024 * 1024,
-  windowStart: 64 * 1024,
-  jitterUs: 2 * second,
-  timeoutUs: 5 * second,
-  retryLeastUs: second,
-  retryMostUs: 60 * second,
-  safetyUs: 300 * second,
-};
-
-/** What a `HintDelivery` is made of. */
-export interface HintDeliveryOptions {
-  readonly effects: HintDeliveryEffects;
-  readonly counts: HintCounts;
-  readonly rng: Rng;
-  readonly config?: Partial<HintConfig>;
-}
 
 /** The delivery of one node's hints. */
 export class HintDelivery implements HintProgress {
@@ -204,42 +126,26 @@ export class HintDelivery implements HintProgress {
   #wake(now: Instant, lane: HintLane): void {
     if (this.#counts.countOf(lane.target) === 0) return;
     if (lane.state === "scanning" || lane.state === "passing") lane.again = true;
-    else this.#wait(lane, after(now, this.#rng.below(this.#config.jitterUs + 1)));
-  }
-
-  #wait(lane: HintLane, at: Instant): void {
-    lane.at = lane.state === "waiting" ? instant(Math.min(lane.at, at)) : at;
-    lane.state = "waiting";
+    else lane.waitUntil(after(now, this.#rng.below(this.#config.jitterUs + 1)));
   }
 
   #beginPass(now: Instant, lane: HintLane): void {
-    lane.again = false;
-    lane.gone = 0;
-    lane.unplaced = 0;
-    lane.clear();
-    if (lane.window === 0) lane.window = this.#config.windowStart;
+    lane.beginPass(this.#config.windowStart);
     this.#scan(now, lane);
   }
 
   #scan(now: Instant, lane: HintLane): void {
-    lane.state = "scanning";
-    lane.at = never;
-    lane.scans = (lane.scans + 1) & scansMask;
-    const token = (lane.scans << laneBits) | lane.target;
-    this.#effects.scan(now, lane.target, lane.cursor, this.#config.pageKeys, token);
+    this.#effects.scan(now, lane.target, lane.cursor, this.#config.pageKeys, lane.beginScan());
   }
 
   /** The page asked for with that token, or null and an error. The bytes belong to the delivery from here on. */
   onPage(now: Instant, token: number, page: HintPage | null): void {
-    const lane = this.#lanes.get(token & 0xffff);
-    if (lane === undefined || lane.state !== "scanning" || token >>> laneBits !== lane.scans) return;
+    const lane = this.#lanes.get(targetOfScan(token));
+    if (lane === undefined || !lane.awaits(token)) return;
     this.#enter();
     if (page === null) this.#stumble(now, lane, storageFailed);
     else {
-      lane.entries = page.entries;
-      lane.next = 0;
-      lane.cursor = page.cursor;
-      lane.state = "passing";
+      lane.take(page);
       this.#pump(now, lane);
     }
     this.#leave();
@@ -317,7 +223,7 @@ export class HintDelivery implements HintProgress {
     this.#enter();
     const lane = this.#lane(send.target);
     lane.window = answer.creditBytes;
-    this.#adjust(now, lane, answer.limitUs > 0 && answer.foregroundUs > answer.limitUs);
+    lane.adjust(now, this.#config, answer.limitUs > 0 && answer.foregroundUs > answer.limitUs);
     if (answer.durable) {
       lane.failures = 0;
       lane.lastFailure = statusOk;
@@ -388,7 +294,7 @@ export class HintDelivery implements HintProgress {
   #give(now: Instant, lane: HintLane, send: HintSend, status: Status): void {
     lane.lastFailure = status;
     if (!concernsOneHint(status)) {
-      this.#adjust(now, lane, true);
+      lane.adjust(now, this.#config, true);
       this.#stumble(now, lane, status);
     }
     this.#finish(now, lane, send);
@@ -399,10 +305,8 @@ export class HintDelivery implements HintProgress {
     lane.lastFailure = status;
     if (lane.state !== "scanning" && lane.state !== "passing") return;
     mark("hint.pass-failed");
-    lane.failures += 1;
     lane.clear();
-    const { retryLeastUs, retryMostUs } = this.#config;
-    this.#wait(lane, after(now, retryDelay(lane.failures, retryLeastUs, retryMostUs, this.#rng)));
+    this.#waitLonger(now, lane);
   }
 
   #finish(now: Instant, lane: HintLane, send: HintSend): void {
@@ -420,7 +324,7 @@ export class HintDelivery implements HintProgress {
   #rest(now: Instant, lane: HintLane): void {
     mark("hint.no-credit");
     lane.clear();
-    this.#wait(lane, after(now, this.#config.retryLeastUs));
+    lane.waitUntil(after(now, this.#config.retryLeastUs));
   }
 
   #endPass(now: Instant, lane: HintLane): void {
@@ -428,21 +332,15 @@ export class HintDelivery implements HintProgress {
     lane.at = never;
     if (this.#counts.countOf(lane.target) === 0) return;
     const progress = lane.again || (lane.reachable && lane.gone > 0);
-    if (progress) this.#wait(lane, after(now, this.#rng.below(second)));
-    else if (lane.reachable || lane.unplaced > 0) {
-      lane.failures += 1;
-      const { retryLeastUs, retryMostUs } = this.#config;
-      this.#wait(lane, after(now, retryDelay(lane.failures, retryLeastUs, retryMostUs, this.#rng)));
-    }
+    if (progress) lane.waitUntil(after(now, this.#rng.below(soonUs)));
+    else if (lane.reachable || lane.unplaced > 0) this.#waitLonger(now, lane);
   }
 
-  /** At most one change of the rate in a second: the answers of one burst tell one thing. */
-  #adjust(now: Instant, lane: HintLane, slow: boolean): void {
-    if (now < after(lane.rateAt, second)) return;
-    const { rateLeast, rateMost, rateStep } = this.#config;
-    lane.rateAt = now;
-    lane.rate = decideRate(lane.rate, slow, rateLeast, rateMost, rateStep);
-    lane.pace.setRate(now, lane.rate);
+  /** The next pass begins later with every one in a row that was in vain. */
+  #waitLonger(now: Instant, lane: HintLane): void {
+    lane.failures += 1;
+    const { retryLeastUs, retryMostUs } = this.#config;
+    lane.waitUntil(after(now, retryDelay(lane.failures, retryLeastUs, retryMostUs, this.#rng)));
   }
 
   /** Fails deliveries whose time is over, begins passes that are due, sends on. */
@@ -483,12 +381,7 @@ export class HintDelivery implements HintProgress {
   /** Why the target's hints wait. */
   waitingOf(target: number): HintWait {
     if (this.#counts.countOf(target) === 0) return "nothing";
-    const lane = this.#lane(target);
-    if (lane.unplaced > 0) return "unplaced";
-    if (lane.state === "scanning" || lane.state === "passing") return lane.reachable ? "delivering" : "unreachable";
-    if (!lane.reachable) return "unreachable";
-    if (lane.failures > 0) return "failing";
-    return lane.window === 0 ? "credit" : "soon";
+    return this.#lane(target).waiting;
   }
 
   /** The last error met on the way to the target; 0: none since the last success. */

@@ -1,10 +1,13 @@
 /**
- * What delivery remembers per target (HintLane) and per hint under way (HintSend), and its two small decisions: what an
- * error means, and what becomes of the rate. The core that moves them is delivery.ts.
+ * What delivery remembers per target (HintLane: the pass over its hints, and how fast they go) and per hint under way
+ * (HintSend), and its two small decisions: what an error means, and what becomes of the rate. The core that moves them
+ * is delivery.ts.
  */
 import { type Status, wireOf } from "../base/errors.ts";
-import { type Instant, never } from "../base/time.ts";
+import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
 import type { HintEntry } from "../storage/keys.ts";
+import type { HintPage } from "../storage/store.ts";
+import type { HintWait } from "./hints.ts";
 import { Pace } from "./pace.ts";
 
 /** Where a hint under way is. */
@@ -61,6 +64,23 @@ export class HintSend {
 export type LaneState = "idle" | "waiting" | "scanning" | "passing";
 
 const noEntries: readonly HintEntry[] = [];
+/** A scan's token: its lane's target, and above it how many scans the lane has begun. */
+const laneBits = 16;
+const scansMask = 0x3fff;
+/** Between two changes of a lane's rate: the answers of one burst tell one thing. */
+const rateEveryUs: DurationUs = 1_000_000;
+
+/** The target whose lane asked for the scan with this token. */
+export function targetOfScan(token: number): number {
+  return token & ((1 << laneBits) - 1);
+}
+
+/** The bounds of a rate, and by how much it grows. */
+export interface RateBounds {
+  readonly rateLeast: number;
+  readonly rateMost: number;
+  readonly rateStep: number;
+}
 
 /** One target. */
 export class HintLane {
@@ -97,6 +117,57 @@ export class HintLane {
     this.rate = rate;
     this.window = window;
     this.pace = new Pace(rate);
+  }
+
+  /** A pass begins at `at`, or earlier if one was to already. */
+  waitUntil(at: Instant): void {
+    this.at = this.state === "waiting" ? instant(Math.min(this.at, at)) : at;
+    this.state = "waiting";
+  }
+
+  /** `window`: what a target whose window was 0 a moment ago is tried with. */
+  beginPass(window: number): void {
+    this.again = false;
+    this.gone = 0;
+    this.unplaced = 0;
+    this.clear();
+    if (this.window === 0) this.window = window;
+  }
+
+  /** The next page is asked for; returns the token of its answer. */
+  beginScan(): number {
+    this.state = "scanning";
+    this.at = never;
+    this.scans = (this.scans + 1) & scansMask;
+    return (this.scans << laneBits) | this.target;
+  }
+
+  /** Whether this is the token of the page that was asked for last, and the lane still wants it. */
+  awaits(token: number): boolean {
+    return this.state === "scanning" && token >>> laneBits === this.scans;
+  }
+
+  take(page: HintPage): void {
+    this.entries = page.entries;
+    this.next = 0;
+    this.cursor = page.cursor;
+    this.state = "passing";
+  }
+
+  adjust(now: Instant, { rateLeast, rateMost, rateStep }: RateBounds, slow: boolean): void {
+    if (now < after(this.rateAt, rateEveryUs)) return;
+    this.rateAt = now;
+    this.rate = decideRate(this.rate, slow, rateLeast, rateMost, rateStep);
+    this.pace.setRate(now, this.rate);
+  }
+
+  /** Why its hints wait, if there are any. */
+  get waiting(): HintWait {
+    if (this.unplaced > 0) return "unplaced";
+    if (this.state === "scanning" || this.state === "passing") return this.reachable ? "delivering" : "unreachable";
+    if (!this.reachable) return "unreachable";
+    if (this.failures > 0) return "failing";
+    return this.window === 0 ? "credit" : "soon";
   }
 
   /** The entries of a page that is given up are scanned again. */
