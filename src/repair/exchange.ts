@@ -6,8 +6,7 @@
  *   -> each leaf's lists of keys -> per key: pull, push or both
  *
  * Two nodes never look at one instant, so a busy tree always differs by the writes in flight. Only what differs twice, a
- * window apart, is gone into: roots, then leaves. Of a leaf that is, the keys are moved at once if they are exactly what
- * the leaf differed by a window ago (their hashes XOR to it); else they are doubts, and looked at again a window later.
+ * window apart, is gone into: roots, then leaves. The keys of a leaf that is: leaf-repair.ts.
  *
  * An exchange moves nothing by itself: records merge in `Replica.write` on either side, so it may end anywhere and be
  * begun again. Leaves listed and batches of keys are paid for with credits from outside. The other side keeps no state:
@@ -20,17 +19,15 @@ import type { Instant } from "../base/time.ts";
 import { after, instant, never } from "../base/time.ts";
 import { leavesPerTree } from "../storage/keys.ts";
 import type { RecordPage } from "../storage/store-events.ts";
-import type { LeafKeysReply, TreeLeavesReply, TreeRootsReply } from "../wire/codec.ts";
+import type { TreeLeavesReply, TreeRootsReply } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { ExchangeEffects, ExchangeOptions, ExchangeRequest } from "./exchange-parts.ts";
 import { ExchangeCounters, WaitKind, Waits } from "./exchange-parts.ts";
-import { KeyRepair, takeBatch } from "./key-repair.ts";
-import type { Difference } from "./leaf-list.ts";
-import { entriesOfPage, entryOfKey, LeafWalk } from "./leaf-list.ts";
-import { leavesOf, treeN, treePartition } from "./merkle-tree.ts";
+import { LeafRepair, type LeafStep } from "./leaf-repair.ts";
+import { leavesOf } from "./merkle-tree.ts";
 import type { Answer, Question } from "./questions.ts";
 import { compareBranches, compareRoots, isOfLeaves } from "./tree-answers.ts";
-import { type Suspect, TreeWork } from "./tree-work.ts";
+import { TreeWork } from "./tree-work.ts";
 
 export type {
   ExchangeEffects,
@@ -48,13 +45,6 @@ export type {
  * who waits for an answer should wait for a thousand of them.
  */
 const rootsAtOnce = 16;
-/** Unspent credits are kept up to this. */
-const creditsMax = 1024;
-/** Differing keys of one leaf that are kept before they are moved: so many are no writes in flight. */
-const leafDifferencesMax = 1024;
-/** Doubtful keys of one tree that are kept; the leaves behind are left to another pass. */
-const doubtsMax = 4096;
-
 const invalidArgument = wireOf("INVALID_ARGUMENT");
 const deadlineExceeded = wireOf("DEADLINE_EXCEEDED");
 const storageFailed = wireOf("STORAGE_FAILED");
@@ -67,10 +57,9 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #effects: ExchangeEffects;
   readonly #waits: Waits;
-  readonly #repair: KeyRepair;
+  readonly #leaves: LeafRepair;
   #request: ExchangeRequest | null = null;
   #begunAt: Instant = instant(0);
-  #credits = 0;
   #phase: Phase = "idle";
   /** The second look at the roots. */
   #again = false;
@@ -84,18 +73,13 @@ export class Exchange {
   #at = 0;
   /** The tree in work has been asked about in this phase. */
   #asked = false;
-  #walk: LeafWalk | null = null;
-  /** The leaf in work is listed; it is done when the queue is empty. */
-  #listed = false;
-  /** Keys to be moved before anything else. */
-  #queue: Difference[] = [];
   #inside = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#effects = options.effects;
     this.#waits = new Waits(options.answerTimeoutUs ?? 10_000_000);
-    this.#repair = new KeyRepair(options.effects, this.#waits, this.counters);
+    this.#leaves = new LeafRepair(options, this.#waits, this.counters);
   }
 
   /** Whether an exchange is under way. */
@@ -105,7 +89,7 @@ export class Exchange {
 
   /** It has work to do and no credit to do it with. */
   get starved(): boolean {
-    return this.busy && this.#credits === 0 && this.#waits.size === 0 && this.#wakeAt <= this.#seen;
+    return this.busy && this.#leaves.credits === 0 && this.#waits.size === 0 && this.#wakeAt <= this.#seen;
   }
 
   /** Begins an exchange; `finished` follows. */
@@ -115,6 +99,7 @@ export class Exchange {
     assert(request.leavesMax >= 1, "an exchange may take on a leaf");
     assert(request.untilEqual === 0 || !request.preview, "a preview does not make trees equal");
     this.#request = request;
+    this.#leaves.begin(request);
     this.#begunAt = now;
     this.#wakeAt = now;
     this.counters.exchanges += 1;
@@ -126,7 +111,7 @@ export class Exchange {
   /** Pays for `count` leaves to be listed or batches of keys to be moved. */
   grant(now: Instant, count: number): void {
     this.#enter();
-    this.#credits = Math.min(creditsMax, this.#credits + count);
+    this.#leaves.grant(count);
     this.#leave(now);
   }
 
@@ -169,10 +154,7 @@ export class Exchange {
     this.#enter();
     if (this.#waits.take(now, id, WaitKind.scan) >= 0) {
       if (page === null || error !== null) this.#interrupt(now, storageFailed);
-      else {
-        const { tree } = this.#current();
-        this.#walk?.addHere(entriesOfPage(page, treeN(tree), this.#options.treeOf), page.cursor);
-      }
+      else this.#leaves.onScanned(this.#current(), page);
     }
     this.#leave(now);
   }
@@ -181,14 +163,14 @@ export class Exchange {
   onRecord(now: Instant, id: number, sealed: Uint8Array | null, error: string | null): void {
     this.#enter();
     const index = this.#waits.take(now, id, WaitKind.read);
-    if (index >= 0) this.#repair.onRecord(now, index, error === null ? sealed : null);
+    if (index >= 0) this.#leaves.onRecord(now, index, error === null ? sealed : null);
     this.#leave(now);
   }
 
   /** A record was merged here, or at the peer, or was not. */
   onMoved(now: Instant, id: number, status: Status): void {
     this.#enter();
-    if (this.#waits.take(now, id, WaitKind.move) >= 0) this.#repair.onMoved(now, status === statusOk);
+    if (this.#waits.take(now, id, WaitKind.move) >= 0) this.#leaves.onMoved(now, status === statusOk);
     this.#leave(now);
   }
 
@@ -211,12 +193,6 @@ export class Exchange {
   #ask(now: Instant, question: Question): true {
     const peer = (this.#request as ExchangeRequest).peer;
     this.#effects.ask(now, this.#waits.add(now, WaitKind.answer, 0), peer, question);
-    return true;
-  }
-
-  #spend(): boolean {
-    if (this.#credits === 0) return false;
-    this.#credits -= 1;
     return true;
   }
 
@@ -331,102 +307,23 @@ export class Exchange {
       work.branches = work.suspectBranches();
       return this.#ask(now, { type: FrameType.TREE_LEAVES, body: { tree: work.tree, branches: work.branches } });
     }
-    if (this.#queue.length > 0) return this.#moveKeys(now, work);
-    this.#collectMoved(work);
-    if (this.#walk !== null) return this.#stepWalk(now, work, this.#walk);
-    if (this.#listed) {
-      this.#listed = false;
-      work.next += 1;
-    }
-    if (work.next < work.suspects.length && work.doubts.length < doubtsMax) return this.#beginLeaf();
-    if (work.next < work.suspects.length) work.overflow = (work.suspects[work.next] as Suspect).leaf;
-    if (work.doubts.length > 0) {
-      this.#queue = work.doubts;
-      work.doubts = [];
-      this.#wait(now);
-      this.#phase = "doubts";
-      return true;
-    }
-    this.#endTree(work);
-    this.#nextTree();
-    return true;
+    return this.#stepLeaves(now, this.#leaves.step(now, work));
   }
 
   #stepDoubts(now: Instant): boolean {
-    const work = this.#current();
-    if (this.#queue.length > 0) return this.#moveKeys(now, work);
-    this.#collectMoved(work);
-    this.#endTree(work);
-    this.#phase = "repair";
-    this.#nextTree();
-    return true;
+    return this.#stepLeaves(now, this.#leaves.stepDoubts(now, this.#current()));
   }
 
-  #beginLeaf(): boolean {
-    if (!this.#spend()) return false;
-    this.#walk = new LeafWalk();
-    this.counters.leavesListed += 1;
-    return true;
-  }
-
-  #stepWalk(now: Instant, work: TreeWork, walk: LeafWalk): boolean {
-    const { leaf, high, low } = work.suspects[work.next] as Suspect;
-    if (walk.done) {
-      this.counters.keysListed += walk.keys;
-      this.counters.keysDiffering += walk.differences.length;
-      this.#walk = null;
-      this.#sortOut(work, walk, walk.xorHigh === high && walk.xorLow === low);
-      return true;
+  #stepLeaves(now: Instant, step: LeafStep): boolean {
+    if (step === "doubts") {
+      this.#wait(now);
+      this.#phase = "doubts";
+    } else if (step === "done") {
+      this.#endTree(this.#current());
+      this.#phase = "repair";
+      this.#nextTree();
     }
-    if (walk.differences.length >= leafDifferencesMax) {
-      mark("exchange.leaf-of-many");
-      this.counters.keysDiffering += walk.differences.length;
-      this.#queue = walk.differences.splice(0);
-      return true;
-    }
-    if (walk.needsHere) {
-      const id = this.#waits.add(now, WaitKind.scan, 0);
-      this.#effects.scanLeaf(now, id, treePartition(work.tree), leaf, walk.cursorHere);
-    }
-    if (walk.needsThere) {
-      const body = { tree: work.tree, leaf, cursor: walk.cursorThere };
-      this.#ask(now, { type: FrameType.LEAF_KEYS, body });
-    }
-    return true;
-  }
-
-  /** A leaf's differing keys: moved at once if they are what it differed by a window ago. */
-  #sortOut(work: TreeWork, walk: LeafWalk, lasting: boolean): void {
-    if (walk.differences.length > 0 && lasting) this.#queue = walk.differences;
-    else if (walk.differences.length > 0) {
-      mark("exchange.doubt");
-      if (work.firstDoubt < 0) work.firstDoubt = work.next;
-      for (const difference of walk.differences) work.doubts.push(difference);
-    }
-    this.#listed = true;
-  }
-
-  #onKeys({ keys, cursor }: LeafKeysReply): boolean {
-    const walk = this.#walk;
-    if (walk === null || !walk.needsThere) return false;
-    return walk.addThere(keys.map(entryOfKey), cursor.slice());
-  }
-
-  #moveKeys(now: Instant, work: TreeWork): boolean {
-    this.#collectMoved(work);
-    if (!this.#spend()) return false;
-    const { peer, direction, preview } = this.#request as ExchangeRequest;
-    const context = { peer, tree: work.tree, pullOnly: direction === "pull", preview };
-    this.#repair.begin(now, context, takeBatch(this.#queue));
-    return true;
-  }
-
-  /** Adds up what the batch before has moved. */
-  #collectMoved(work: TreeWork): void {
-    work.moved += this.#repair.moved;
-    work.failed += this.#repair.failed;
-    this.#repair.moved = 0;
-    this.#repair.failed = 0;
+    return step !== "starved";
   }
 
   #take(now: Instant, answer: Answer): boolean {
@@ -438,9 +335,9 @@ export class Exchange {
       case FrameType.TREE_LEAVES:
         return (this.#phase === "look" || this.#phase === "repair") && this.#onLeaves(answer.body);
       case FrameType.LEAF_KEYS:
-        return this.#onKeys(answer.body);
+        return this.#leaves.onKeys(answer.body);
       case FrameType.RECORD_FETCH:
-        return this.#repair.busy && this.#repair.onFetched(now, answer.body);
+        return this.#leaves.onFetched(now, answer.body);
     }
   }
 
@@ -469,14 +366,11 @@ export class Exchange {
     });
     const begunAt = this.#begunAt;
     this.#waits.clear();
-    this.#repair.abandon();
+    this.#leaves.end();
     this.#request = null;
     this.#phase = "idle";
     this.#trees = [];
     this.#open = [];
-    this.#walk = null;
-    this.#listed = false;
-    this.#queue = [];
     this.#effects.finished(now, { peer, begunAt, status, trees });
   }
 }
