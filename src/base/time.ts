@@ -8,8 +8,6 @@ declare const brand: unique symbol;
 export type Instant = number & { readonly [brand]: "Instant" };
 /** A duration in whole microseconds. */
 export type DurationUs = number;
-/** A duration in milliseconds, as people configure it. */
-export type DurationMs = number;
 /** Milliseconds since 1970: for people and for ages across restarts, never for order. */
 export type WallMs = number;
 

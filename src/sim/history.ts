@@ -8,7 +8,7 @@
  * value is recognised.
  */
 import type { Status } from "../base/errors.ts";
-import { type Instant, instant, never } from "../base/time.ts";
+import { type Instant, never } from "../base/time.ts";
 import { decodeRecordBody } from "../version/record.ts";
 import type { Dot } from "../version/version-vector.ts";
 import { mergeVersions, VersionVector } from "../version/version-vector.ts";
@@ -216,9 +216,6 @@ export function valueNumber(bytes: Uint8Array): number {
   for (let i = 4; i < bytes.length; i += 1) if (bytes[i] !== (value & 0xff)) return -1;
   return value;
 }
-
-/** An instant before everything, for hand-made histories. */
-export const beginning: Instant = instant(0);
 
 /** The siblings of a record's body, as the history keeps them. */
 export function shownOf(record: Uint8Array): Shown[] {

@@ -16,11 +16,6 @@ export interface Tape {
   readonly faults: readonly Fault[];
 }
 
-/** The tape that repeats a run. */
-export function tapeOf(result: RunResult): Tape {
-  return { seed: result.seed, plan: result.plan, faults: result.faults };
-}
-
 /** The options that play a tape. */
 export function optionsOf(tape: Tape): RunOptions {
   return { seed: tape.seed, plan: tape.plan, faults: tape.faults };

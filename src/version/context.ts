@@ -20,8 +20,6 @@ import { VersionVector } from "./version-vector.ts";
 
 /** A longer context is refused when it comes back; it has room for 681 actors. */
 export const contextBytesMax: number = 8 * 1024;
-/** From here on a context is worth a warning: the record's vector has grown beyond 84 actors. */
-export const contextBytesWarn = 1024;
 
 /** A vector alone. */
 const formatPlain = 1;
