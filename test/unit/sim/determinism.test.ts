@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { poisoned } from "../../../src/sim/poison.ts";
 import { runSeed } from "../../../src/sim/run.ts";
 
-const seeds = [11, 12, 13];
+const seeds = [1, 3, 5];
 
 function hashes(order: readonly number[]): Map<number, string> {
   return new Map(order.map((seed) => [seed, runSeed({ seed }).hash]));

@@ -6,7 +6,7 @@ import { loggedStoreConformance } from "../../conformance/logged-store.ts";
 import { SimHost } from "../../support/engine-host.ts";
 import { leavesOf, StoreRig, textOf } from "../../support/store-rig.ts";
 
-loggedStoreConformance(() => new SimHost(), 150);
+loggedStoreConformance(() => new SimHost(), 60);
 
 const seeds = Array.from({ length: 40 }, (_, i) => i + 1);
 

@@ -22,7 +22,8 @@ describe("randomised runs", () => {
   it("hold members-agree, incarnations-rise and no-false-dead", () => {
     let deaths = 0;
     let faults = 0;
-    for (let seed = 1; seed <= 8; seed += 1) {
+    // Clusters of 5 to 13: larger ones take many times as long, and are what the bench is for.
+    for (const seed of [3, 4, 6, 7, 8]) {
       const result = runMembers(seed);
       expect({ seed, violations: result.violations }).toEqual({ seed, violations: [] });
       expect(result.agreedAfterUs).toBeLessThanOrEqual(2 * syncIntervalUs(profiles.lan, result.members) + 10_000_000);
