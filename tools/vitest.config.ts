@@ -13,7 +13,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/long/**"],
-    testTimeout: 30_000,
+    // The simulated clusters compute for seconds, several times that beside other work.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: "forks",
     isolate: false,
