@@ -59,7 +59,7 @@ describe("tapes", () => {
  */
 const canaries: readonly (readonly [string, number, number])[] = [
   ["ack-before-w", 10, 1],
-  ["skip-read-repair", 10, 4],
+  ["skip-read-repair", 10, 15],
   ["skip-anti-entropy", 40, 24],
   ["skip-leaf", 10, 3],
   ["drop-hint-before-ack", 10, 5],
