@@ -49,9 +49,14 @@ export class Audit {
     const seats: number[] = [];
     for (let slot = 0; slot < n; slot += 1) {
       const address = ring.members.find((member) => member.number === numbers[slot])?.address;
-      seats.push(cluster.world.nodes.findIndex((node) => node.address === address));
+      seats.push(cluster.seatAt(address ?? ""));
     }
     return seats;
+  }
+
+  /** The seats of those who are in the cluster at the end. */
+  get members(): readonly number[] {
+    return this.cluster.members();
   }
 
   blame(invariant: string, text: string, key?: string): void {

@@ -140,7 +140,7 @@ export class SimClient implements Place, CallOwner {
         onAnswer: (_now, _type, status, bytes, start, end) => {
           const reply = status === statusOk ? decode(FetchRingReply, bytes, start, end) : undefined;
           if (reply?.ring === undefined || reply.ring === null) again();
-          else this.ring = ringFromMessage(reply.ring);
+          else if (reply.ring.epoch > (this.ring?.epoch ?? 0)) this.ring = ringFromMessage(reply.ring);
         },
         onLost: again,
         onAnswerSent() {},
@@ -299,8 +299,14 @@ export class SimClient implements Place, CallOwner {
     else if (call.operations.length > 1) this.#onMany(now, call, decode(MultiGetReply, bytes, start, end));
     else {
       const reply = decode(GetReply, bytes, start, end);
+      this.#onEpoch(reply.epoch);
       this.#onRead(now, call, call.first, reply.record, reply.context, reply.acks, reply.coordinator);
     }
+  }
+
+  /** Some answers tell of a newer ring; half of the time this client cares. */
+  #onEpoch(epoch: number): void {
+    if (this.ring !== undefined && epoch > this.ring.epoch && this.#options.rng.chance(500)) this.fetchRing();
   }
 
   #keyOf(link: ClientLink): ContextKey {
@@ -315,6 +321,7 @@ export class SimClient implements Place, CallOwner {
   }
 
   #onWritten(now: Instant, call: Call, reply: PutReply): void {
+    this.#onEpoch(reply.epoch);
     const operation = call.first;
     const context = this.#held(operation.key, reply.context);
     operation.version = context.version;

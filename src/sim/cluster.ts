@@ -5,9 +5,11 @@
  */
 import { durabilityName } from "../base/durability.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
+import type { NodeNumber } from "../base/ids.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import { configOf, type NodeConfig } from "../node/config.ts";
 import { Node } from "../node/node.ts";
+import type { Ring } from "../ring/ring.ts";
 import { SimClient, tapAcks } from "./client.ts";
 import { type AckWatch, fullKeyOfName } from "./client-call.ts";
 import { SimDrive } from "./drive.ts";
@@ -15,6 +17,7 @@ import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Program, SimNode } from "./process.ts";
+import { RingWatch } from "./ring-watch.ts";
 import { WatchedDrive } from "./watched-drive.ts";
 import { World } from "./world.ts";
 
@@ -29,14 +32,17 @@ export function addressOf(position: number): string {
 /** The configuration a node of the plan's cluster is started with. */
 export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
   const bootstrap = position === 0;
+  // Whoever comes later must find somebody even if the first node has gone.
+  const isLate = position >= plan.nodes - plan.joiners;
+  const seedNodes = isLate ? Array.from({ length: plan.nodes - plan.joiners }, (_, i) => addressOf(i)) : [addressOf(0)];
   const config = configOf({
     name: `node-${position + 1}`,
     listen: addressOf(position),
     host: `host-${position + 1}`,
     bootstrap,
-    ...(bootstrap ? { expect: plan.nodes - plan.joiners } : { seedNodes: [addressOf(0)] }),
+    ...(bootstrap ? { expect: plan.nodes - plan.joiners } : { seedNodes }),
     partitions: plan.partitions,
-    replicasMax: Math.max(plan.n, Math.min(3, plan.nodes)),
+    replicasMax: Math.max(plan.n, Math.min(3, plan.nodes - plan.joiners)),
     n: plan.n,
     r: plan.r,
     w: plan.w,
@@ -54,6 +60,9 @@ export class Cluster {
   readonly ledger: Ledger;
   readonly drives: SimDrive[] = [];
   readonly clients: SimClient[] = [];
+  readonly rings: RingWatch = new RingWatch();
+  /** Seats whose nodes have left the cluster and know it. */
+  readonly ousted: Set<number> = new Set();
   readonly #hash = new Hash64();
 
   /** Builds the seats; nothing runs yet. */
@@ -78,7 +87,7 @@ export class Cluster {
     this.drives.push(drive);
     this.world.addNode(
       addressOf(position),
-      new WatchedDrive(drive, position, this.ledger, () => this.world.now),
+      new WatchedDrive(drive, position, this.ledger, this.rings, () => this.world.now),
       program,
     );
   }
@@ -94,13 +103,48 @@ export class Cluster {
     return (this.world.nodes[position] as SimNode).process as Node | undefined;
   }
 
+  /** The newest ring that any node has saved. */
+  get newestRing(): Ring | undefined {
+    return this.rings.newest;
+  }
+
   /** The seat of the node that the ring gives this number, or -1. */
   seatOf(number: number): number {
-    for (let position = 0; position < this.plan.nodes; position += 1) {
-      const member = this.nodeAt(position)?.ring?.members.find((one) => one.number === number);
-      if (member !== undefined) return this.world.nodes.findIndex((node) => node.address === member.address);
-    }
-    return -1;
+    const member = this.newestRing?.member(number as NodeNumber);
+    return member === undefined ? -1 : this.seatAt(member.address);
+  }
+
+  /** The seat at an address. */
+  seatAt(address: string): number {
+    return this.world.nodes.findIndex((node) => node.address === address);
+  }
+
+  /** Whether the node on that seat is in the newest ring, and has not left. */
+  isMember(seat: number): boolean {
+    const status = this.rings.memberAt(addressOf(seat))?.status;
+    return status !== undefined && status !== "left";
+  }
+
+  /** Whether the node on that seat was in the cluster and is no more. */
+  hasLeft(seat: number): boolean {
+    return this.rings.memberAt(addressOf(seat))?.status === "left";
+  }
+
+  /** The seats of all members. */
+  members(): number[] {
+    return [...this.world.nodes.keys()].filter((seat) => this.isMember(seat));
+  }
+
+  /** Whether every member serves. */
+  get membersReady(): boolean {
+    return this.newestRing !== undefined && this.members().every((seat) => this.world.nodes[seat]?.ready === true);
+  }
+
+  /** A node that has left and is started again ends itself, as it should; it is not started any more. */
+  excuses(node: SimNode, reason: string): boolean {
+    if (!this.hasLeft(node.position) || !reason.includes("has left its cluster")) return false;
+    this.ousted.add(node.position);
+    return true;
   }
 
   /** Adds a client; `watch` is told of its writes' acknowledgements. A patient one has all the time it needs. */
@@ -125,12 +169,9 @@ export class Cluster {
     for (const node of this.world.nodes) this.world.scheduler.in(rng.below(50_000), (now) => node.boot(now));
   }
 
-  /** Runs until every node is ready, or for too long; whether they are. */
+  /** Runs until every node of the first ring is ready, or for too long; whether they are. */
   awaitReady(): boolean {
     const until = instant(this.world.now + readyWithinUs);
-    return this.world.runUntil(
-      until,
-      () => this.world.deaths.length > 0 || this.world.nodes.every((node) => node.ready),
-    );
+    return this.world.runUntil(until, () => this.world.deaths.length > 0 || this.membersReady);
   }
 }

@@ -35,7 +35,10 @@ export const quietDatagrams: DatagramOptions = {
 };
 
 /** What of the network datagrams need. */
-export type DatagramPaths = Pick<Paths, "scheduler" | "trace" | "delay" | "passes">;
+export interface DatagramPaths extends Pick<Paths, "scheduler" | "trace" | "delay"> {
+  /** Whether datagrams pass from one place to another now. */
+  carries(from: Place, to: Place): boolean;
+}
 
 /** The datagrams of one world. */
 export class DatagramNetwork {
@@ -107,7 +110,7 @@ export class DatagramNetwork {
 
   #open(from: Place, to: Place): boolean {
     const closed = this.#blocked.size > 0 && this.#blocked.has(from.position * 65_536 + to.position);
-    return !closed && this.#paths.passes(from, to);
+    return !closed && this.#paths.carries(from, to);
   }
 }
 

@@ -133,7 +133,7 @@ export class MemberWorld implements SeatWorld, DatagramPaths {
     return this.#delayUs + this.#rng.below(this.#delayUs + 1);
   }
 
-  passes(from: Place, to: Place): boolean {
+  carries(from: Place, to: Place): boolean {
     return from.powered && to.powered && this.#side[from.position] === this.#side[to.position];
   }
 
@@ -157,7 +157,7 @@ export class MemberWorld implements SeatWorld, DatagramPaths {
     fail: Action,
   ): void {
     const to = this.#byAddress.get(address);
-    if (to === undefined || !this.passes(from, to)) {
+    if (to === undefined || !this.carries(from, to)) {
       this.scheduler.in(dialTimeoutUs, fail);
       return;
     }

@@ -3,7 +3,7 @@
  * (seed, plan, faults) and is kept as a regression test. Shrinking keeps a step only if the same invariant still fails:
  * whole fault classes go first, then single faults, then clients, loops, keys and time.
  */
-import type { Fault } from "./faults.ts";
+import type { Fault } from "./fault.ts";
 import type { RunPlan } from "./plan.ts";
 import { type RunOptions, type RunResult, runSeed } from "./run.ts";
 

@@ -10,6 +10,7 @@ import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";
 import type { DurationUs } from "../base/time.ts";
 import type { LinkEvents, Transport } from "../wire/link.ts";
+import { Barrier, grown } from "./barrier.ts";
 import { Connection } from "./connection.ts";
 import type { LinkEnd } from "./link-end.ts";
 import type { NetworkOptions, Paths, Tap } from "./paths.ts";
@@ -42,7 +43,15 @@ export class Network implements Paths {
   readonly #places: Place[] = [];
   readonly #addresses = new Map<string, Place>();
   readonly #connections = new Set<Connection>();
-  #blocked: Uint16Array[] = [];
+  readonly #blocked: Barrier = new Barrier();
+  /** What is closed to connections alone: datagrams pass. */
+  readonly streams: { block(from: number, to: number): void; unblock(from: number, to: number): void } = {
+    block: (from, to) => this.#shut.block(from, to),
+    unblock: (from, to) => {
+      if (this.#shut.unblock(from, to)) this.wake();
+    },
+  };
+  readonly #shut: Barrier = new Barrier();
   /** Connections are numbered from 0 in every world. */
   #numbers = 0;
   #slow: Uint16Array[] = [];
@@ -65,7 +74,8 @@ export class Network implements Paths {
     this.#places.push(place);
     if (address !== undefined) this.#addresses.set(address, place);
     const size = this.#places.length;
-    this.#blocked = grown(this.#blocked, size);
+    this.#blocked.grow(size);
+    this.#shut.grow(size);
     this.#slow = grown(this.#slow, size);
   }
 
@@ -120,26 +130,27 @@ export class Network implements Paths {
   }
 
   #open(from: number, to: number): boolean {
-    return (this.#blocked[from]?.[to] ?? 0) === 0;
+    return !this.#blocked.stands(from, to) && !this.#shut.stands(from, to);
   }
 
-  /** Whether messages pass from one position to another now. */
+  /** Whether the bytes of a connection pass from one place to another now. */
   passes(from: Place, to: Place): boolean {
-    return from.powered && to.powered && this.#open(from.position, to.position);
+    return this.carries(from, to) && !this.#shut.stands(from.position, to.position);
+  }
+
+  /** Whether datagrams do, which a path that is closed to connections carries. */
+  carries(from: Place, to: Place): boolean {
+    return from.powered && to.powered && !this.#blocked.stands(from.position, to.position);
   }
 
   /** Blocks one direction until `unblock` has been called as often. */
   block(from: number, to: number): void {
-    const row = this.#blocked[from] as Uint16Array;
-    row[to] = (row[to] as number) + 1;
+    this.#blocked.block(from, to);
   }
 
   /** Takes one block off; what stalled moves on after a retransmission's delay. */
   unblock(from: number, to: number): void {
-    const row = this.#blocked[from] as Uint16Array;
-    assert((row[to] as number) > 0, "the path is not blocked");
-    row[to] = (row[to] as number) - 1;
-    if (row[to] === 0) this.wake();
+    if (this.#blocked.unblock(from, to)) this.wake();
   }
 
   /** Messages in this direction take 1 + `factor` times as long, but never half a second more. 0: normal. */
@@ -149,7 +160,8 @@ export class Network implements Paths {
 
   /** No splits, nothing slow. */
   heal(): void {
-    for (const row of this.#blocked) row.fill(0);
+    this.#blocked.clear();
+    this.#shut.clear();
     for (const row of this.#slow) row.fill(0);
     this.wake();
   }
@@ -175,15 +187,4 @@ export class Network implements Paths {
     for (const connection of this.#connections) most = Math.max(most, connection.heldBytes);
     return most;
   }
-}
-
-function grown(rows: readonly Uint16Array[], size: number): Uint16Array[] {
-  const next: Uint16Array[] = [];
-  for (let i = 0; i < size; i += 1) {
-    const row = new Uint16Array(size);
-    const old = rows[i];
-    if (old !== undefined) row.set(old);
-    next.push(row);
-  }
-  return next;
 }

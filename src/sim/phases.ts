@@ -12,7 +12,9 @@ import type { SimClient } from "./client.ts";
 import { noContext } from "./client-call.ts";
 import { Cluster } from "./cluster.ts";
 import { tellFrames } from "./describe.ts";
-import { drawFaults, type Fault, Faults, losesCopies } from "./faults.ts";
+import { drawFaults } from "./draw-faults.ts";
+import { type Fault, losesCopies } from "./fault.ts";
+import { Faults } from "./faults.ts";
 import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
 import { isRepaired } from "./invariants/anti-entropy-converges.ts";
 import { causality } from "./invariants/causality.ts";
@@ -28,7 +30,8 @@ import { checkQueues, queuesDrain } from "./invariants/queues-bounded.ts";
 import { QuorumHonoured } from "./invariants/quorum-honoured.ts";
 import { replicasConverge } from "./invariants/replicas-converge.ts";
 import { judge } from "./oracle.ts";
-import type { FaultClass, RunPlan } from "./plan.ts";
+import type { RunPlan } from "./plan.ts";
+import { RingOperators } from "./ring-operators.ts";
 import type { Report, Violation } from "./violation.ts";
 import { Workload } from "./workload.ts";
 
@@ -59,6 +62,9 @@ const repairPassMsMax = 10_000;
 /** Passes in which replicas must have become equal: lists of keys are compared a window after the roots. */
 const repairRounds = 12;
 const repairPollUs: DurationUs = 500_000;
+/** Plans that were stopped, staged anew and planned again, each with its transfers. */
+const ringWithinUs: DurationUs = 240_000_000;
+const ringPollUs: DurationUs = 250_000;
 const settleUs: DurationUs = 300_000;
 const quietUs: DurationUs = 1_500_000;
 
@@ -71,7 +77,7 @@ export class Run {
   readonly schedule: readonly Fault[];
   readonly #report: Report;
   #faults: Faults | undefined;
-  #ring: Ring | undefined;
+  #operators: RingOperators | undefined;
 
   /** Without `faults` the schedule is drawn from the plan's seed. */
   constructor(plan: RunPlan, faults: readonly Fault[] | undefined, recording: boolean) {
@@ -144,14 +150,18 @@ export class Run {
     const quorum = new QuorumHonoured(cluster, this.#report);
     for (let i = 0; i < plan.clients; i += 1) cluster.addClient(quorum).fetchRing();
     const workload = new Workload(plan, cluster.world, cluster.clients);
+    const operators = new RingOperators(cluster);
+    this.#operators = operators;
     this.#faults = new Faults({
       world: cluster.world,
       drives: cluster.drives,
       clients: cluster.clients,
       onClientCrash: (client) => workload.onClientCrash(client),
+      onRingAct: (now, act) => operators.act(now, act),
+      mayRun: (seat) => operators.mayRun(seat),
     });
-    cluster.world.excuse = (node, reason) => this.#faults?.excuses(node, reason) ?? false;
-    this.#ring = cluster.nodeAt(0)?.ring;
+    const faults = this.#faults;
+    cluster.world.excuse = (node, reason) => faults.excuses(node, reason) || cluster.excuses(node, reason);
     workload.start();
     this.#pass(plan.warmUpUs);
     this.#faults.schedule(cluster.world.now, this.schedule);
@@ -163,17 +173,39 @@ export class Run {
   }
 
   #heal(): boolean {
-    const { world } = this.cluster;
+    const { cluster } = this;
+    const { world } = cluster;
     const faults = this.#faults as Faults;
     faults.heal(world.now);
     const ready = this.#until(healWithinUs, () => {
       faults.bootDead(world.now);
-      return world.nodes.every((node) => node.ready);
+      return cluster.membersReady;
     });
     if (!ready && !this.#dead) this.#blame("cluster-not-ready-after-heal", "not every node became ready again");
     // What stalled in a split arrives late: a put that its client gave up long ago may still happen.
     this.#pass(quietUs);
-    return ready && !this.#dead;
+    return ready && !this.#dead && this.#settleRing();
+  }
+
+  /** Operators and nodes bring to its end whatever was begun with the ring. */
+  #settleRing(): boolean {
+    const { world } = this.cluster;
+    const operators = this.#operators as RingOperators;
+    const until = instant(world.now + ringWithinUs);
+    while (!operators.settle()) {
+      if (this.#dead) return false;
+      if (world.now >= until) {
+        this.#blame("ring-never-settles", "what was begun with the ring does not come to its end");
+        return false;
+      }
+      this.#pass(ringPollUs);
+      this.#faults?.bootDead(world.now);
+    }
+    return true;
+  }
+
+  get #ring(): Ring {
+    return this.cluster.newestRing as Ring;
   }
 
   /** Once all is well, what is kept for others goes home (I-8). */
@@ -192,15 +224,15 @@ export class Run {
     const reader = this.cluster.addClient(undefined, true);
     const keys = this.cluster.history.keys();
     if (!this.#repair(keys) || !this.#writeAll(reader, keys) || !this.#drain()) return false;
-    const { nodes } = this.plan;
+    const serving = this.cluster.members();
     for (let round = 0; round < convergeRoundsMax; round += 1) {
-      if (!this.#readAll(reader, keys, (index) => [(index + round) % nodes], false)) return false;
+      if (!this.#readAll(reader, keys, (index) => [serving[(index + round) % serving.length] as number], false))
+        return false;
       this.#pass(settleUs);
       if (!this.#dead && this.#converged(keys)) break;
     }
     if (!this.#drain()) return false;
-    const everywhere = Array.from({ length: nodes }, (_, node) => node);
-    if (!this.#readAll(reader, keys, () => everywhere, true)) return false;
+    if (!this.#readAll(reader, keys, () => serving, true)) return false;
     this.#pass(quietUs);
     return !this.#dead;
   }
@@ -212,10 +244,10 @@ export class Run {
     const until = instant(this.cluster.world.now + 1000 * (repairRounds * (repairPassMs + repairWindowMs)));
     while (!this.#dead && this.cluster.world.now < until) {
       this.#pass(repairPollUs);
-      const audit = new Audit(this.cluster, this.#ring as Ring, this.#report);
+      const audit = new Audit(this.cluster, this.#ring, this.#report);
       if (keys.every((key) => isRepaired(audit, key))) return true;
     }
-    const audit = new Audit(this.cluster, this.#ring as Ring, this.#report);
+    const audit = new Audit(this.cluster, this.#ring, this.#report);
     for (const key of keys) if (!isRepaired(audit, key)) audit.blame("anti-entropy-converges", "owners differ", key);
     return false;
   }
@@ -261,7 +293,7 @@ export class Run {
   }
 
   #converged(keys: readonly string[]): boolean {
-    const audit = new Audit(this.cluster, this.#ring as Ring, () => {});
+    const audit = new Audit(this.cluster, this.#ring, () => {});
     return keys.every((key) => {
       const copies = audit.owners(key).map((seat) => audit.disks[seat]?.get(key) ?? noBytes);
       return copies.every((copy) => equalBytes(copy, copies[0] as Uint8Array));
@@ -269,7 +301,7 @@ export class Run {
   }
 
   #audit(): void {
-    const audit = new Audit(this.cluster, this.#ring as Ring, this.#report);
+    const audit = new Audit(this.cluster, this.#ring, this.#report);
     for (const invariant of endInvariants) invariant.check(audit);
     const { plan } = this;
     const lossy = this.schedule.some((fault) => losesCopies(fault.kind, plan.durability));
@@ -279,7 +311,7 @@ export class Run {
   }
 
   /** Faults that happened, by class. */
-  get faultCounts(): ReadonlyMap<FaultClass, number> {
+  get faultCounts(): ReadonlyMap<Fault["kind"], number> {
     return this.#faults?.counts ?? new Map();
   }
 }

@@ -16,6 +16,8 @@ export type FaultClass =
   | "power"
   | "pause"
   | "split"
+  | "udp-split"
+  | "tcp-split"
   | "slow-link"
   | "reset"
   | "slow-disk"
@@ -31,6 +33,8 @@ export const faultClasses: readonly FaultClass[] = [
   "power",
   "pause",
   "split",
+  "udp-split",
+  "tcp-split",
   "slow-link",
   "reset",
   "slow-disk",
@@ -39,6 +43,12 @@ export const faultClasses: readonly FaultClass[] = [
   "clock",
   "client-crash",
 ];
+
+/** What operators do to the ring; about a third of the seeds have some of these on. */
+export type RingActClass = "join" | "leave" | "replace" | "remove" | "cancel" | "unstage";
+
+/** All that operators do. */
+export const ringActClasses: readonly RingActClass[] = ["join", "leave", "replace", "remove", "cancel", "unstage"];
 
 /** What clients do; a seed has most of these on. */
 export type OperationClass = "get" | "put" | "blind-put" | "delete" | "multi-get" | "read-modify-write";
@@ -81,6 +91,8 @@ export interface RunPlan {
   readonly warmUpUs: DurationUs;
   readonly chaosUs: DurationUs;
   readonly faults: readonly FaultClass[];
+  /** Empty: the ring stays as it is. */
+  readonly ringActs: readonly RingActClass[];
   /** Faults per simulated second of chaos, in thousandths. */
   readonly faultsPerKiloSecond: number;
   /** Every replica is compared with every other owner's within this time: short where anti-entropy must do it all. */
@@ -120,8 +132,28 @@ function subset<T>(rng: Rng, all: readonly T[], perMille: number): T[] {
   return all.filter(() => rng.chance(perMille));
 }
 
-/** Draws a short run: a few hundred operations over some seconds. `nodes` overrides the draw. */
+/** Seats at the most: more nodes find nothing that these do not. */
+const seatsMax = 9;
+const ringActsPerMille = 330;
+
+/** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */
 export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
+  const plan = drawSteadyPlan(seed, rng, nodes);
+  const stream = rng.fork("rings");
+  return nodes === undefined && stream.chance(ringActsPerMille) ? withRingActs(plan, stream) : plan;
+}
+
+/** Such changes take seconds: the run is longer, and its load is spread over it. */
+function withRingActs(plan: RunPlan, rng: Rng): RunPlan {
+  const joiners = Math.min(rng.between(0, 3), seatsMax - plan.nodes);
+  const ringActs = subset(rng, ringActClasses, 600);
+  if (ringActs.length === 0) ringActs.push("join");
+  const chaosUs = plan.chaosUs + rng.between(3_000_000, 12_000_000);
+  const thinkUs = Math.ceil((plan.thinkUs * chaosUs) / plan.chaosUs);
+  return { ...plan, nodes: plan.nodes + joiners, joiners, ringActs, chaosUs, thinkUs };
+}
+
+function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunPlan {
   const count = nodes ?? drawNodes(rng);
   const n = Math.min(count, rng.chance(600) ? 3 : rng.between(1, 5));
   const majority = (n >> 1) + 1;
@@ -158,6 +190,7 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
     warmUpUs: 300_000,
     chaosUs,
     faults: subset(rng, faultClasses, 500),
+    ringActs: [],
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),
     datagrams: drawDatagrams(rng),
     repairPassMs: rng.pick([2_000, 600_000]),

@@ -6,9 +6,9 @@
 import { listenForMarks } from "../base/mark.ts";
 import { Rng } from "../base/rng.ts";
 import { type DurationUs, instant } from "../base/time.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault } from "./fault.ts";
 import { Run } from "./phases.ts";
-import { drawPlan, type FaultClass, type RunPlan } from "./plan.ts";
+import { drawPlan, type RunPlan } from "./plan.ts";
 import { poisoned } from "./poison.ts";
 import { lineText, type TraceLine } from "./trace.ts";
 import type { Violation } from "./violation.ts";
@@ -32,7 +32,7 @@ export interface RunStats {
   readonly failed: number;
   readonly unknown: number;
   readonly faults: number;
-  readonly faultClasses: readonly FaultClass[];
+  readonly faultClasses: readonly Fault["kind"][];
   /** Rare branches that were taken, with counts: base/mark.ts. */
   readonly marks: Readonly<Record<string, number>>;
 }

@@ -2,6 +2,7 @@
 import type { Instant } from "../base/time.ts";
 import type { SimDrive } from "./drive.ts";
 import type { Drive, Later } from "./process.ts";
+import { type RingWatch, WatchedStateFiles } from "./ring-watch.ts";
 import { type DiskWatch, openedHint, openedRecord, WatchedEngine } from "./watched-engine.ts";
 import { WatchedLog } from "./watched-log.ts";
 
@@ -10,12 +11,14 @@ export class WatchedDrive implements Drive {
   readonly #drive: SimDrive;
   readonly #node: number;
   readonly #watch: DiskWatch;
+  readonly #rings: RingWatch;
   readonly #now: () => Instant;
 
-  constructor(drive: SimDrive, node: number, watch: DiskWatch, now: () => Instant) {
+  constructor(drive: SimDrive, node: number, watch: DiskWatch, rings: RingWatch, now: () => Instant) {
     this.#drive = drive;
     this.#node = node;
     this.#watch = watch;
+    this.#rings = rings;
     this.#now = now;
   }
 
@@ -28,7 +31,7 @@ export class WatchedDrive implements Drive {
     return {
       engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now, later),
       writeAheadLog: new WatchedLog(writeAheadLog, this.#node, this.#watch, this.#now, later),
-      stateFiles,
+      stateFiles: new WatchedStateFiles(stateFiles, (file) => this.#rings.onSave(this.#now(), this.#node, file)),
     };
   }
 

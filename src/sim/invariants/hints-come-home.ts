@@ -41,7 +41,8 @@ export class HintsComeHome implements RecordWatch {
     this.#kept.delete(nameOf(node, key, target));
     const seat = this.#cluster.seatOf(target);
     if (seat >= 0 && this.#cluster.ledger.hasSynced(seat, key, version)) return;
-    for (let other = 1; other <= this.#cluster.plan.nodes; other += 1) {
+    const numbers = this.#cluster.newestRing?.members.length ?? 0;
+    for (let other = 1; other <= numbers; other += 1) {
       if (this.#kept.get(nameOf(node, key, other))?.coversAll(version) === true) return;
     }
     const text = `node ${node + 1} deletes the hint for node number ${target}, which never synced ${versionText(version)}`;

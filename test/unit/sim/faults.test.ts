@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { Durability } from "../../../src/base/durability.ts";
 import { Rng } from "../../../src/base/rng.ts";
-import { drawFaults, losesCopies } from "../../../src/sim/faults.ts";
+import { drawFaults } from "../../../src/sim/draw-faults.ts";
+import { losesCopies } from "../../../src/sim/fault.ts";
 import { drawPlan, faultClasses } from "../../../src/sim/plan.ts";
 
 const plans = Array.from({ length: 400 }, (_, seed) => drawPlan(seed, new Rng(seed).fork("plan")));

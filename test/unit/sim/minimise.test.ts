@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../../src/base/rng.ts";
 import { instant } from "../../../src/base/time.ts";
-import type { Fault } from "../../../src/sim/faults.ts";
+import type { Fault } from "../../../src/sim/fault.ts";
 import { minimise, type Tape } from "../../../src/sim/minimise.ts";
 import { drawPlan, type FaultClass } from "../../../src/sim/plan.ts";
 import type { RunOptions } from "../../../src/sim/run.ts";

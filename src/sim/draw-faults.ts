@@ -1,0 +1,75 @@
+/**
+ * Drawing faults: a run's schedule, from streams of their own, before the run. The atlas (reliability.md section 5.6) is
+ * kept while drawing: whatever can take a copy that a mode does not promise to keep may only hit the same W-1 hosts all
+ * run long, so that every acknowledged write keeps an intact holder.
+ */
+import type { Rng } from "../base/rng.ts";
+import { type Fault, losesCopies } from "./fault.ts";
+import type { FaultClass, RunPlan } from "./plan.ts";
+import { drawRingActs } from "./ring-acts.ts";
+
+/** Which nodes may lose what a mode does not promise to keep: at most W-1, the same all run long. */
+export function mortalNodes(plan: RunPlan, rng: Rng): number[] {
+  const all = rng.shuffle(Array.from({ length: plan.nodes }, (_, index) => index));
+  return all.slice(0, plan.w - 1);
+}
+
+/** Draws the schedule of a run. Times count from the beginning of the chaos phase. */
+export function drawFaults(plan: RunPlan, rng: Rng): Fault[] {
+  const mortals = mortalNodes(plan, rng.fork("mortals"));
+  const faults = drawRingActs(plan, rng.fork("rings"), mortals);
+  if (plan.faults.length === 0) return faults;
+  const count = Math.ceil((plan.chaosUs / 1_000_000) * (plan.faultsPerKiloSecond / 1_000));
+  for (let i = 0; i < count; i += 1) {
+    const stream = rng.fork(`fault/${i}`);
+    const fault = drawFault(plan, stream, mortals);
+    if (fault !== undefined) faults.push(fault);
+  }
+  return faults.sort((a, b) => a.at - b.at);
+}
+
+const pathFaults: readonly FaultClass[] = ["split", "udp-split", "tcp-split", "slow-link"];
+
+function drawFault(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault | undefined {
+  const kind = rng.pick(plan.faults);
+  const at = rng.below(plan.chaosUs);
+  const short = rng.chance(500);
+  const lasts = short ? rng.between(1_000, 100_000) : rng.between(100_000, 3_000_000);
+  const node = losesCopies(kind, plan.durability)
+    ? mortals.length === 0
+      ? -1
+      : rng.pick(mortals)
+    : rng.below(plan.nodes);
+  if (node < 0) return undefined;
+  const places = plan.nodes + plan.clients;
+  const pairs = pathFaults.includes(kind) ? drawPairs(plan.nodes, places, rng) : [];
+  return { at, kind, node, lasts, pairs, factor: rng.pick([10, 100, 1_000]) };
+}
+
+type Pair = readonly [number, number];
+
+/** Directed paths to block or slow: one of several shapes. */
+function drawPairs(nodes: number, places: number, rng: Rng): Pair[] {
+  const all: Pair[] = [];
+  for (let from = 0; from < places; from += 1) {
+    for (let to = 0; to < places; to += 1) if (from !== to) all.push([from, to]);
+  }
+  const victim = rng.below(places);
+  const side = Array.from({ length: places }, () => rng.below(2));
+  switch (rng.below(6)) {
+    case 0:
+      return all.filter(([from, to]) => from === victim || to === victim);
+    case 1:
+      return all.filter(([from, to]) => side[from] !== side[to]);
+    case 2:
+      return [rng.pick(all)];
+    case 3:
+      return all.filter(([from]) => from === victim);
+    case 4:
+      return all.filter(() => rng.chance(300));
+    default:
+      return all.filter(
+        ([from, to]) => from < nodes && to < nodes && (from + 1) % nodes !== to && (to + 1) % nodes !== from,
+      );
+  }
+}

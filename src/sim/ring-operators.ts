@@ -1,0 +1,163 @@
+/**
+ * RingOperators: people at two command lines who change the ring of a run while everything else goes wrong
+ * (ring-acts.ts), and who, when all is healed, bring to its end what they began: no node given up for dead stays in the
+ * ring, nothing stays staged, no plan under way.
+ *
+ * What they need to know they read off a node they can reach, as people do with `ringtail members` and `cluster plan`;
+ * that part is not what is tested here, so it is looked up and not asked for.
+ */
+import { idBytes, type NodeNumber, noNode } from "../base/ids.ts";
+import { type DurationUs, type Instant, instant } from "../base/time.ts";
+import { isMoving, planChange } from "../ring/plan.ts";
+import type { Ring } from "../ring/ring.ts";
+import { type Fields, RingChangeReply, RingChangeRequest } from "../wire/codec.ts";
+import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
+import { addressOf, type Cluster } from "./cluster.ts";
+import { SimOperator } from "./operator.ts";
+import type { SimNode } from "./process.ts";
+import type { RingAct } from "./ring-acts.ts";
+
+const patienceUs: DurationUs = 1_000_000;
+/** A member that stands between a newcomer's joining and its place. */
+const placeUs: DurationUs = 100_000;
+
+export class RingOperators {
+  readonly #cluster: Cluster;
+  /** Two, so that two nodes are asked over two connections at once. */
+  readonly #operators: readonly SimOperator[];
+  /** Seats whose nodes were killed for good, and are to be removed. */
+  readonly #givenUp: Set<number> = new Set();
+  #settling = false;
+  /** Until then the last question may still be answered. */
+  #busyUntil: Instant = instant(0);
+  #asked = 0;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#operators = [new SimOperator(cluster.world.network), new SimOperator(cluster.world.network)];
+  }
+
+  /** Whether a process may run on that seat. One that is given up may not until the ring has forgotten it: it comes back stale. */
+  mayRun(seat: number): boolean {
+    return this.#cluster.hasLeft(seat) ? !this.#cluster.ousted.has(seat) : !this.#givenUp.has(seat);
+  }
+
+  /** An act begins. */
+  act(now: Instant, act: RingAct): void {
+    const asked = act.pairs[0]?.[0] ?? 0;
+    if (act.kind === "remove") {
+      const node = this.#cluster.world.nodes[act.node] as SimNode;
+      this.#givenUp.add(act.node);
+      node.kill(now, "killed for good");
+    }
+    for (const change of this.#changesOf(asked, act)) this.#ask(0, asked, change);
+    this.#later(act.lasts, () => this.#finish(act));
+  }
+
+  /** What there is left to do for the act: the commit, from one or two nodes. */
+  #finish(act: RingAct): void {
+    if (act.kind === "cancel" || act.kind === "unstage") return;
+    const [asked, other] = act.pairs[0] ?? [0, 0];
+    if (act.kind === "replace") for (const change of this.#replaceBy(asked, act)) this.#ask(0, asked, change);
+    this.#later(act.kind === "replace" ? placeUs : 0, () => {
+      this.#commit(0, asked);
+      if (other !== asked) this.#commit(1, other);
+    });
+  }
+
+  #later(delay: DurationUs, action: () => void): void {
+    this.#cluster.world.scheduler.in(delay, () => {
+      if (!this.#settling) action();
+    });
+  }
+
+  #ringAt(seat: number): Ring | undefined {
+    return this.#cluster.nodeAt(seat)?.ring;
+  }
+
+  #changesOf(asked: number, act: RingAct): Fields<RingChangeRequest>[] {
+    const ring = this.#ringAt(asked);
+    if (ring === undefined) return [];
+    const member = ring.members.find((one) => one.address === addressOf(act.node))?.number ?? noNode;
+    switch (act.kind) {
+      case "join":
+        return this.#join(act.node);
+      case "replace":
+        return this.#join(act.factor);
+      case "leave":
+        return [{ kind: RingChangeKind.stageLeave, member }];
+      case "remove":
+        return [{ kind: RingChangeKind.stageRemove, member }];
+      case "cancel":
+        return [{ kind: RingChangeKind.cancel }];
+      default:
+        return ring.staged.slice(0, 1).map((staged) => ({ kind: RingChangeKind.unstage, member: staged.member }));
+    }
+  }
+
+  #join(seat: number): Fields<RingChangeRequest>[] {
+    const node = this.#cluster.nodeAt(seat);
+    if (node === undefined) return [];
+    const { nodeId, config } = node.shared;
+    const { name, advertise: address, host, zone, weight } = config;
+    const newcomer = { number: 0, nodeId: idBytes(nodeId), name, address, host, zone, weight, status: 0 };
+    return [{ kind: RingChangeKind.stageJoin, newcomer }];
+  }
+
+  /** Once the newcomer is known, it is to take the other one's place. */
+  #replaceBy(asked: number, act: RingAct): Fields<RingChangeRequest>[] {
+    const members = this.#ringAt(asked)?.members ?? [];
+    const member = members.find((one) => one.address === addressOf(act.node));
+    const by = members.find((one) => one.address === addressOf(act.factor));
+    if (member === undefined || by === undefined) return [];
+    return [{ kind: RingChangeKind.stageReplace, member: member.number, by: by.number }];
+  }
+
+  #commit(operator: number, asked: number): void {
+    const ring = this.#ringAt(asked);
+    if (ring === undefined || ring.staged.length === 0 || isMoving(ring)) return;
+    const plan = planChange(ring).id;
+    this.#ask(operator, asked, { kind: RingChangeKind.commit, plan, acceptViolations: true });
+  }
+
+  #ask(operator: number, asked: number, message: Fields<RingChangeRequest>): void {
+    this.#asked += 1;
+    const mine = this.#asked;
+    const { now } = this.#cluster.world;
+    this.#busyUntil = instant(now + patienceUs);
+    const question = { type: FrameType.RING_CHANGE, codec: RingChangeRequest, message, reply: RingChangeReply };
+    const { trace } = this.#cluster.world;
+    const what = `operator ${operator + 1}`;
+    if (trace.recording)
+      trace.say(now, what, `asks node ${asked + 1}: ${JSON.stringify(message.kind)} ${message.member ?? ""}`);
+    this.#operators[operator]?.ask({ address: addressOf(asked), ...question }, (at, answer) => {
+      if (trace.recording) trace.say(at, what, `is answered: ${answer.code ?? "done"} ${answer.message}`);
+      if (mine === this.#asked) this.#busyUntil = at;
+    });
+  }
+
+  /** Brings the ring to rest, one change at a time; whether it is. For a healed world, called again and again. */
+  settle(): boolean {
+    this.#settling = true;
+    const cluster = this.#cluster;
+    const ring = cluster.newestRing;
+    if (ring === undefined || isMoving(ring) || cluster.world.now < this.#busyUntil) return false;
+    const asked = cluster.world.nodes.findIndex(
+      (node) => node.ready && this.#ringAt(node.position)?.epoch === ring.epoch,
+    );
+    if (asked < 0) return false;
+    const dead = ring.members.find(
+      (member) => this.#givenUp.has(cluster.seatAt(member.address)) && isIn(ring, member.number),
+    );
+    if (dead !== undefined) this.#ask(0, asked, { kind: RingChangeKind.stageRemove, member: dead.number });
+    else if (ring.staged.length > 0) this.#commit(0, asked);
+    else return cluster.members().every((seat) => this.#ringAt(seat)?.epoch === ring.epoch);
+    return false;
+  }
+}
+
+/** Whether the member is in the ring, and nobody has asked yet that it goes. */
+function isIn(ring: Ring, number: NodeNumber): boolean {
+  const status = ring.member(number)?.status;
+  return status === "member" && !ring.staged.some((change) => change.member === number);
+}

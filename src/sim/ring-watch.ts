@@ -1,0 +1,91 @@
+/**
+ * RingWatch: what rings a run has seen. A node saves a ring before it obeys it, so each is seen here first, at the save;
+ * the node sees no difference. The checkers (one-ring-per-epoch, ownership-never-gaps) listen, and everybody who must
+ * know whose seat is still in the cluster asks.
+ */
+import type { Hash64 } from "../base/hash.ts";
+import type { Instant } from "../base/time.ts";
+import { loadRing } from "../node/node-files.ts";
+import type { Member } from "../ring/member.ts";
+import type { Ring } from "../ring/ring.ts";
+import { ringHash } from "../ring/ring-digest.ts";
+import type { StateFileEvents, StateFileName, StateFiles } from "../storage/state-files.ts";
+
+/** A node is about to keep this ring, and to obey it once it has. */
+export interface RingSaved {
+  readonly at: Instant;
+  readonly seat: number;
+  readonly ring: Ring;
+  /** Of the file that holds it. */
+  readonly hash: Hash64;
+  /** Nobody has saved a ring of this epoch, or of a later one, before. */
+  readonly isNews: boolean;
+}
+
+/** Told of every ring that a node saves. */
+export type RingWatcher = (saved: RingSaved) => void;
+
+/** The rings of one world. */
+export class RingWatch {
+  readonly #watchers: RingWatcher[] = [];
+  readonly #known: Map<string, Ring> = new Map();
+  readonly #memberAt: Map<string, Member> = new Map();
+  #newest: Ring | undefined = undefined;
+
+  watch(watcher: RingWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  /** The ring of the highest epoch that a node has saved. */
+  get newest(): Ring | undefined {
+    return this.#newest;
+  }
+
+  /** The member at an address, as the newest ring has it. Nobody comes back to an address. */
+  memberAt(address: string): Member | undefined {
+    return this.#memberAt.get(address);
+  }
+
+  /** A node saves these bytes as its ring. */
+  onSave(at: Instant, seat: number, file: Uint8Array): void {
+    const hash = ringHash(file);
+    const name = `${hash.high}.${hash.low}`;
+    const known = this.#known.get(name);
+    const ring = known ?? ringOf(file);
+    if (ring === undefined) return;
+    if (known === undefined) this.#known.set(name, ring);
+    const isNews = ring.epoch > (this.#newest?.epoch ?? 0);
+    for (const watcher of this.#watchers) watcher({ at, seat, ring, hash, isNews });
+    if (!isNews) return;
+    this.#newest = ring;
+    for (const member of ring.members) this.#memberAt.set(member.address, member);
+  }
+}
+
+function ringOf(file: Uint8Array): Ring | undefined {
+  return loadRing({ load: () => file, save: () => {}, attach: () => {} });
+}
+
+/** A node's state files, with the watch before them. */
+export class WatchedStateFiles implements StateFiles {
+  readonly #inner: StateFiles;
+  readonly #onRing: (file: Uint8Array) => void;
+
+  constructor(inner: StateFiles, onRing: (file: Uint8Array) => void) {
+    this.#inner = inner;
+    this.#onRing = onRing;
+  }
+
+  attach(events: StateFileEvents): void {
+    this.#inner.attach(events);
+  }
+
+  load(name: StateFileName): Uint8Array | null {
+    return this.#inner.load(name);
+  }
+
+  save(name: StateFileName, bytes: Uint8Array, token: number): void {
+    if (name === "ring") this.#onRing(bytes);
+    this.#inner.save(name, bytes, token);
+  }
+}
