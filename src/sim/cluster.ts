@@ -135,9 +135,10 @@ export class Cluster {
     return [...this.world.nodes.keys()].filter((seat) => this.isMember(seat));
   }
 
-  /** Whether every member serves. */
-  get membersReady(): boolean {
-    return this.newestRing !== undefined && this.members().every((seat) => this.world.nodes[seat]?.ready === true);
+  /** Whether every member serves, those aside who need not. */
+  membersReady(isNeeded: (seat: number) => boolean = () => true): boolean {
+    if (this.newestRing === undefined) return false;
+    return this.members().every((seat) => !isNeeded(seat) || this.world.nodes[seat]?.ready === true);
   }
 
   /** A node that has left and is started again ends itself, as it should; it is not started any more. */
@@ -163,15 +164,25 @@ export class Cluster {
     return client;
   }
 
-  /** Boots every node within the first moments. */
+  /** Boots the nodes of the first ring within the first moments. */
   boot(): void {
-    const rng = this.world.rng.fork("boot");
-    for (const node of this.world.nodes) this.world.scheduler.in(rng.below(50_000), (now) => node.boot(now));
+    this.#bootFrom(0, this.plan.nodes - this.plan.joiners);
+  }
+
+  /** Boots those who are to come later; once there is a ring, so that it does not count them in. */
+  bootJoiners(): void {
+    this.#bootFrom(this.plan.nodes - this.plan.joiners, this.plan.nodes);
+  }
+
+  #bootFrom(first: number, end: number): void {
+    const rng = this.world.rng.fork(`boot/${first}`);
+    for (const node of this.world.nodes.slice(first, end))
+      this.world.scheduler.in(rng.below(50_000), (now) => node.boot(now));
   }
 
   /** Runs until every node of the first ring is ready, or for too long; whether they are. */
   awaitReady(): boolean {
     const until = instant(this.world.now + readyWithinUs);
-    return this.world.runUntil(until, () => this.world.deaths.length > 0 || this.membersReady);
+    return this.world.runUntil(until, () => this.world.deaths.length > 0 || this.membersReady());
   }
 }

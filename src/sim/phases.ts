@@ -162,6 +162,7 @@ export class Run {
     });
     const faults = this.#faults;
     cluster.world.excuse = (node, reason) => faults.excuses(node, reason) || cluster.excuses(node, reason);
+    cluster.bootJoiners();
     workload.start();
     this.#pass(plan.warmUpUs);
     this.#faults.schedule(cluster.world.now, this.schedule);
@@ -176,10 +177,11 @@ export class Run {
     const { cluster } = this;
     const { world } = cluster;
     const faults = this.#faults as Faults;
+    const operators = this.#operators as RingOperators;
     faults.heal(world.now);
     const ready = this.#until(healWithinUs, () => {
       faults.bootDead(world.now);
-      return cluster.membersReady;
+      return cluster.membersReady((seat) => operators.mayRun(seat));
     });
     if (!ready && !this.#dead) this.#blame("cluster-not-ready-after-heal", "not every node became ready again");
     // What stalled in a split arrives late: a put that its client gave up long ago may still happen.
