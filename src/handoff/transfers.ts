@@ -405,6 +405,11 @@ export class Transfers {
     return this.#table.saved;
   }
 
+  /** How many transfers, and copies given up, are not over here. */
+  get open(): number {
+    return this.#table.receiving.size + this.#table.sending.size;
+  }
+
   /** Replicas that are becoming synced again at this moment. */
   get regaining(): number {
     return this.#regain.size;

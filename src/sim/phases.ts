@@ -194,16 +194,19 @@ export class Run {
     const { world } = this.cluster;
     const operators = this.#operators as RingOperators;
     const until = instant(world.now + ringWithinUs);
-    while (!operators.settle()) {
+    for (let rests = false; ; ) {
+      rests ||= operators.settle();
+      const open = this.cluster.members().filter((seat) => this.cluster.nodeAt(seat)?.shared.transfersOpen() !== 0);
+      if (rests && open.length === 0) return true;
       if (this.#dead) return false;
       if (world.now >= until) {
-        this.#blame("ring-never-settles", "what was begun with the ring does not come to its end");
+        if (rests) this.#blame("transfers-drain", `transfers of nodes ${open.map((seat) => seat + 1)} never end`);
+        else this.#blame("ring-settles", "what was begun with the ring does not come to its end");
         return false;
       }
       this.#pass(ringPollUs);
       this.#faults?.bootDead(world.now);
     }
-    return true;
   }
 
   get #ring(): Ring {

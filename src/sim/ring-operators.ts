@@ -6,7 +6,7 @@
  * What they need to know they read off a node they can reach, as people do with `ringtail members` and `cluster plan`;
  * that part is not what is tested here, so it is looked up and not asked for.
  */
-import { idBytes, type NodeNumber, noNode } from "../base/ids.ts";
+import { idBytes, noNode } from "../base/ids.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -141,23 +141,21 @@ export class RingOperators {
     this.#settling = true;
     const cluster = this.#cluster;
     const ring = cluster.newestRing;
-    if (ring === undefined || isMoving(ring) || cluster.world.now < this.#busyUntil) return false;
+    if (ring === undefined || cluster.world.now < this.#busyUntil) return false;
     const asked = cluster.world.nodes.findIndex(
       (node) => node.ready && this.#ringAt(node.position)?.epoch === ring.epoch,
     );
     if (asked < 0) return false;
-    const dead = ring.members.find(
-      (member) => this.#givenUp.has(cluster.seatAt(member.address)) && isIn(ring, member.number),
-    );
-    if (dead !== undefined) this.#ask(0, asked, { kind: RingChangeKind.stageRemove, member: dead.number });
+    const dead = ring.members.find(({ address, status }) => {
+      return status === "member" && this.#givenUp.has(cluster.seatAt(address));
+    });
+    // A plan that needs the dead one waits for it for ever.
+    if (dead !== undefined && isMoving(ring)) this.#ask(0, asked, { kind: RingChangeKind.cancel });
+    else if (dead !== undefined && !ring.staged.some((change) => change.member === dead.number))
+      this.#ask(0, asked, { kind: RingChangeKind.stageRemove, member: dead.number });
+    else if (isMoving(ring)) return false;
     else if (ring.staged.length > 0) this.#commit(0, asked);
     else return cluster.members().every((seat) => this.#ringAt(seat)?.epoch === ring.epoch);
     return false;
   }
-}
-
-/** Whether the member is in the ring, and nobody has asked yet that it goes. */
-function isIn(ring: Ring, number: NodeNumber): boolean {
-  const status = ring.member(number)?.status;
-  return status === "member" && !ring.staged.some((change) => change.member === number);
 }
