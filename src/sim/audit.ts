@@ -4,10 +4,8 @@
  */
 import { utf8Text } from "../base/bytes.ts";
 import { keyOf } from "../base/full-key.ts";
-import { Hash64, hashKey } from "../base/hash.ts";
 import type { Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import { fullKeyOfName, simBucket } from "./client-call.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Report } from "./violation.ts";
 
@@ -23,7 +21,6 @@ export class Audit {
   readonly ring: Ring;
   /** Per node: what its disk holds, key's name -> sealed record. */
   readonly disks: readonly ReadonlyMap<string, Uint8Array>[];
-  readonly #hash = new Hash64();
 
   constructor(cluster: Cluster, ring: Ring, report: Report) {
     this.cluster = cluster;
@@ -42,16 +39,7 @@ export class Audit {
 
   /** The seats (positions) of a key's owners, in the order of its preference list. */
   owners(key: string): number[] {
-    const { ring, cluster } = this;
-    hashKey(fullKeyOfName(key), this.#hash);
-    const { n } = ring.policyOf(simBucket);
-    const numbers = ring.preferenceList(ring.partitionOf(this.#hash.high), n);
-    const seats: number[] = [];
-    for (let slot = 0; slot < n; slot += 1) {
-      const address = ring.members.find((member) => member.number === numbers[slot])?.address;
-      seats.push(cluster.seatAt(address ?? ""));
-    }
-    return seats;
+    return this.cluster.owners(key);
   }
 
   /** The seats of those who are in the cluster at the end. */

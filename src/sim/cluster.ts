@@ -5,13 +5,13 @@
  */
 import { durabilityName } from "../base/durability.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
-import type { NodeNumber } from "../base/ids.ts";
+import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import { configOf, type NodeConfig } from "../node/config.ts";
 import { Node } from "../node/node.ts";
 import type { Ring } from "../ring/ring.ts";
 import { SimClient, tapAcks } from "./client.ts";
-import { type AckWatch, fullKeyOfName } from "./client-call.ts";
+import { type AckWatch, fullKeyOfName, simBucket } from "./client-call.ts";
 import { SimDrive } from "./drive.ts";
 import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";
@@ -117,6 +117,15 @@ export class Cluster {
   /** The seat at an address. */
   seatAt(address: string): number {
     return this.world.nodes.findIndex((node) => node.address === address);
+  }
+
+  /** The seats of a key's owners in the newest ring, in the order of its preference list. */
+  owners(key: string): number[] {
+    const ring = this.newestRing;
+    if (ring === undefined) return [];
+    const { n } = ring.policyOf(simBucket);
+    const numbers = ring.preferenceList(this.partitionOf(key) as PartitionId, n).subarray(0, n);
+    return [...numbers].map((number) => this.seatOf(number));
   }
 
   /** Whether the node on that seat is in the newest ring, and has not left. */

@@ -15,6 +15,10 @@ export interface RecordWatch {
   /** `target`: of a hint; 0 for a copy of the node's own. */
   onRecord(now: Instant, node: number, key: string, set: SiblingSet, target: number): void;
   onHintDropped?(now: Instant, node: number, key: string, target: number): void;
+  /** A copy of the node's own has reached the system, or is found there at a boot. */
+  onCopy?(node: number, key: string, set: SiblingSet): void;
+  /** The deletion of a copy is handed to the engine. */
+  onCopyDropped?(now: Instant, node: number, key: string): void;
   /** A new process begins on that node's disk, and what of hints it finds there. */
   onBoot?(node: number): void;
   onHintFound?(node: number, key: string, set: SiblingSet, target: number): void;
@@ -61,9 +65,18 @@ export class Ledger implements DiskWatch {
     for (const watcher of this.#watchers) watcher.onHintDropped?.(now, node, key, target);
   }
 
+  onCopyDropped(now: Instant, node: number, key: string): void {
+    for (const watcher of this.#watchers) watcher.onCopyDropped?.(now, node, key);
+  }
+
   onWritten(_now: Instant, node: number, record: WrittenRecord): void {
+    this.#tellCopy(node, record);
     const { written } = this.#account(record.key);
     written[node] = mergeVersions(written[node] as VersionVector, record.set.version);
+  }
+
+  #tellCopy(node: number, { key, set, target }: WrittenRecord): void {
+    if (target === 0) for (const watcher of this.#watchers) watcher.onCopy?.(node, key, set);
   }
 
   onBoot(node: number): void {
@@ -72,6 +85,7 @@ export class Ledger implements DiskWatch {
 
   onFound(node: number, record: WrittenRecord): void {
     this.learn(record.set);
+    this.#tellCopy(node, record);
     if (record.target !== 0) {
       for (const watcher of this.#watchers) watcher.onHintFound?.(node, record.key, record.set, record.target);
     }

@@ -25,10 +25,13 @@ import { HintsComeHome } from "./invariants/hints-come-home.ts";
 import { hintsDrain, hintsLeft } from "./invariants/hints-drain.ts";
 import { merkleEqual } from "./invariants/merkle-equal.ts";
 import { noPhantomValues } from "./invariants/no-phantom-values.ts";
+import { OneRingPerEpoch } from "./invariants/one-ring-per-epoch.ts";
 import { operationsEnd } from "./invariants/operations-end.ts";
+import { OwnershipNeverGaps } from "./invariants/ownership-never-gaps.ts";
 import { checkQueues, queuesDrain } from "./invariants/queues-bounded.ts";
 import { QuorumHonoured } from "./invariants/quorum-honoured.ts";
 import { replicasConverge } from "./invariants/replicas-converge.ts";
+import { ringAgrees } from "./invariants/ring-agrees.ts";
 import { judge } from "./oracle.ts";
 import type { RunPlan } from "./plan.ts";
 import { RingOperators } from "./ring-operators.ts";
@@ -45,6 +48,7 @@ const endInvariants: readonly Invariant[] = [
   fallbacksKnow,
   queuesDrain,
   operationsEnd,
+  ringAgrees,
 ];
 
 const violationsMax = 40;
@@ -116,6 +120,16 @@ export class Run {
   #watch(): void {
     const { ledger, world } = this.cluster;
     ledger.watch(new HintsComeHome(this.cluster, this.#report));
+    const oneRing = new OneRingPerEpoch(this.#report);
+    const noGaps = new OwnershipNeverGaps(
+      { owners: (key) => this.cluster.owners(key), isLost: (seat) => this.#operators?.gaveUp(seat) === true },
+      this.#report,
+    );
+    this.cluster.rings.watch((saved) => {
+      oneRing.onRing(saved);
+      if (saved.isNews) noGaps.onRing(saved.at);
+    });
+    ledger.watch(noGaps);
     ledger.watch(new DotsUnique((key) => this.cluster.partitionOf(key), this.#report));
     if (this.plan.durability === Durability.memory) return;
     const numberOf = (seat: number): number => this.cluster.nodeAt(seat)?.shared.number ?? 0;

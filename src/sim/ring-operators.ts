@@ -42,6 +42,11 @@ export class RingOperators {
     return this.#cluster.hasLeft(seat) ? !this.#cluster.ousted.has(seat) : !this.#givenUp.has(seat);
   }
 
+  /** Whether the node on that seat was killed for good. */
+  gaveUp(seat: number): boolean {
+    return this.#givenUp.has(seat);
+  }
+
   /** An act begins. */
   act(now: Instant, act: RingAct): void {
     const asked = act.pairs[0]?.[0] ?? 0;

@@ -55,10 +55,11 @@ export class RingWatch {
     if (ring === undefined) return;
     if (known === undefined) this.#known.set(name, ring);
     const isNews = ring.epoch > (this.#newest?.epoch ?? 0);
+    if (isNews) {
+      this.#newest = ring;
+      for (const member of ring.members) this.#memberAt.set(member.address, member);
+    }
     for (const watcher of this.#watchers) watcher({ at, seat, ring, hash, isNews });
-    if (!isNews) return;
-    this.#newest = ring;
-    for (const member of ring.members) this.#memberAt.set(member.address, member);
   }
 }
 

@@ -37,6 +37,8 @@ export interface DiskWatch {
   onSynced(now: Instant, node: number, record: WrittenRecord): void;
   /** The node hands the deletion of a hint to its engine. */
   onHintDropped(now: Instant, node: number, key: string, target: number): void;
+  /** The node hands the deletion of a copy of its own to its engine. */
+  onCopyDropped(now: Instant, node: number, key: string): void;
 }
 
 /** A record opened for the checkers. Copies: the store may use its bytes again. */
@@ -52,6 +54,7 @@ export function openedHint(key: Uint8Array, value: Uint8Array): WrittenRecord {
 class WatchedBatch implements EngineBatch {
   readonly inner: EngineBatch;
   readonly records: WrittenRecord[] = [];
+  /** What is deleted; `target` as in `WrittenRecord`. */
   readonly dropped: { readonly key: string; readonly target: number }[] = [];
 
   constructor(inner: EngineBatch) {
@@ -70,8 +73,9 @@ class WatchedBatch implements EngineBatch {
 
   del(key: Uint8Array): void {
     this.inner.del(key);
-    if (key[0] !== KeyKind.hint) return;
-    this.dropped.push({ key: utf8Text(keyOf(fullKeyOfHint(key))), target: targetOfHint(key) });
+    if (key[0] === KeyKind.hint)
+      this.dropped.push({ key: utf8Text(keyOf(fullKeyOfHint(key))), target: targetOfHint(key) });
+    else if (key[0] === KeyKind.record) this.dropped.push({ key: utf8Text(keyOf(fullKeyOfRecord(key))), target: 0 });
   }
 }
 
@@ -116,7 +120,10 @@ export class WatchedEngine implements Engine, EngineEvents {
     const watched = batch as WatchedBatch;
     const now = this.#now();
     for (const record of watched.records) this.#watch.onIssued(now, this.#node, record);
-    for (const { key, target } of watched.dropped) this.#watch.onHintDropped(now, this.#node, key, target);
+    for (const { key, target } of watched.dropped) {
+      if (target === 0) this.#watch.onCopyDropped(now, this.#node, key);
+      else this.#watch.onHintDropped(now, this.#node, key, target);
+    }
     const lost = canary("sim.engine-loses-batch") && this.#bites();
     this.#writing.set(token, lost ? [] : watched.records);
     this.#inner.write(lost ? this.#inner.batch() : watched.inner, token);
