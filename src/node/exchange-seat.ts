@@ -6,8 +6,9 @@
 import { canary } from "../base/canary.ts";
 import { type Status, statusOk, wireOf } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";
-import type { NodeNumber } from "../base/ids.ts";
+import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
+import { WriteRule } from "../handoff/transfer.ts";
 import {
   Exchange,
   type ExchangeEffects,
@@ -15,7 +16,7 @@ import {
   type ExchangeResult,
   type PreviewedKey,
 } from "../repair/exchange.ts";
-import type { LeafSource, TreeId } from "../repair/merkle-tree.ts";
+import { type LeafSource, type TreeId, treeN, treePartition } from "../repair/merkle-tree.ts";
 import type { Answer, Question } from "../repair/questions.ts";
 import type { RecordPage } from "../storage/store.ts";
 import { keysPerLeafPageMax } from "../wire/limits.ts";
@@ -29,6 +30,7 @@ export const leafPageBytes: number = 1024 * 1024;
 const previewedMax = 4096;
 
 const storageFailed = wireOf("STORAGE_FAILED");
+const wrongOwner = wireOf("WRONG_OWNER");
 
 /** What seats share. */
 export interface SeatHost {
@@ -79,6 +81,8 @@ export class ExchangeSeat implements ExchangeEffects, RecordAsker, StoreAsker {
   readonly previewed: PreviewedKey[] = [];
   /** Moves that need no doing. */
   readonly #skipped: number[] = [];
+  /** Moves that must not be done any more. */
+  readonly #refused: number[] = [];
   #result: ExchangeResult | null = null;
 
   constructor(host: SeatHost, givesOnly: boolean, onEnd: OnExchangeEnd) {
@@ -110,8 +114,12 @@ export class ExchangeSeat implements ExchangeEffects, RecordAsker, StoreAsker {
     this.#host.records.read(now, this, id, fullKey);
   }
 
-  mergeRecord(now: Instant, id: number, _tree: TreeId, fullKey: Uint8Array, sealed: Uint8Array): void {
-    if (this.#givesOnly || canary("skip-anti-entropy")) this.#skipped.push(id);
+  mergeRecord(now: Instant, id: number, tree: TreeId, fullKey: Uint8Array, sealed: Uint8Array): void {
+    // The ring may have changed since the exchange began: a copy that nobody asks this node for would stay for ever.
+    const { writeRule } = this.#host.shared;
+    const isOurs = writeRule(treePartition(tree) as PartitionId, treeN(tree)) === WriteRule.accept;
+    if (!isOurs && !canary("merge-without-owning")) this.#refused.push(id);
+    else if (this.#givesOnly || canary("skip-anti-entropy")) this.#skipped.push(id);
     else this.#host.records.merge(now, this, id, fullKey, sealed);
   }
 
@@ -147,6 +155,7 @@ export class ExchangeSeat implements ExchangeEffects, RecordAsker, StoreAsker {
   /** Ends what effects began; tells who began the exchange when it is over. */
   settle(now: Instant): void {
     for (const id of this.#skipped.splice(0)) this.exchange.onMoved(now, id, statusOk);
+    for (const id of this.#refused.splice(0)) this.exchange.onMoved(now, id, wrongOwner);
     const result = this.#result;
     if (result === null) return;
     this.#result = null;

@@ -35,6 +35,12 @@ export function waitingPositions(path: Pick<Path, "places" | "owners" | "goal">,
   return new PlanTable(goal, places).zones < new PlanTable(owners, places).zones ? waiting.reverse() : waiting;
 }
 
+/** The owners who are to own nothing in the end. */
+export function goersOf({ owners, members }: Pick<Path, "owners" | "members">): ReadonlySet<number> {
+  const staying = new Set<number>(members.filter(mayTake).map((member) => member.number));
+  return new Set([...owners].filter((owner) => !staying.has(owner)));
+}
+
 /** Whether a member of this status may be given a partition. */
 function mayTake(member: Member): boolean {
   return member.status === "member" || member.status === "joining";
@@ -74,7 +80,8 @@ export function reachableGoal(path: Path): Uint16Array {
   for (;;) {
     const waiting = waitingPositions({ ...path, owners, goal }, []);
     if (waiting.length === 0) return goal;
-    const batch = new Batch({ ...path, owners, goal, active: [], transfersPerNodeMax });
+    const goers = goersOf({ owners, members: path.members });
+    const batch = new Batch({ ...path, owners, goal, active: [], goers, transfersPerNodeMax });
     batch.fill(waiting);
     for (const position of batch.active) owners[position] = goal[position] as number;
     if (batch.active.length === 0) goal = amendGoal({ ...path, owners, goal }, batch, waiting);
@@ -89,7 +96,8 @@ export function fillUp(path: Path, placing: Placing): Uint16Array {
   const lack = (node: number): number => lackOf(shares.get(node) as Share, table.owned[node] as number);
   const needs = (node: number): boolean => (table.owned[node] as number) < lowOf(shares.get(node) as Share);
   if (!newcomers.some(needs)) return path.goal;
-  const batch = new Batch({ ...path, owners: path.goal, active: [], transfersPerNodeMax: Number.MAX_SAFE_INTEGER });
+  const rest = { active: [], goers: new Set<number>(), transfersPerNodeMax: Number.MAX_SAFE_INTEGER };
+  const batch = new Batch({ ...path, owners: path.goal, ...rest });
   const unmoved = [...owners.keys()].filter((p) => owners[p] === path.goal[p]);
   unmoved.sort((a, b) => rankOf(planSeed, a) - rankOf(planSeed, b) || a - b);
   for (const position of unmoved) {

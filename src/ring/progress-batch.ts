@@ -15,6 +15,11 @@ export interface BatchRequest {
   readonly active: Iterable<number>;
   /** Every n in use, ascending. */
   readonly listSizes: readonly number[];
+  /**
+   * Those who are to own nothing in the end. They are sent nothing on the way there while there is another way: it would
+   * be for nothing, and one of them may be dead.
+   */
+  readonly goers: ReadonlySet<number>;
   /** The most transfers that a node takes part in, as receiver or as the one replaced. */
   readonly transfersPerNodeMax: number;
 }
@@ -38,10 +43,13 @@ export class Batch {
   readonly #after: Uint16Array;
   readonly #today: Uint16Array;
   #walks = 0;
+  /** Whether a goer may receive. */
+  #sparesGoers: boolean;
 
   constructor(request: BatchRequest) {
     const n = request.listSizes.reduce((most, size) => Math.max(most, size), 0);
     this.#request = request;
+    this.#sparesGoers = request.goers.size > 0;
     this.#now = new PlanTable(request.owners, request.places);
     this.#next = new PlanTable(request.owners, request.places);
     this.#load = new Int32Array(request.places.hostOf.length);
@@ -63,6 +71,13 @@ export class Batch {
 
   /** Makes active what may be, in the given order. */
   fill(positions: readonly number[]): void {
+    this.#fill(positions);
+    if (this.#active.size > 0 || !this.#sparesGoers) return;
+    this.#sparesGoers = false;
+    this.#fill(positions);
+  }
+
+  #fill(positions: readonly number[]): void {
     for (const position of positions) {
       if (this.#active.size > 0 && this.#walks > walksMax) return;
       const node = this.#request.goal[position] as number;
@@ -153,6 +168,7 @@ export class Batch {
     const replaced = onlyMissing(this.#today, today, this.#after, after);
     if (joining === -1 || replaced === -1) return false;
     if (joining === 0) return true;
+    if (this.#sparesGoers && this.#request.goers.has(joining)) return false;
     for (let i = 0; i < times; i += 1) {
       this.#count(joining);
       if (replaced !== 0) this.#count(replaced);

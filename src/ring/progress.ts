@@ -10,7 +10,7 @@
 import { assert } from "../base/assert.ts";
 import type { Member } from "./member.ts";
 import { flipFault, nextRing } from "./next-ring.ts";
-import { amendGoal, waitingPositions } from "./plan-path.ts";
+import { amendGoal, goersOf, waitingPositions } from "./plan-path.ts";
 import { Places } from "./plan-table.ts";
 import { Batch } from "./progress-batch.ts";
 import type { Ring } from "./ring.ts";
@@ -65,7 +65,7 @@ function activate(ring: Ring, moves: Moves, transfersPerNodeMax: number): Moves 
   const path = { ...moves, places: new Places(ring.members), listSizes: ring.listSizes };
   const waiting = waitingPositions(path, moves.active);
   if (waiting.length === 0) return moves;
-  const batch = new Batch({ ...path, transfersPerNodeMax });
+  const batch = new Batch({ ...path, goers: goersOf(moves), transfersPerNodeMax });
   batch.fill(waiting);
   const { active } = batch;
   if (active.length > 0) return { ...moves, active };
