@@ -115,12 +115,16 @@ export class ExchangeSeat implements ExchangeEffects, RecordAsker, StoreAsker {
   }
 
   mergeRecord(now: Instant, id: number, tree: TreeId, fullKey: Uint8Array, sealed: Uint8Array): void {
-    // The ring may have changed since the exchange began: a copy that nobody asks this node for would stay for ever.
-    const { writeRule } = this.#host.shared;
-    const isOurs = writeRule(treePartition(tree) as PartitionId, treeN(tree)) === WriteRule.accept;
-    if (!isOurs && !canary("merge-without-owning")) this.#refused.push(id);
-    else if (this.#givesOnly || canary("skip-anti-entropy")) this.#skipped.push(id);
-    else this.#host.records.merge(now, this, id, fullKey, sealed);
+    if (this.#givesOnly || canary("skip-anti-entropy")) this.#skipped.push(id);
+    else if (this.#mayMerge(tree) || canary("merge-without-owning"))
+      this.#host.records.merge(now, this, id, fullKey, sealed);
+    else this.#refused.push(id);
+  }
+
+  /** The ring may have changed since the exchange began: a copy that nobody asks this node for would stay for ever. */
+  #mayMerge(tree: TreeId): boolean {
+    const rule = this.#host.shared.writeRule(treePartition(tree) as PartitionId, treeN(tree));
+    return rule === WriteRule.accept;
   }
 
   pushRecord(now: Instant, id: number, peer: NodeNumber, _tree: TreeId, fullKey: Uint8Array): void {

@@ -63,6 +63,8 @@ export interface WriteWish {
   /** 0: the bucket's. */
   readonly w?: number;
   readonly durability?: number;
+  /** Ask only this node, by its position. */
+  readonly node?: number;
 }
 
 /** What a client wants to read. */

@@ -186,7 +186,7 @@ export class SimClient implements Place, CallOwner {
       if (wish.kind === "delete") link.request(FrameType.DELETE, DeleteRequest, { ...common, timeoutUs }, sink);
       else link.request(FrameType.PUT, PutRequest, { ...common, timeoutUs, value }, sink);
     };
-    this.#begin(new Call([operation], deadline, send, ended, -1));
+    this.#begin(new Call([operation], deadline, send, ended, wish.node ?? -1));
     return operation;
   }
 

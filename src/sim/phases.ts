@@ -273,10 +273,12 @@ export class Run {
 
   /** A healed cluster takes a put of every key: being safe by doing nothing is not enough. */
   #writeAll(writer: SimClient, keys: readonly string[]): boolean {
+    const serving = this.cluster.members();
     let open = keys.length;
     for (const [index, key] of keys.entries()) {
+      const node = serving[index % serving.length] as number;
       writer.write(
-        { kind: "put", key, value: lastValues + index, padding: 0, context: noContext },
+        { kind: "put", key, value: lastValues + index, padding: 0, context: noContext, node },
         (_now, operation) => {
           if (operation.outcome === "ok" || operation.status === tooManySiblings) open -= 1;
         },
