@@ -4,8 +4,10 @@
  * is that it was closed for reads, and, after the flip, that the copy is still to be cleaned up: by key comparison, for
  * the owners take new writes and the trees need never be equal again.
  */
+
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
+import { canary } from "../base/canary.ts";
 import { statusOk, wireOf } from "../base/errors.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import type { NodeNumber, PartitionId } from "../base/ids.ts";
@@ -202,7 +204,7 @@ export class TransferSender {
   /** The keys here were compared with the owners'. */
   onCovered(now: Instant, transfer: Transfer, outcome: Covered): void {
     const table = this.#table;
-    if (outcome !== "covered") {
+    if (outcome !== "covered" && !canary("erase-uncovered")) {
       table.backOff(now, transfer, outcome === "failed" ? "peer-down" : "uncovered");
       return;
     }
