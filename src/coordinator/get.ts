@@ -204,7 +204,7 @@ export class GetCoordinator<O> {
     }
     let merged: Uint8Array;
     try {
-      if (equalSealed(kept, sealed)) {
+      if (equalSealed(kept, sealed) || canary("first-answer-wins")) {
         op.current |= bit;
         return;
       }

@@ -130,7 +130,8 @@ export function decidePut(put: AskedPut): Verdict {
 /** The verdict on a get: r, pr and the hosts together. A pending member that was asked counts for whom it replaces. */
 export function decideGet(get: AskedGet): Verdict {
   const { quorum, answered } = get;
-  const verdict = decideList(get, allSlots(get.targets), answered, quorum.r, quorum.pr);
+  const r = canary("read-below-r") ? 1 : quorum.r;
+  const verdict = decideList(get, allSlots(get.targets), answered, r, quorum.pr);
   return quorum.hostConfirms > 0 ? worse(verdict, decideHosts(get, answered)) : verdict;
 }
 

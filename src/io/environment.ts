@@ -1,6 +1,6 @@
 /** The environment of a real node: RocksDB, files, TCP, UDP, the system's clock and its randomness. `run-node.ts` builds it. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statfsSync } from "node:fs";
 import type { Logger } from "../base/log.ts";
 import type { Clock, Instant, WallMs } from "../base/time.ts";
 import type { Environment } from "../node/environment.ts";
@@ -29,6 +29,16 @@ export function machineBootId(): string {
   }
 }
 
+/** Bytes that an ordinary user may still write into the file system of `directory`. */
+export function freeBytesAt(directory: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return Number.MAX_SAFE_INTEGER;
+  }
+}
+
 const poolBytes = 4096;
 
 /** Binds `Environment` to this process and machine; alarms and turns are the host's. */
@@ -43,6 +53,7 @@ export class RealEnvironment implements Environment {
   readonly pid: number = process.pid;
   readonly #clock: Clock;
   readonly #secret: Uint8Array | undefined;
+  readonly #directory: string;
   readonly #hooks: HostHooks;
   #random: Uint8Array = new Uint8Array(0);
   #randomUsed = 0;
@@ -55,6 +66,8 @@ export class RealEnvironment implements Environment {
     readonly datagrams: Datagrams;
     readonly clock: Clock;
     readonly secret: Uint8Array | undefined;
+    /** Where the node's data lies. */
+    readonly directory: string;
     readonly hooks: HostHooks;
   }) {
     this.log = options.log;
@@ -64,6 +77,7 @@ export class RealEnvironment implements Environment {
     this.datagrams = options.datagrams;
     this.#clock = options.clock;
     this.#secret = options.secret;
+    this.#directory = options.directory;
     this.#hooks = options.hooks;
     this.transport = new TcpTransport(options.clock);
   }
@@ -84,6 +98,10 @@ export class RealEnvironment implements Environment {
 
   deriveKey(clusterId: Uint8Array, purpose: string): Uint8Array {
     return deriveKey(this.#secret, clusterId, purpose);
+  }
+
+  freeDiskBytes(): number {
+    return freeBytesAt(this.#directory);
   }
 
   setAlarm(at: Instant): void {

@@ -92,6 +92,7 @@ class NodeHost implements RunningNode {
       log,
       secret,
       datagrams,
+      directory: this.#options.directory,
       clock: systemClock,
       engine: this.#engine,
       writeAheadLog: new LogFiles(this.#paths.log, systemClock),

@@ -42,6 +42,7 @@ export interface NodeConfig {
   readonly hintMiBPerNodeMax: number;
   readonly queuedMiBPerConnectionMax: number;
   readonly idleTimeoutMs: number;
+  readonly diskReserveMiB: number;
   readonly repairPassMs: number;
   readonly repairWindowMs: number;
 }
@@ -277,6 +278,15 @@ export const settings: readonly Setting[] = [
     max: 86400000,
     unit: "ms",
     help: "A client connection without a frame for this long is closed.",
+  },
+  {
+    key: "diskReserveMiB",
+    kind: "integer",
+    value: 1024,
+    min: 0,
+    max: 1048576,
+    unit: "MiB",
+    help: "With less free space than this the node takes no new keys, and asks the others to write elsewhere; deletes, changes of old keys and copies from other nodes still go in. Higher: more room for those; 0: never.",
   },
   {
     key: "repairPassMs",

@@ -9,7 +9,7 @@ import type { WallMs } from "../base/time.ts";
 import { eventRowsMax } from "../wire/limits.ts";
 
 /** What an event is about. */
-export type EventKind = "node" | "member" | "ring" | "plan" | "transfer" | "hint" | "route" | "repair";
+export type EventKind = "node" | "member" | "ring" | "plan" | "transfer" | "hint" | "route" | "repair" | "disk";
 
 /** One event. */
 export interface JournalEvent {

@@ -11,10 +11,11 @@ import type { ClusterId, NodeId, NodeNumber } from "../base/ids.ts";
 import { Rng } from "../base/rng.ts";
 import { after, type Instant, instant, never } from "../base/time.ts";
 import { Alarm, type MembershipEffects } from "../membership/effects.ts";
-import { MemberState, type MemberView, stateName } from "../membership/member.ts";
+import { flagReadOnly, type MemberMeta, MemberState, type MemberView, stateName } from "../membership/member.ts";
 import { Membership } from "../membership/membership.ts";
 import type { RingDigest } from "../membership/own-member.ts";
 import { profiles } from "../membership/profile.ts";
+import { DiskRoom } from "../replica/replica-options.ts";
 import type { Ring } from "../ring/ring.ts";
 import { Ack, decode, type Fields, Ping, StateSync } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
@@ -62,6 +63,8 @@ export class Membering extends Part implements MembershipEffects {
   readonly #failedSyncs: number[] = [];
   #twin = "";
   #loopDelayAt: Instant = never;
+  /** What the others have been told of this node's disk. */
+  #toldReadOnly = false;
   #leaving = false;
   #left = false;
 
@@ -150,14 +153,13 @@ export class Membering extends Part implements MembershipEffects {
   }
 
   #begin(now: Instant, clusterId: ClusterId): Membership {
-    const { env, config, nodeId, number } = this.#shared;
-    const { min: versionMin, max: versionMax } = protocolVersions;
+    const { env, config, nodeId } = this.#shared;
     const membership = new Membership({
       effects: this,
       profile: profiles.lan,
       clusterId,
       id: nodeId,
-      meta: { number, address: config.advertise, versionMin, versionMax, flags: 0 },
+      meta: this.#meta(),
       seeds: config.seedNodes,
       stored: loadMembers(env.stateFiles),
       rng: new Rng(seedOf(env.randomBytes(4))),
@@ -166,6 +168,14 @@ export class Membering extends Part implements MembershipEffects {
     this.#loopDelayAt = after(now, loopDelayEveryUs);
     membership.start(now);
     return membership;
+  }
+
+  #meta(): MemberMeta {
+    const { config, number, diskRoom } = this.#shared;
+    const readOnly = diskRoom !== DiskRoom.enough;
+    const { min: versionMin, max: versionMax } = protocolVersions;
+    this.#toldReadOnly = readOnly;
+    return { number, address: config.advertise, versionMin, versionMax, flags: readOnly ? flagReadOnly : 0 };
   }
 
   override onPeerUp(now: Instant, number: NodeNumber): void {
@@ -226,6 +236,7 @@ export class Membering extends Part implements MembershipEffects {
       this.#membership.onLoopDelay(now, now - this.#loopDelayAt);
       this.#loopDelayAt = after(now, loopDelayEveryUs);
     }
+    if ((this.#shared.diskRoom !== DiskRoom.enough) !== this.#toldReadOnly) this.#membership.setMeta(now, this.#meta());
     this.#membership.tick(now);
   }
 
@@ -249,9 +260,10 @@ export class Membering extends Part implements MembershipEffects {
   }
 
   #tell(now: Instant, { member, before, state }: Change): void {
-    if (before === state) return;
     const known = this.#shared.ringOrNone?.members.find(({ id }) => id === member.id);
     if (known === undefined) return;
+    this.#shared.onReadOnly(known.number, (member.flags & flagReadOnly) !== 0);
+    if (before === state) return;
     const reachable = state <= MemberState.suspect;
     if (before !== undefined) {
       const was = stateName(before);

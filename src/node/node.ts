@@ -30,6 +30,7 @@ import { addClusterParts } from "./cluster-parts.ts";
 import type { NodeConfig } from "./config.ts";
 import { addDataParts } from "./data-parts.ts";
 import { DataPath } from "./data-path.ts";
+import { DiskSpace } from "./disk-space.ts";
 import type { Environment } from "./environment.ts";
 import { Gate } from "./gate.ts";
 import { loadIdentity } from "./node-files.ts";
@@ -118,6 +119,7 @@ export class Node implements StoreEvents {
       doubtsSaved: () => this.#boot.doubtsSaved(),
     };
     addDataParts(resources, (part) => this.#add(part));
+    this.#add(new DiskSpace(shared));
     this.#sessionEvents = {
       ...common,
       onHello: (now, session, hello) => this.#onHello(now, session, hello),
@@ -222,6 +224,7 @@ export class Node implements StoreEvents {
       waitersMax,
       busyMax: waitersMax,
       hintRoom: this.#data.hinting,
+      diskRoom: () => this.#shared.diskRoom,
       keepRecentForSeconds: Math.ceil((2 * this.#config.requestTimeoutMaxMs) / 1000),
     });
     this.#data.attach(this.#replica);

@@ -75,6 +75,8 @@ class Route {
   lost = false;
   /** It said that it takes no new work; only another hello takes that back. */
   stopping = false;
+  /** Its disk is nearly full. */
+  readOnly = false;
   /** When an estimate last changed. */
   touched: Instant = instant(0);
   backOffUs: DurationUs = probeFirstUs;
@@ -98,6 +100,7 @@ export class RouteHealth {
   readonly #sorted: Route[] = [];
   #compareAt: Instant = never;
   #down = 0;
+  #readOnly = 0;
   #inside = false;
 
   constructor(effects: RouteHealthEffects) {
@@ -117,6 +120,7 @@ export class RouteHealth {
     const route = this.#find(number);
     if (route === undefined) return;
     if (route.state === "down") this.#down -= 1;
+    if (route.readOnly) this.#readOnly -= 1;
     this.#byNumber[number] = undefined;
     this.#list.splice(this.#list.indexOf(route), 1);
   }
@@ -205,6 +209,14 @@ export class RouteHealth {
     this.#judge(now, route);
   }
 
+  /** The peer has said that its disk is nearly full, or is so no more. */
+  readOnly(number: NodeNumber, readOnly: boolean): void {
+    const route = this.#find(number);
+    if (route === undefined || route.readOnly === readOnly) return;
+    route.readOnly = readOnly;
+    this.#readOnly += readOnly ? 1 : -1;
+  }
+
   /** The peer has said hello: it may be another process by now, so nothing old is held against it. */
   connected(now: Instant, number: NodeNumber): void {
     const route = this.#find(number);
@@ -230,6 +242,16 @@ export class RouteHealth {
   /** Whether no peer is down. */
   get allReachable(): boolean {
     return this.#down === 0;
+  }
+
+  /** Whether a write is best sent there: reads are still served by a peer whose disk is nearly full. */
+  writable(number: number): boolean {
+    return this.reachable(number) && (this.#readOnly === 0 || this.#byNumber[number]?.readOnly !== true);
+  }
+
+  /** Whether every peer is writable. */
+  get allWritable(): boolean {
+    return this.#down === 0 && this.#readOnly === 0;
   }
 
   /** Requests under way to the peer. */

@@ -38,6 +38,7 @@ export class Routing implements KeyOwners {
       probe: (_now, number) => this.#peers.of(number)?.ping(),
       stateChanged: (_now, number, state, before) => this.#tell(number, state, before),
     });
+    shared.onReadOnly = (number, readOnly) => this.health.readOnly(number, readOnly);
   }
 
   #tell(number: NodeNumber, state: RouteState, before: RouteState): void {

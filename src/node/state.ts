@@ -9,6 +9,7 @@ import { type Instant, instant } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import type { MemberView } from "../membership/member.ts";
 import { Metrics } from "../metrics/metrics.ts";
+import { DiskRoom } from "../replica/replica-options.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ContextKey } from "../version/context.ts";
 import { Background } from "./background.ts";
@@ -47,6 +48,10 @@ export class NodeState {
   inFlightBytes = 0;
   /** The store has fallen behind: it should get no new writes. */
   storeBehind: () => boolean = () => false;
+  /** How much room this node's disk has; `DiskSpace` looks. */
+  diskRoom: DiskRoom = DiskRoom.enough;
+  /** A member has said that its disk is nearly full, or is so no more: writes are to go elsewhere. */
+  onReadOnly: (number: NodeNumber, readOnly: boolean) => void = () => {};
   /** What background work may have of this node. */
   readonly background: Background = new Background();
   /** Records are missing from the store's middle: its Merkle trees must be made anew before they are compared. */

@@ -17,6 +17,9 @@ import type { RouteState } from "./route-health.ts";
 export interface Routes {
   readonly allReachable: boolean;
   reachable(number: number): boolean;
+  /** All are reachable, and none has a disk that is nearly full. */
+  readonly allWritable: boolean;
+  writable(number: number): boolean;
   state(number: number): RouteState;
   /** What a request there is expected to cost; comparable, smaller is better. */
   cost(number: number): number;
@@ -44,7 +47,8 @@ export type Purpose = "put" | "get";
 export function chooseTargets(op: Op<unknown>, purpose: Purpose, key: KeyOwners, routes: Routes): void {
   const { list, bucketN } = key;
   const asked = Math.min(op.quorum.n, list.length);
-  if (routes.allReachable && key.pending === undefined && op.quorum.n === bucketN) {
+  const allThere = purpose === "put" ? routes.allWritable : routes.allReachable;
+  if (allThere && key.pending === undefined && op.quorum.n === bucketN) {
     op.targetNumbers = list;
     op.candidates = purpose === "put" ? list.length - asked : 0;
     return;
@@ -64,8 +68,8 @@ function chooseAnew(op: Op<unknown>, purpose: Purpose, key: KeyOwners, routes: R
   const ownersOnly = op.quorum.strict || (purpose === "put" ? op.quorum.pw : op.quorum.pr) > 0;
   let next = Math.min(bucketN, list.length);
   for (let slot = 0; slot < owners.length && !ownersOnly; slot += 1) {
-    if (routes.reachable(owners[slot] as number) || (slot === asked && purpose === "get")) continue;
-    next = nextFallback(list, next, owners, routes);
+    if (asksWell(purpose, owners[slot] as number, routes) || (slot === asked && purpose === "get")) continue;
+    next = nextFallback(list, next, owners, purpose, routes);
     if (next === list.length) break;
     targets[slot] = list[next] as number;
     op.fallbacks |= 1 << slot;
@@ -73,10 +77,10 @@ function chooseAnew(op: Op<unknown>, purpose: Purpose, key: KeyOwners, routes: R
   }
   let count = owners.length;
   if (purpose === "put") {
-    for (next = nextFallback(list, next, owners, routes); next < list.length; ) {
+    for (next = nextFallback(list, next, owners, purpose, routes); next < list.length; ) {
       targets[count] = list[next] as number;
       count += 1;
-      next = nextFallback(list, next + 1, owners, routes);
+      next = nextFallback(list, next + 1, owners, purpose, routes);
     }
   }
   op.targetNumbers = targets.subarray(0, count);
@@ -89,10 +93,16 @@ function chooseAnew(op: Op<unknown>, purpose: Purpose, key: KeyOwners, routes: R
   op.hostOf = hostsOf(op.targetNumbers, key);
 }
 
+/** Whether a node can be asked for this: one whose disk is nearly full still serves reads. */
+function asksWell(purpose: Purpose, number: number, routes: Routes): boolean {
+  return purpose === "put" ? routes.writable(number) : routes.reachable(number);
+}
+
 /** The first fallback from `from` on that can be asked, or the list's length. The pending member is no fallback of its own. */
-function nextFallback(list: Uint16Array, from: number, owners: Uint16Array, routes: Routes): number {
+function nextFallback(list: Uint16Array, from: number, owners: Uint16Array, purpose: Purpose, routes: Routes): number {
   let at = from;
-  while (at < list.length && (!routes.reachable(list[at] as number) || owners.includes(list[at] as number))) at += 1;
+  while (at < list.length && (!asksWell(purpose, list[at] as number, routes) || owners.includes(list[at] as number)))
+    at += 1;
   return at;
 }
 

@@ -10,7 +10,9 @@
  *
  * Not here: when history may be lost (`replica.ts`, the node), the file itself (the node).
  */
+
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import type { Instant } from "../base/time.ts";
@@ -134,7 +136,8 @@ export class Actors {
       this.renew(now, partition);
       this.#counters[partition] = 0;
     }
-    const counter = (this.#counters[partition] as number) + 1;
+    const again = canary("reuse-counter") && ((this.#counters[partition] as number) & 3) === 3;
+    const counter = (this.#counters[partition] as number) + (again ? 0 : 1);
     assert(counter <= this.#leaseTop, "a counter stays below the lease");
     this.#counters[partition] = counter;
     if (this.#leaseTop - counter <= this.#leaseRest) this.#askLease(now);

@@ -94,7 +94,8 @@ export class HintOps {
     const incoming = op.sealed as Uint8Array;
     const set = opened(incoming);
     if (set === null || set.isEmpty) return refuse(op, invalidArgument, "the incoming record is malformed");
-    const merged = op.hint === null ? incoming : mergedBytes(op.hint.sealed, incoming);
+    if (canary("ack-hint-unkept")) return null;
+    const merged = op.hint === null || canary("overwrite-hint") ? incoming : mergedBytes(op.hint.sealed, incoming);
     if (merged === null) return this.#unreadable(now, op);
     if (this.#actors.counterIn(op.partition, set.version) > this.#ownCounter(op, hints, 0)) {
       mark("replica.hint-with-own-dots");

@@ -21,6 +21,16 @@ export interface ReplicaEffects<O> {
 /** What a replica uses of its store. */
 export type ReplicaStore = Pick<Store, "lookup" | "read" | "readHints" | "write" | "hintTotal" | "dirtyBytes">;
 
+/** How much more the disk can take. */
+export const DiskRoom: Readonly<{ enough: 0; little: 1; none: 2 }> = {
+  enough: 0,
+  /** Puts of new keys are refused; whatever else comes is taken. */
+  little: 1,
+  /** Records of new keys are refused from wherever they come; what this node holds already can still change. */
+  none: 2,
+};
+export type DiskRoom = 0 | 1 | 2;
+
 /** What a `Replica` is built from. */
 export interface ReplicaOptions<O> {
   readonly effects: ReplicaEffects<O>;
@@ -36,6 +46,8 @@ export interface ReplicaOptions<O> {
   readonly retriesMax?: number;
   /** A put that would leave a larger record is refused; default: what fits into a frame of the default size. */
   readonly recordBytesMax?: number;
+  /** Asked for each key that is not here yet; default: enough. */
+  readonly diskRoom?: () => DiskRoom;
   /** How much may be kept for other nodes; default: as much as there is. */
   readonly hintRoom?: HintRoom;
 }

@@ -13,7 +13,9 @@
  *
  * Not here: who the replicas are and how many must answer (coordinator), group commit and caching (storage).
  */
+
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import { Durability } from "../base/durability.ts";
 import { type Status, wireOf } from "../base/errors.ts";
 import { Hash64 } from "../base/hash.ts";
@@ -32,6 +34,7 @@ import { BusyKeys } from "./busy-keys.ts";
 import { HintOps, hintFor, muchRoom, noHintRoom, syncModeOf } from "./hint-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
 import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
+import { DiskRoom } from "./replica-options.ts";
 import { Retries } from "./retries.ts";
 import { mergedBytes, opened } from "./sealed.ts";
 
@@ -47,6 +50,7 @@ const frameRestBytes = contextBytesMax + 16 * 1024;
 const invalidArgument = wireOf("INVALID_ARGUMENT");
 const expired = wireOf("EXPIRED");
 const overloaded = wireOf("OVERLOADED");
+const diskFull = "the disk is nearly full: this node takes no new keys";
 const storageFailed = wireOf("STORAGE_FAILED");
 const tooManySiblings = wireOf("TOO_MANY_SIBLINGS");
 
@@ -62,6 +66,7 @@ export class Replica<O> {
   readonly #waitersMax: number;
   readonly #keepRecentFor: number;
   readonly #recordBytesMax: number;
+  readonly #diskRoom: () => DiskRoom;
   readonly #hashBefore: Hash64 = new Hash64();
   readonly #hashAfter: Hash64 = new Hash64();
   #inside = false;
@@ -76,6 +81,7 @@ export class Replica<O> {
     this.#hintOps = new HintOps(options.actors, options.hintRoom ?? muchRoom);
     this.#waitersMax = options.waitersMax;
     this.#keepRecentFor = options.keepRecentForSeconds;
+    this.#diskRoom = options.diskRoom ?? (() => DiskRoom.enough);
     this.#recordBytesMax = options.recordBytesMax ?? frameBytesMax - frameRestBytes;
   }
 
@@ -198,7 +204,7 @@ export class Replica<O> {
 
   /** A put mints from all that this node holds; a merge needs the hints only to tell a lost dot from one kept there. */
   #needsHints(op: ReplicaOp<O>, mine: SiblingSet): boolean {
-    if (op.kind === ReplicaKind.put) return true;
+    if (op.kind === ReplicaKind.put) return !canary("mint-without-hints");
     const incoming = opened(op.sealed as Uint8Array);
     return incoming !== null && this.#knowsMore(op.partition, incoming.version, mine.version);
   }
@@ -238,6 +244,7 @@ export class Replica<O> {
       if (!this.#hintOps.fits(op, sealed)) return this.#fail(now, op, overloaded, noHintRoom);
       return this.#issuePut(now, op, sealed, mine, held, known);
     }
+    if (held.isEmpty && this.#diskRoom() !== DiskRoom.enough) return this.#fail(now, op, overloaded, diskFull);
     if (this.#actors.exhausted(op.partition)) {
       mark("replica.lease-exhausted");
       return this.#fail(now, op, overloaded, "the next counter lease is still being saved");
@@ -247,6 +254,7 @@ export class Replica<O> {
 
   /** The dot of this very write if `held` reflects it: as a sibling, in `recent`, or so long ago that only `retries` knows. */
   #knownDot(now: Instant, op: ReplicaOp<O>, held: SiblingSet): Dot | undefined {
+    if (canary("forget-retries")) return undefined;
     const dots = held.dotsOf(op.requestId);
     if (dots !== undefined) return dots[0];
     const dot = this.#retries.find(now, op.requestId, op.hashHigh, op.hashLow);
@@ -300,6 +308,7 @@ export class Replica<O> {
     if (incoming === null || incoming.isEmpty) {
       return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
     }
+    if (mine.isEmpty && this.#diskRoom() === DiskRoom.none) return this.#fail(now, op, overloaded, diskFull);
     this.#noticeAmnesia(now, op.partition, incoming.version, held.version);
     const after = mine.merge(incoming);
     if (after === mine) return this.#keepAsIs(now, op, mine);
@@ -375,6 +384,7 @@ export class Replica<O> {
   }
 
   #knowsMore(partition: number, seen: VersionVector, held: VersionVector): boolean {
+    if (canary("ignore-amnesia")) return false;
     return this.#actors.counterIn(partition, seen) > this.#actors.counterIn(partition, held);
   }
 
@@ -421,6 +431,7 @@ export class Replica<O> {
   /** The write is applied: it reached the operating system or, if it asked for no more, the object buffer. */
   onStoreWritten(now: Instant, token: number): void {
     const op = this.#answered(token, ReplicaPhase.written);
+    if (canary("durable-before-sync")) op.durable = syncModeOf(op.durability) !== SyncMode.none;
     if (syncModeOf(op.durability) === SyncMode.none) this.#finish(now, op);
     else op.phase = ReplicaPhase.synced;
     this.#passOn(now, op);

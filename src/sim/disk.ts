@@ -71,6 +71,8 @@ export class DiskFaults {
   writeErrors = 0;
   /** Per thousand syncs and state file writes. */
   syncErrors = 0;
+  /** What the system says is free. */
+  freeBytes: number = Number.MAX_SAFE_INTEGER;
   /** Every latency is multiplied by this. */
   slowness = 1;
 }

@@ -18,6 +18,10 @@ export class SimDrive implements Drive {
     this.disk = new SimDisk(rng, latencies);
   }
 
+  get freeBytes(): number {
+    return this.disk.faults.freeBytes;
+  }
+
   boot(later: Later): {
     readonly engine: SimEngine;
     readonly writeAheadLog: SimLog;

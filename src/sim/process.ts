@@ -47,6 +47,8 @@ export interface Drive {
     readonly writeAheadLog: WriteAheadLog;
     readonly stateFiles: StateFiles;
   };
+  /** What the system says is free. */
+  readonly freeBytes: number;
   /** The process is gone: what it handed to the system stays. */
   kill(): void;
   /** The machine lost power: a prefix of what was not synced stays. */
@@ -243,6 +245,7 @@ export class SimNode implements Place {
       deriveKey,
       bootId: `machine-${this.position}-${this.#machineBoots}`,
       pid: 1000 * (this.position + 1) + life,
+      freeDiskBytes: () => this.drive.freeBytes,
       setAlarm: (at) => this.#setAlarm(life, at),
       wantTurnEnd: () => this.#wantTurnEnd(life),
       fatal: (reason) => {

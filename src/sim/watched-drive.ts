@@ -22,6 +22,10 @@ export class WatchedDrive implements Drive {
     this.#now = now;
   }
 
+  get freeBytes(): number {
+    return this.#drive.freeBytes;
+  }
+
   boot(later: Later): ReturnType<Drive["boot"]> {
     const { engine, writeAheadLog, stateFiles } = this.#drive.boot(later);
     this.#watch.onBoot(this.#node);

@@ -89,7 +89,9 @@ export class Leaves {
   /** Applies a record's change to its leaf, which the next `log` writes. */
   apply(n: number, partition: number, hashHigh: number, deltaHigh: number, deltaLow: number): void {
     if ((deltaHigh | deltaLow) === 0 || canary("skip-leaf")) return;
-    this.correct(n, partition, leafOfHash(hashHigh, this.#partitionBits), deltaHigh, deltaLow);
+    const leaf = leafOfHash(hashHigh, this.#partitionBits);
+    const shift = canary("leaf-off-by-one") && leaf + 1 < leavesPerTree ? 1 : 0;
+    this.correct(n, partition, leaf + shift, deltaHigh, deltaLow);
   }
 
   /** Changes a leaf by itself, as the scrub does with one that its records contradict; the next `log` writes it. */
@@ -108,7 +110,7 @@ export class Leaves {
    * of their own whose oldest entry will soon be overwritten. Returns how many were touched.
    */
   log(batch: EngineBatch, number: number): number {
-    const count = this.#touchedTrees.length;
+    const count = canary("leaf-log-empty") ? 0 : this.#touchedTrees.length;
     const value = new Uint8Array(8 + count * entryBytes);
     const view = new DataView(value.buffer);
     view.setUint32(0, Math.floor(number / 0x1_0000_0000));

@@ -3,6 +3,7 @@
  * the buffer only if no write of its key began or ended meanwhile; a checksum is verified on every one, and an unreadable
  * record is an error, never "not found".
  */
+import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
@@ -86,7 +87,7 @@ export class RecordReads {
     const read = this.#reads.get(id);
     if (read === undefined) return;
     this.#reads.remove(id);
-    const flaw = error ?? (value === null ? null : checkRecord(value));
+    const flaw = canary("unreadable-is-missing") ? null : (error ?? (value === null ? null : checkRecord(value)));
     if (flaw === null && value !== null) this.#fill(read, value);
     if (flaw !== null) this.#counters.unreadable += 1;
     this.#events.onStoreRead(now, read.token, flaw === null ? value : null, flaw);
@@ -94,7 +95,7 @@ export class RecordReads {
 
   #fill(read: Read, sealed: Uint8Array): void {
     const hashLow = hashLowOf(read.key);
-    if (this.#touches.changedSince(hashLow, read.clock)) {
+    if (this.#touches.changedSince(hashLow, read.clock) && !canary("stale-fill")) {
       mark("store.fill-dropped");
       this.#counters.fillsDropped += 1;
       return;

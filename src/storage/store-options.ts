@@ -18,7 +18,7 @@ export interface StoreOptions {
   readonly bufferBytes: number;
   /** A batch takes no further write past this. Larger: fewer trips; smaller: shorter waits behind one. */
   readonly batchBytesMax?: number;
-  /** Bytes queued or in flight from which `overloaded` is true. */
+  /** Bytes queued or in flight from which the engine has fallen behind: writes wait for their batches. */
   readonly queuedBytesMax?: number;
   /** Engine reads in flight; a read past it is answered with an error. */
   readonly readsMax?: number;

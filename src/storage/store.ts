@@ -10,7 +10,9 @@
  *
  * What a record means, how two are merged, and who may write is replica/'s business.
  */
+
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
 import type { Instant } from "../base/time.ts";
 import { instant, never } from "../base/time.ts";
@@ -132,8 +134,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     return this.#commit.writing ? this.#commit.batchNumber - 1 : this.#commit.batchNumber;
   }
 
-  /** The engine has fallen behind: writes wait for their batches, and admission should refuse new work. */
-  get overloaded(): boolean {
+  /** The engine has fallen behind: writes wait for their batches. */
+  get #overloaded(): boolean {
     const { dirtyBytes, bytesMax } = this.#buffer;
     if (this.#commit.queuedBytes > this.#queuedBytesMax || dirtyBytes * 2 > bytesMax) return true;
     return this.#tail !== undefined && this.#tail.segments > logSegmentsMax;
@@ -212,7 +214,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     if (write.hint !== null) this.#hints.begin(write, write.hint);
     else if (write.memory || this.#tail !== undefined) {
       // What is queued for a batch must not be overtaken by a later change of its key.
-      if (!this.overloaded && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return;
+      if (!this.#overloaded && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return;
       mark("store.memory-waits");
       this.counters.memoryWaits += 1;
       this.#tail?.add(now, write, true);
@@ -434,7 +436,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   /** Answers may lead to new writes, which are answered in the same turn: as those before, after the log has them. */
   #answerQueued(now: Instant): void {
     while (this.#acks.length > 0) {
-      if (this.#tail?.due === true && !this.#appendLog(now)) return;
+      if (this.#tail?.due === true && !canary("ack-before-log") && !this.#appendLog(now)) return;
       const acks = this.#acks;
       this.#acks = [];
       for (const { token, sync } of acks) {

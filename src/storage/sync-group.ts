@@ -3,7 +3,9 @@
  * covers every write whose batch was complete when it started, and answers all that waited then. `now` starts one as
  * soon as none is in flight, `designated` at most every 5 ms.
  */
+
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import type { Instant } from "../base/time.ts";
 import { after, instant, never } from "../base/time.ts";
 import { SyncMode } from "./store-write.ts";
@@ -61,6 +63,7 @@ export class SyncGroup {
   finish(): readonly number[] {
     assert(this.#syncing, "no sync is in flight");
     this.#syncing = false;
+    if (canary("sync-covers-later")) this.#inFlight = [...this.#inFlight, ...this.#waiting.splice(0)];
     return this.#inFlight;
   }
 }

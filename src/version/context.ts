@@ -8,7 +8,9 @@
  * write (a dot's three words and 16 bytes of request id), then the vector's words, all little-endian. The tag covers u16
  * length of the full key, the full key, and everything behind the tag.
  */
+
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
 import { Hash64, SipKey, sipHash } from "../base/hash.ts";
@@ -127,7 +129,8 @@ export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Ar
     throw invalid(`the context was made under key ${bytes[1]}; this cluster uses key ${key.keyNumber}`);
   }
   makeTag(key, fullKey, bytes);
-  if (readWord(bytes, tagAt) >>> 0 !== tag.low || readWord(bytes, tagAt + 4) >>> 0 !== tag.high) {
+  const genuine = readWord(bytes, tagAt) >>> 0 === tag.low && readWord(bytes, tagAt + 4) >>> 0 === tag.high;
+  if (!genuine && !canary("accept-any-tag")) {
     throw invalid("the context is not one of this bucket and key in this cluster, or it is damaged");
   }
   return readContext(bytes);

@@ -7,8 +7,10 @@
  * Invariants: siblings are sorted by smallest dot; the vector covers every sibling's dots; a write is a sibling or in
  * `recent`, never both. Sets are immutable and may share siblings. The bytes of a record are record.ts's business.
  */
+
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
+import { canary } from "../base/canary.ts";
 import type { Hash64 } from "../base/hash.ts";
 import { hashBytes } from "../base/hash.ts";
 import { writeWord } from "../base/words.ts";
@@ -108,7 +110,8 @@ export class SiblingSet {
     }
     for (let i = 0; i < this.siblings.length; i += 1) {
       const sibling = this.siblings[i] as Sibling;
-      if (!write.context.coversAny(sibling.dots) && !isOwn(own, sibling)) siblings.push(sibling);
+      const superseded = write.context.coversAny(sibling.dots) || isOwn(own, sibling) || canary("drop-sibling");
+      if (!superseded && !(write.tombstone && canary("delete-covers-all"))) siblings.push(sibling);
       else if (sibling.second > oldest) addRecent(recent, supersede(sibling));
     }
     const { dot, requestId, value, tombstone, second } = write;
@@ -136,7 +139,7 @@ export class SiblingSet {
       others += 1;
       if (whole.coversAny(sibling.dots)) covered = true;
     }
-    if (others === 0) return { version: this.version, own: null };
+    if (others === 0 || canary("context-covers-unseen")) return { version: this.version, own: null };
     return covered ? { version: context, own: write } : { version: whole, own: null };
   }
 
@@ -157,8 +160,9 @@ export class SiblingSet {
       else if (!this.#hasSuperseded(sibling) && !other.#hasSuperseded(sibling)) siblings.push(sibling);
     }
     if (siblings.length > 1) siblings.sort(compareSiblings);
+    if (canary("merge-drops-sibling")) siblings.splice(1);
     newestRecent(recent);
-    const version = mergeVersions(this.version, other.version);
+    const version = canary("merge-forgets-version") ? this.version : mergeVersions(this.version, other.version);
     if (this.#consistsOf(version, siblings, recent)) return this;
     if (other.#consistsOf(version, siblings, recent)) return other;
     return new SiblingSet(version, siblings, recent);
@@ -166,6 +170,7 @@ export class SiblingSet {
 
   /** Whether this replica has seen the write and holds it no more. */
   #hasSuperseded(sibling: Sibling): boolean {
+    if (canary("revive-superseded")) return false;
     for (let i = 0; i < sibling.dots.length; i += 1) {
       const dot = sibling.dots[i] as Dot;
       if (this.version.covers(dot) && !this.#holds(dot)) return true;

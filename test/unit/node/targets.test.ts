@@ -14,11 +14,17 @@ const list = Uint16Array.from([1, 2, 3, 4, 5, 6]);
 const key: KeyOwners = { list, bucketN: 3, pending: undefined, sameHost: (a, b) => a === b };
 const policy = { name: "", n: 3, r: 2, w: 2, durability: 2, version: 1 } as const;
 
-function routesOf(states: Readonly<Record<number, RouteState>>, costs: Readonly<Record<number, number>> = {}): Routes {
+function routesOf(
+  states: Readonly<Record<number, RouteState>>,
+  costs: Readonly<Record<number, number>> = {},
+  full: readonly number[] = [],
+): Routes {
   const state = (number: number): RouteState => states[number] ?? "ok";
   return {
     allReachable: !Object.values(states).includes("down"),
     reachable: (number) => state(number) !== "down",
+    allWritable: !Object.values(states).includes("down") && full.length === 0,
+    writable: (number) => state(number) !== "down" && !full.includes(number),
     state,
     cost: (number) => costs[number] ?? 0,
   };
@@ -53,6 +59,15 @@ describe("who is asked", () => {
     expect([op.fallbacks, op.candidates, hintOwner({ ...op, targets: 3 }, 1)]).toEqual([0b010, 1, 2]);
     const get = getOf(routesOf({ 1: "down", 3: "down" }));
     expect([[...get.targetNumbers], get.fallbacks, get.candidates]).toEqual([[4, 2, 5], 0b101, 0]);
+  });
+
+  test("a put goes around a disk that is nearly full, a get does not", () => {
+    const routes = routesOf({}, {}, [2, 4]);
+    const put = putOf(routes);
+    expect([[...put.targetNumbers], put.fallbacks]).toEqual([[1, 5, 3, 6], 0b010]);
+    expect([...getOf(routes).targetNumbers.subarray(0, 3)]).toEqual([1, 2, 3]);
+    const everywhere = putOf(routesOf({}, {}, [1, 2, 3, 4, 5, 6]));
+    expect([[...everywhere.targetNumbers], everywhere.fallbacks]).toEqual([[1, 2, 3], 0]);
   });
 
   test("without a fallback left the owner keeps its slot, to be tried", () => {
