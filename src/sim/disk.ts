@@ -94,6 +94,12 @@ export class SimDisk {
   #synced = 0;
   /** Batches that have left the log, ever. */
   #moved = 0;
+  /** Calls so far that may fail: reads, writes, syncs, state files; what a sweep counts by. */
+  calls = 0;
+  /** The one call that fails, whatever is drawn; 0: none. */
+  failAt = 0;
+  /** Told of each call as it begins. */
+  onCall: ((call: number) => void) | undefined;
   /** The life of a process that has it open: engine and state files of any other life are dead. */
   life = 0;
   #open = false;
@@ -212,6 +218,19 @@ export class SimDisk {
     this.#log = [];
     this.#synced = 0;
     this.segments.clear();
+  }
+
+  /** A call begins that no drawn fault makes fail; whether it is the one that is to. */
+  begins(): boolean {
+    this.calls += 1;
+    this.onCall?.(this.calls);
+    return this.calls === this.failAt;
+  }
+
+  /** Whether the call that begins fails: so many of a thousand do, as drawn, and the one that is to. */
+  fails(perMille: number): boolean {
+    const drawn = this.rng.chance(perMille);
+    return this.begins() || drawn;
   }
 
   /** A latency between the two, times the slowness. */

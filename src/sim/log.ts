@@ -36,10 +36,12 @@ export class SimLog implements WriteAheadLog {
   }
 
   read(segment: number): Uint8Array | string {
+    if (this.#disk.begins()) return "simulated error: the segment cannot be read";
     return this.#disk.segments.get(segment)?.content() ?? `there is no segment ${segment}`;
   }
 
   begin(segment: number): string | null {
+    if (this.#disk.begins()) return "simulated error: the segment is not begun";
     if (this.#disk.segments.has(segment)) return `there is a segment ${segment}`;
     this.#open = this.#disk.addSegment(segment);
     return null;
@@ -48,7 +50,7 @@ export class SimLog implements WriteAheadLog {
   append(bytes: Uint8Array, length: number): string | null {
     assert(this.#open !== undefined, "a segment is begun before it is appended to");
     const { rng, faults } = this.#disk;
-    if (rng.chance(faults.writeErrors)) {
+    if (this.#disk.fails(faults.writeErrors)) {
       // What an interrupted write leaves is a torn entry.
       this.#open.append(bytes.slice(0, rng.below(length)));
       return "simulated write error";
@@ -58,8 +60,8 @@ export class SimLog implements WriteAheadLog {
   }
 
   sync(token: number): void {
-    const { rng, faults, latencies } = this.#disk;
-    const failed = rng.chance(faults.syncErrors);
+    const { faults, latencies } = this.#disk;
+    const failed = this.#disk.fails(faults.syncErrors);
     const marks = [...this.#disk.segments.values()].map((segment) => ({ segment, length: segment.length }));
     this.#later(this.#disk.delay(latencies.syncUs), (now) => {
       if (this.#disk.life !== this.#life) return;
@@ -69,6 +71,7 @@ export class SimLog implements WriteAheadLog {
   }
 
   remove(segment: number): string | null {
+    if (this.#disk.begins()) return "simulated error: the segment is not removed";
     this.#disk.segments.delete(segment);
     return null;
   }

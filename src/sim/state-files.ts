@@ -47,7 +47,7 @@ export class SimStateFiles implements StateFiles {
     const save = this.#saves[0];
     if (save === undefined) return;
     const disk = this.#disk;
-    const failed = disk.rng.chance(disk.faults.syncErrors);
+    const failed = disk.fails(disk.faults.syncErrors);
     if (!failed && disk.rng.chance(500)) disk.stateFiles.set(save.name, save.bytes);
     this.#later(disk.delay(disk.latencies.syncUs), (now) => {
       if (disk.life !== this.#life) return;

@@ -92,7 +92,7 @@ export class SimEngine implements Engine {
     }
     const name = nameOf(key);
     const { rng, faults, latencies } = this.#disk;
-    const failed = rng.chance(faults.readErrors);
+    const failed = this.#disk.fails(faults.readErrors);
     const early = rng.chance(500);
     const first = this.#view.get(name)?.value ?? null;
     this.#answer(this.#disk.delay(latencies.readUs), (now, events) => {
@@ -113,7 +113,7 @@ export class SimEngine implements Engine {
     }
     assert(batch instanceof SimBatch, "a batch goes back to the engine that made it");
     const { rng, faults } = this.#disk;
-    const error = rng.chance(faults.writeErrors) ? writeError : null;
+    const error = this.#disk.fails(faults.writeErrors) ? writeError : null;
     const logged: LoggedBatch = { entries: error === null ? batch.entries : [], applied: false };
     this.#disk.append(logged);
     this.#writes.push({ logged, token, error });
@@ -144,9 +144,9 @@ export class SimEngine implements Engine {
       this.#refuse((now, events) => events.onSynced(now, token, closedError));
       return;
     }
-    const { rng, faults, latencies } = this.#disk;
+    const { faults, latencies } = this.#disk;
     const mark = this.#disk.writtenMark();
-    const failed = rng.chance(faults.syncErrors);
+    const failed = this.#disk.fails(faults.syncErrors);
     this.#answer(this.#disk.delay(latencies.syncUs), (now, events) => {
       if (!failed) this.#disk.syncedTo(mark);
       events.onSynced(now, token, failed ? syncError : null);
@@ -159,7 +159,7 @@ export class SimEngine implements Engine {
       return;
     }
     const { rng, faults, latencies } = this.#disk;
-    const failed = rng.chance(faults.readErrors);
+    const failed = this.#disk.fails(faults.readErrors);
     const early = rng.chance(500) ? this.#page(range) : null;
     const from = range.from.slice();
     const to = range.to.slice();

@@ -1,0 +1,71 @@
+/**
+ * Bugs on purpose, and the seeds until the simulator finds them. `test/canaries.json` names all: those that runs of the
+ * simulator find, with the number of seeds within which they must, and those that only a test reaches, with its file.
+ * Here a few that are found at once; `npm run canaries` (which sets the variables) plants every one.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { enableCanaries } from "../src/base/canary.ts";
+import { runSeed } from "../src/sim/run.ts";
+
+interface Canaries {
+  readonly sim: Readonly<Record<string, number>>;
+  readonly test: Readonly<Record<string, string>>;
+}
+
+const known = JSON.parse(readFileSync(new URL("canaries.json", import.meta.url), "utf8")) as Canaries;
+const quick = "reuse-counter,drop-sibling,leaf-off-by-one,ack-before-log";
+const asked = process.env["RINGTAIL_CANARIES"] ?? quick;
+const names = asked === "all" ? Object.keys(known.sim) : asked.split(",");
+const seedsMax = Number(process.env["RINGTAIL_CANARY_SEEDS"] ?? 0);
+const table = process.env["RINGTAIL_CANARY_TABLE"] ?? "";
+
+const rows: string[] = [];
+
+afterEach(() => enableCanaries([]));
+afterAll(() => {
+  if (table !== "") writeFileSync(table, tableText());
+});
+
+describe("planted bugs", () => {
+  for (const name of names) {
+    const within = Math.max(seedsMax, known.sim[name] ?? 0);
+    it(`${name} is found within ${within} seeds`, () => {
+      expect(known.sim).toHaveProperty([name]);
+      enableCanaries([name]);
+      for (let seed = 1; seed <= within; seed += 1) {
+        const [violation] = runSeed({ seed }).violations;
+        if (violation === undefined) continue;
+        expect(violation.invariant).not.toBe("not-deterministic");
+        rows.push(`| \`${name}\` | ${seed} | \`${violation.invariant}\` |`);
+        console.log(rows.at(-1));
+        return;
+      }
+      rows.push(`| \`${name}\` | not in ${within} | |`);
+      console.log(rows.at(-1));
+      expect.unreachable(`${within} seeds passed with ${name} planted`);
+    }, 1_800_000);
+  }
+});
+
+function tableText(): string {
+  const tested = Object.entries(known.test).map(([name, file]) => `| \`${name}\` | \`${file}\` |`);
+  const lines = [
+    "# Bugs on purpose, and what finds them",
+    "",
+    "Made by `npm run canaries -- --write`. Each bug is planted by a switch that only tests can reach (`src/base/canary.ts`);",
+    "the seeds count from 1.",
+    "",
+    "| planted bug | seeds until the simulator finds it | first invariant broken |",
+    "|---|--:|---|",
+    ...rows,
+    "",
+    "Found by a test, because whole clusters in the simulator do not come by it, or a world of its own is better at it:",
+    "",
+    "| planted bug | test |",
+    "|---|---|",
+    ...tested,
+    "",
+  ];
+  return lines.join("\n");
+}
