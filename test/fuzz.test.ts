@@ -3,6 +3,7 @@
  * `npm run fuzz -- --seed N --inputs M --seconds S`, which sets the variables read here.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { enableCanaries } from "../src/base/canary.ts";
 import { Rng } from "../src/base/rng.ts";
 import { mutated } from "./fuzz/mutate.ts";
 import { targets } from "./fuzz/targets.ts";
@@ -18,6 +19,14 @@ beforeAll(() => {
 });
 afterAll(() => {
   Error.stackTraceLimit = stackTraceLimit;
+});
+
+it("a context of anybody's making is taken when its tag is not looked at", () => {
+  enableCanaries(["accept-any-tag"]);
+  const contexts = targets.find(({ name }) => name === "contexts") as (typeof targets)[number];
+  const forged = contexts.corpus.filter((bytes) => bytes.length > 16);
+  expect(() => forged.forEach((bytes) => contexts.take(bytes, new Rng(1)))).toThrow("nobody has sealed");
+  enableCanaries([]);
 });
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

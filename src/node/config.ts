@@ -286,7 +286,7 @@ export const settings: readonly Setting[] = [
     min: 0,
     max: 1048576,
     unit: "MiB",
-    help: "With less free space than this the node takes no new keys, and asks the others to write elsewhere; deletes, changes of old keys and copies from other nodes still go in. Higher: more room for those; 0: never.",
+    help: "With less free space than this the node takes no new keys, and asks the others to write elsewhere; deletes, changes of old keys and copies from other nodes still go in. Below a quarter of it copies of unknown keys are refused, too. Higher: more room for those; 0: never.",
   },
   {
     key: "repairPassMs",

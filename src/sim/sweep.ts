@@ -3,14 +3,15 @@
  * section 10): the call of that number fails, or the process is killed or loses its power as it begins. Boots are part of
  * it. Every run is checked like any other; the script is the plan's workload with no other fault.
  */
-import type { DurationUs } from "../base/time.ts";
+
 import { Durability } from "../base/durability.ts";
 import { mark } from "../base/mark.ts";
+import type { DurationUs } from "../base/time.ts";
 import { Run } from "./phases.ts";
-import { poisoned } from "./poison.ts";
-import { planOf } from "./run.ts";
 import type { RunPlan } from "./plan.ts";
+import { poisoned } from "./poison.ts";
 import type { SimNode } from "./process.ts";
+import { planOf } from "./run.ts";
 import type { Violation } from "./violation.ts";
 
 /** What goes wrong at a call. */
@@ -27,7 +28,16 @@ export function sweepPlan(seed: number): RunPlan {
     seed,
     nodes: 3,
     plan: {
-      ...{ n: 3, r: 2, w: 2, partitions: 8, durability: Durability.durable, faults: [], bufferKiB: 4, logSegmentKiB: 1 },
+      ...{
+        n: 3,
+        r: 2,
+        w: 2,
+        partitions: 8,
+        durability: Durability.durable,
+        faults: [],
+        bufferKiB: 4,
+        logSegmentKiB: 1,
+      },
       ...{ clients: 2, loops: 1, keys: 3, thinkUs: 20_000, chaosUs: 1_000_000, valuePadding: 100, hintKiB: 1024 },
       ...{ operations: ["get", "put", "blind-put", "delete", "read-modify-write"], deadlineUs: 1_000_000 },
     },

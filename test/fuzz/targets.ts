@@ -56,9 +56,8 @@ function demand(holds: boolean, text: string): void {
 
 type AnyCodec = codecs.MessageCodec<unknown>;
 
-const codecOf: ReadonlyMap<string, AnyCodec> = new Map(
-  Object.entries(codecs).filter((one): one is [string, AnyCodec] => typeof one[1] === "object" && "shape" in one[1]),
-);
+const isCodec = (one: unknown): one is AnyCodec => typeof one === "object" && one !== null && "shape" in one;
+const allCodecs: readonly AnyCodec[] = Object.values<unknown>({ ...codecs }).filter(isCodec);
 const messageVectors = Object.entries(readVectors<Record<string, string>>("messages"));
 
 /** Each message's decoder gets every message's bytes: fields of one are garbage for the other. */
@@ -66,7 +65,7 @@ const messages: Target = {
   name: "messages",
   corpus: messageVectors.map(([, hex]) => fromHex(hex)),
   take(bytes, rng) {
-    const codec = rng.pick([...codecOf.values()]);
+    const codec = rng.pick(allCodecs);
     const message = attempt(() => codecs.decode(codec, bytes, 0, bytes.length), WireError);
     if (message === undefined) return;
     const again = codecs.encode(codec, message);

@@ -1,6 +1,8 @@
 /** The pure decisions: every input to seven slots, against naive twins that try all possible futures. */
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { wireOf } from "../../../src/base/errors.ts";
 import { type AskedQuorum, Quorum } from "../../../src/coordinator/quorum.ts";
 import { countSlots, ownSlots, packedWith } from "../../../src/coordinator/slots.ts";
@@ -270,6 +272,24 @@ describe("two lists, fallbacks and shared hosts", () => {
       { numRuns: 3000 },
     );
     expect(seen.size).toBe(3);
+  });
+
+  test("the bug of forgetting the new list would be seen here", () => {
+    const put = {
+      ...askedPut({
+        asked: { w: 2 },
+        hosts: ownHosts.slice(0, 4),
+        fallbacks: [],
+        standsFor: [0, 1, 2, 3],
+        slots: ["acked", "acked", "silent", "silent"],
+      }),
+      pendingSlot: 3,
+      replacedSlot: 1,
+    };
+    expect(decidePut(put)).toBe(Verdict.waiting);
+    enableCanaries(["ignore-new-list"]);
+    expect(decidePut(put)).toBe(Verdict.met);
+    enableCanaries([]);
   });
 
   test("an owner and its fallback are one, whoever acked first", () => {
