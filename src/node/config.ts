@@ -282,7 +282,7 @@ export const settings: readonly Setting[] = [
   {
     key: "diskReserveMiB",
     kind: "integer",
-    value: 1024,
+    value: 256,
     min: 0,
     max: 1048576,
     unit: "MiB",

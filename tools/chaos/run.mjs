@@ -34,6 +34,8 @@ function makeNodes({ nodes: count, basePort, directory, durability }) {
       partitions: "64",
       "object-buffer-mi-b": "4",
       "log-segment-ki-b": "1024",
+      // The victim's disk is smaller than the default reserve.
+      "disk-reserve-mi-b": "16",
       "repair-pass-ms": "30000",
     };
     const place = index === 0 ? ["--bootstrap", "--expect", String(count)] : ["--seed-node", `127.0.0.1:${basePort}`];
