@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
-import { planLines } from "../ring/plan-text.ts";
+import { estimatePlan, planLines } from "../ring/plan-text.ts";
 import type { Fields, Member, MembersReply, RingChangeRequest } from "../wire/codec.ts";
 import { RingChangeKind } from "../wire/frame-types.ts";
 import {
@@ -23,6 +23,7 @@ import {
   whoIsMeant,
 } from "./cluster-view.ts";
 import { badArgument, print, printJson, wholeNumber } from "./output.ts";
+import { planRates } from "./plan-rates.ts";
 import { addSeedNodes } from "./seed-nodes.ts";
 
 const examples = `
@@ -177,8 +178,9 @@ async function newcomerMeant(flags: WaitFlags, view: MembersReply, node: string,
 async function plan(flags: AskFlags): Promise<void> {
   const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
   const { id, report } = planChange(ring);
-  if (flags.json === true) printJson({ plan: id, ...report });
-  else print(...planLines(report), "", `to carry it out: ringtail cluster commit ${id}`);
+  const rates = await planRates(ring, timeoutOf(flags));
+  if (flags.json === true) printJson({ plan: id, ...report, estimate: rates && estimatePlan(report, rates) });
+  else print(...planLines(report, rates), "", `to carry it out: ringtail cluster commit ${id}`);
 }
 
 async function propose(flags: AskFlags, change: Fields<RingChangeRequest>): Promise<number> {

@@ -166,6 +166,11 @@ export class RocksEngine implements Engine {
     return this.#closing ? "" : this.#database.getProperty(name);
   }
 
+  dataBytes(): number {
+    const figures = ["rocksdb.estimate-live-data-size", "rocksdb.cur-size-all-mem-tables"];
+    return figures.reduce((sum, name) => sum + Number(this.property(name)), 0);
+  }
+
   get(key: Uint8Array, token: number): void {
     if (this.#closing) {
       this.#later(() => this.#sink.onGot(this.#clock.now(), token, null, closedError));

@@ -13,6 +13,8 @@ const secondUs: DurationUs = 1_000_000;
 /** All there is. */
 export const slicesMax = 32;
 const slicesAtFirst = 8;
+/** Bytes per second that transfers to one node receive, and as many that they send, with all slices. */
+export const transferBytesPerSecondMax: number = 64 * 1024 * 1024;
 /** A limit is never below this: a quiet node's percentile is noise. */
 const limitLeastUs = 3_000;
 /** A percentile of fewer requests says nothing. */

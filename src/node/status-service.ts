@@ -14,6 +14,7 @@ import {
   StatusRequest,
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import { transferBytesPerSecondMax } from "./background.ts";
 import { settings } from "./config.ts";
 import type { Peers } from "./peers.ts";
 import type { Session } from "./session.ts";
@@ -62,7 +63,10 @@ export class StatusService {
   #counters(store: Store | undefined): Counter[] {
     const rows: Counter[] = [{ name: "requests_in_flight", value: this.#shared.inFlight }];
     for (const { name, value } of this.#shared.metrics.counters) rows.push({ name, value });
+    const rate = this.#shared.background.shareOf(transferBytesPerSecondMax);
+    rows.push({ name: "transfer_bytes_per_second", value: rate });
     if (store === undefined) return rows;
+    rows.push({ name: "store_data_bytes", value: store.dataBytes });
     for (const [name, value] of Object.entries(store.counters)) rows.push({ name: `store_${name}`, value });
     return rows;
   }

@@ -36,6 +36,7 @@ import {
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { recordsPerPullMax, transferRowsMax } from "../wire/limits.ts";
+import { transferBytesPerSecondMax } from "./background.ts";
 import type { Comparisons } from "./comparisons.ts";
 import { LocalRecords, type RecordAsker } from "./local-records.ts";
 import { loadTransfers, transfersBytes } from "./node-files.ts";
@@ -47,8 +48,6 @@ import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 import type { StoreAsker } from "./store-questions.ts";
 
-/** Bytes per second received, and as many sent, with all slices. */
-const bytesPerSecondMax = 64 * 1024 * 1024;
 /** Copies received at a time: each waits a while for its comparisons, so few would leave the node idle. */
 const copiesMax = 16;
 /** Replicas compared at a time to become complete again: mostly their trees are equal, and comparing them is waiting. */
@@ -121,7 +120,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     const shared = this.#shared;
     const saved = loadTransfers(shared.env.stateFiles) ?? null;
     const { background } = shared;
-    this.#rate = background.shareOf(bytesPerSecondMax);
+    this.#rate = background.shareOf(transferBytesPerSecondMax);
     const seed = new DataView(shared.env.randomBytes(4).buffer).getUint32(0);
     const core = new Transfers({
       me: shared.number,
@@ -378,7 +377,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
   override tick(now: Instant): void {
     const core = this.#core;
     if (core === undefined) return;
-    const rate = this.#shared.background.shareOf(bytesPerSecondMax);
+    const rate = this.#shared.background.shareOf(transferBytesPerSecondMax);
     if (rate !== this.#rate) {
       this.#rate = rate;
       core.setRate(now, rate);

@@ -1,6 +1,7 @@
 /** What a replica is built from, and what it asks of the node around it. */
 import type { Instant } from "../base/time.ts";
 import type { Store } from "../storage/store.ts";
+import { contextBytesMax, frameBytesMax } from "../wire/limits.ts";
 import type { Actors } from "./actors.ts";
 import type { HintRoom } from "./hint-ops.ts";
 import type { ReplicaOp } from "./replica-op.ts";
@@ -20,6 +21,11 @@ export interface ReplicaEffects<O> {
 
 /** What a replica uses of its store. */
 export type ReplicaStore = Pick<Store, "lookup" | "read" | "readHints" | "write" | "hintTotal" | "dirtyBytes">;
+
+/** Bytes of a frame that are not its record: a context, a full key and small fields, with room to spare. */
+const frameRestBytes = contextBytesMax + 16 * 1024;
+/** A record must fit into a frame of the default size. */
+export const recordBytesMaxDefault: number = frameBytesMax - frameRestBytes;
 
 /** How much more the disk can take. */
 export const DiskRoom: Readonly<{ enough: 0; little: 1; none: 2 }> = {

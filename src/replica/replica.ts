@@ -28,13 +28,17 @@ import { openRecord, sealRecord, versionOfSealed } from "../version/record.ts";
 import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
 import type { Dot, VersionVector } from "../version/version-vector.ts";
-import { contextBytesMax, frameBytesMax } from "../wire/limits.ts";
 import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
 import { HintOps, hintFor, muchRoom, noHintRoom, syncModeOf } from "./hint-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
-import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
-import { DiskRoom } from "./replica-options.ts";
+import {
+  DiskRoom,
+  type ReplicaEffects,
+  type ReplicaOptions,
+  type ReplicaStore,
+  recordBytesMaxDefault,
+} from "./replica-options.ts";
 import { Retries } from "./retries.ts";
 import { mergedBytes, opened } from "./sealed.ts";
 
@@ -44,8 +48,6 @@ export type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-opt
 
 /** From this many siblings on a put is marked: the application does not merge what it reads. */
 export const siblingsWarn = 8;
-/** Bytes of a frame that are not its record: a context, a full key and small fields, with room to spare. */
-const frameRestBytes = contextBytesMax + 16 * 1024;
 
 const invalidArgument = wireOf("INVALID_ARGUMENT");
 const expired = wireOf("EXPIRED");
@@ -82,7 +84,7 @@ export class Replica<O> {
     this.#waitersMax = options.waitersMax;
     this.#keepRecentFor = options.keepRecentForSeconds;
     this.#diskRoom = options.diskRoom ?? (() => DiskRoom.enough);
-    this.#recordBytesMax = options.recordBytesMax ?? frameBytesMax - frameRestBytes;
+    this.#recordBytesMax = options.recordBytesMax ?? recordBytesMaxDefault;
   }
 
   /** Ops that wait for a key or for the store. */

@@ -32,6 +32,13 @@ export class SortedBytes {
     return this.#entries.get(name);
   }
 
+  /** Bytes of all keys and values. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { key, value } of this.#entries.values()) bytes += key.length + (value?.length ?? 0);
+    return bytes;
+  }
+
   /** Puts the entry or, if its value is null, removes what lies under its name. */
   apply(entry: Entry): void {
     if (entry.value === null) {

@@ -188,6 +188,10 @@ export class SimEngine implements Engine {
     return { keys, values, done };
   }
 
+  dataBytes(): number {
+    return this.#closing ? 0 : this.#view.bytes;
+  }
+
   close(): void {
     if (this.#closing) return;
     this.#closing = true;

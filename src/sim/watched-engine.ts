@@ -142,6 +142,10 @@ export class WatchedEngine implements Engine, EngineEvents {
     this.#inner.scan(range, token);
   }
 
+  dataBytes(): number {
+    return this.#inner.dataBytes();
+  }
+
   close(): void {
     this.#inner.close();
   }

@@ -58,6 +58,8 @@ export interface Engine {
   sync(token: number): void;
   /** One page; ask again from just after its last key. */
   scan(range: ScanRange, token: number): void;
+  /** About how many bytes of keys and values it holds; 0 after `close`. */
+  dataBytes(): number;
   /** Waits for everything in flight, then closes. Calls after it are answered with an error. */
   close(): void;
 }

@@ -14,8 +14,7 @@
 import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
-import type { Instant } from "../base/time.ts";
-import { instant, never } from "../base/time.ts";
+import { type Instant, instant, never } from "../base/time.ts";
 import type { Engine, EngineEvents, Page } from "./engine.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type HintCounts, HintTable } from "./hint-table.ts";
@@ -24,17 +23,14 @@ import { Leaves } from "./leaves.ts";
 import { LogRetirement } from "./log-retirement.ts";
 import { LogTail } from "./log-tail.ts";
 import { ObjectBuffer } from "./object-buffer.ts";
-import type { DeleteRequest } from "./range-delete.ts";
-import { RangeDelete } from "./range-delete.ts";
+import { type DeleteRequest, RangeDelete } from "./range-delete.ts";
 import { RecordReads } from "./record-reads.ts";
-import type { HintScanRequest, ScanRequest } from "./record-scan.ts";
-import { RecordScans } from "./record-scan.ts";
+import { type HintScanRequest, RecordScans, type ScanRequest } from "./record-scan.ts";
 import { StoreCounters } from "./store-counters.ts";
 import type { StartReport, StoreEvents } from "./store-events.ts";
 import { logSegmentsMax, type StoreOptions, storeDefaults, waitOf } from "./store-options.ts";
 import { StoreStart } from "./store-start.ts";
-import type { StoreWrite } from "./store-write.ts";
-import { SyncMode } from "./store-write.ts";
+import { type StoreWrite, SyncMode } from "./store-write.ts";
 import { SyncGroup } from "./sync-group.ts";
 import type { WriteAheadLog, WriteAheadLogEvents } from "./write-ahead-log.ts";
 import { WriteBack } from "./write-back.ts";
@@ -53,6 +49,7 @@ const deleteScan = 0x2000_0000;
 const closingSync = 0;
 const askedSync = 1;
 const retiringSync = 2;
+
 /** One node's store. It calls the engine and its owner, and nothing else. */
 export class Store implements EngineEvents, WriteAheadLogEvents {
   readonly counters: StoreCounters = new StoreCounters();
@@ -201,6 +198,11 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     if (!this.#serving) return;
     this.#reads.onGot(now, id, value, error);
     this.#want();
+  }
+
+  /** About how many bytes the engine holds; 0 while it is not open. */
+  get dataBytes(): number {
+    return this.#serving ? this.#engine.dataBytes() : 0;
   }
 
   /**

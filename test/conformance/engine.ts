@@ -82,6 +82,14 @@ export function engineConformance(makeHost: () => EngineHost): void {
       expect(await get("a", 5)).toBeNull();
     });
 
+    test("knows about how many bytes it holds", async () => {
+      const before = engine.dataBytes();
+      await put([["a", "1".repeat(100_000)]], 1);
+      const grown = engine.dataBytes() - before;
+      expect(grown).toBeGreaterThanOrEqual(100_000);
+      expect(grown).toBeLessThan(200_000);
+    });
+
     test("a batch is applied whole, the last word on a key wins, and it knows its bytes", async () => {
       const batch = engine.batch();
       batch.put(key("a"), utf8("1"));

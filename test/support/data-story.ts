@@ -23,7 +23,7 @@ export class DataStory {
   constructor(plan: Partial<RunPlan>) {
     const quiet = { delayMinUs: 100, delayJitterUs: 200, windowBytes: 65_536 };
     const network = { ...quiet, fragmentPerMille: 0, holdPerMille: 0, dawdlePerMille: 0 };
-    const shape = { nodes: 3, n: 3, r: 2, w: 2, partitions: 16, durability: Durability.buffered };
+    const shape = { nodes: 3, joiners: 0, n: 3, r: 2, w: 2, partitions: 16, durability: Durability.buffered };
     const often = { repairPassMs: 2_000, repairWindowMs: 1_300, bufferKiB: 256, logSegmentKiB: 64 };
     this.cluster = new Cluster(planOf({ seed: 7, plan: { ...shape, ...often, network, turnUs: 0, ...plan } }), false);
     this.client = this.cluster.addClient(undefined, true);

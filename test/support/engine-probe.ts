@@ -78,6 +78,10 @@ export class EngineProbe implements Engine, EngineEvents {
     this.#inner.scan(range, token);
   }
 
+  dataBytes(): number {
+    return this.#inner.dataBytes();
+  }
+
   close(): void {
     this.#inner.close();
   }

@@ -2,8 +2,10 @@
  * A cluster of `ringtail serve` processes, as an operator runs them: each node has a directory and an address of its own,
  * is stopped, started, killed and wiped by itself, and the ring is changed by the commands of `ringtail cluster`.
  */
+
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { isMoving } from "../../src/ring/plan.ts";
 import type { Ring } from "../../src/ring/ring.ts";
 import { FetchRingReply, FetchRingRequest } from "../../src/wire/codec.ts";
@@ -104,12 +106,19 @@ export class ServeCluster {
 
   /** Commits the plan that follows from what is staged, and waits until nothing moves any more; the milliseconds it took. */
   async carryOut(boundMs: number): Promise<number> {
-    const { plan } = (await this.run("cluster", "plan")) as { plan: string };
+    const { plan, estimate } = (await this.run("cluster", "plan")) as Planned;
+    expect(estimate.bytes).toBeGreaterThan(0);
+    expect(estimate.seconds).toBeGreaterThan(0);
     const began = performance.now();
     await this.run("cluster", "commit", plan);
     await waitFor("nothing moves any more", async () => !isMoving(await ringAt(this.addresses[0] as string)), boundMs);
     return Math.round(performance.now() - began);
   }
+}
+
+interface Planned {
+  readonly plan: string;
+  readonly estimate: { readonly bytes: number; readonly seconds: number };
 }
 
 /** The ring that a node obeys. */
