@@ -32,13 +32,8 @@ import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
 import { HintOps, hintFor, muchRoom, noHintRoom, syncModeOf } from "./hint-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
-import {
-  DiskRoom,
-  type ReplicaEffects,
-  type ReplicaOptions,
-  type ReplicaStore,
-  recordBytesMaxDefault,
-} from "./replica-options.ts";
+import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
+import { DiskRoom, recordBytesMaxDefault } from "./replica-options.ts";
 import { Retries } from "./retries.ts";
 import { mergedBytes, opened } from "./sealed.ts";
 
