@@ -15,14 +15,15 @@ const retryUs: DurationUs = 1_000_000;
 /** What one node has heard of the transfers of its ring. */
 export class RingMaker {
   #ring: Ring | undefined = undefined;
-  readonly #confirmed: Set<number> = new Set();
+  /** By id, the fence under which it was confirmed: where another list of the partition changes, a transfer begins anew. */
+  readonly #confirmed: Map<number, number> = new Map();
   /** When the next ring is to be made, if something follows. */
   #dueAt: Instant = never;
 
   /** The node obeys this ring: what was confirmed and is listed still holds. */
   onRing(now: Instant, ring: Ring): void {
-    const listed = new Set(ring.transfers().map((transfer) => transfer.id));
-    for (const id of this.#confirmed) if (!listed.has(id)) this.#confirmed.delete(id);
+    const listed = new Map(ring.transfers().map(({ id, partition }) => [id, ring.fences[partition] as number]));
+    for (const [id, since] of this.#confirmed) if (listed.get(id) !== since) this.#confirmed.delete(id);
     this.#ring = ring;
     this.#dueAt = isMoving(ring) ? now : never;
   }
@@ -33,9 +34,9 @@ export class RingMaker {
     if (ring === undefined) return;
     const before = this.#confirmed.size;
     for (const { id, partition } of ring.transfers()) {
-      const since = ring.fences[partition];
+      const since = ring.fences[partition] as number;
       for (let i = 0; i + 1 < pairs.length; i += 2)
-        if (pairs[i] === id && pairs[i + 1] === since) this.#confirmed.add(id);
+        if (pairs[i] === id && pairs[i + 1] === since) this.#confirmed.set(id, since);
     }
     if (this.#confirmed.size === before) return;
     const whole = this.#confirmed.size === ring.transfers().length;
@@ -47,7 +48,7 @@ export class RingMaker {
   next(now: Instant): Ring | null {
     if (this.#ring === undefined || this.#dueAt > now) return null;
     this.#dueAt = never;
-    return progressRing(this.#ring, this.#confirmed);
+    return progressRing(this.#ring, new Set(this.#confirmed.keys()));
   }
 
   /** The ring that `next` told was not chosen. */

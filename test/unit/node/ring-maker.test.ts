@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { instant } from "../../../src/base/time.ts";
 import { RingMaker } from "../../../src/node/ring-maker.ts";
 import { isMoving } from "../../../src/ring/plan.ts";
-import type { Ring } from "../../../src/ring/ring.ts";
+import { Ring } from "../../../src/ring/ring.ts";
 import { movingRing } from "../../support/moving-ring.ts";
 
 const second = 1_000_000;
@@ -74,4 +74,19 @@ test("a ring that was not chosen is made again a second later; the plan comes to
     expect(now).toBeLessThan(2 * second);
   }
   expect(ring.members.every((member) => member.status === "member")).toBe(true);
+});
+
+test("a transfer that begins anew since its partition's other lists have changed is not taken for confirmed", () => {
+  const { ring } = movingRing();
+  const maker = new RingMaker();
+  maker.onRing(instant(0), ring);
+  maker.next(instant(0));
+  maker.onConfirmed(instant(0), pairsOf(ring, ring.transfers().length - 1));
+  const epoch = ring.epoch + 1;
+  const next = new Ring({ ...ring, epoch, fences: ring.fences.map(() => epoch) });
+  expect(next.transfers().map(({ id }) => id)).toEqual(ring.transfers().map(({ id }) => id));
+  maker.onRing(instant(second), next);
+  expect(maker.next(instant(10 * second))).toBe(null);
+  maker.onConfirmed(instant(20 * second), pairsOf(next, next.transfers().length));
+  expect(maker.next(instant(20 * second))?.epoch).toBe(epoch + 1);
 });
