@@ -29,6 +29,8 @@ import type { NodeState } from "./state.ts";
 
 /** Between two readings of the event loop's delay: half a probe's timeout. */
 const loopDelayEveryUs = 100_000;
+/** Who stopped of itself is back by then, or is not to be waited for. */
+const restartUs = 30_000_000;
 const silent = "this node does not speak as a member now";
 
 /** What membership causes in the rest of the node; called when it is not on the stack. */
@@ -62,6 +64,7 @@ export class Membering extends Part implements MembershipEffects {
   readonly #syncs: Map<number, NodeNumber> = new Map();
   readonly #failedSyncs: number[] = [];
   #twin = "";
+  #tickedAt: Instant = instant(0);
   #loopDelayAt: Instant = never;
   /** What the others have been told of this node's disk. */
   #toldReadOnly = false;
@@ -73,7 +76,7 @@ export class Membering extends Part implements MembershipEffects {
     this.#shared = shared;
     this.#peers = peers;
     this.#effects = effects;
-    shared.isDead = (number) => this.#stateOf(number) === MemberState.dead;
+    shared.isDead = (number) => this.#isDead(number);
     shared.isReachable = (number) => number === shared.number || this.#memberOf(number)?.reachable === true;
     shared.everyMemberAt = (epoch) => this.#everyMemberAt(epoch);
     shared.viewOf = (id) => this.memberOf(id);
@@ -119,8 +122,11 @@ export class Membering extends Part implements MembershipEffects {
     return member === undefined ? undefined : this.#membership?.member(member.id);
   }
 
-  #stateOf(number: NodeNumber): MemberState | undefined {
-    return this.#memberOf(number)?.state;
+  /** One that said goodbye is mostly being restarted; but it may never come back, and then it can be given up as well. */
+  #isDead(number: NodeNumber): boolean {
+    const member = this.#memberOf(number);
+    if (member?.state === MemberState.left) return this.#tickedAt >= after(member.changedAt, restartUs);
+    return member?.state === MemberState.dead;
   }
 
   /** A hello, a ring's message and every datagram tell the epoch of their sender's ring. */
@@ -231,6 +237,7 @@ export class Membering extends Part implements MembershipEffects {
   }
 
   override tick(now: Instant): void {
+    this.#tickedAt = now;
     if (this.#membership === undefined || this.#left) return;
     if (this.#loopDelayAt <= now) {
       this.#membership.onLoopDelay(now, now - this.#loopDelayAt);

@@ -68,7 +68,7 @@ export class NodeState {
   /** What becomes of a replica write of (partition, n) at this node. */
   writeRule: (partition: PartitionId, n: number) => WriteRule = (partition, n) =>
     this.ring.isOwner(partition, n, this.number) ? WriteRule.accept : WriteRule.wrongOwner;
-  /** Whether membership holds the member for dead. */
+  /** Whether membership holds the member for dead, or it stopped of itself long ago. */
   isDead: (number: NodeNumber) => boolean = () => false;
   /** Whether every member of the ring is known to obey this epoch or a later one. */
   everyMemberAt: (epoch: number) => boolean = () => false;

@@ -167,3 +167,18 @@ test("a node that has lost its votes' file votes no more", () => {
   expect(world.change(2, { kind: RingChangeKind.stageLeave, member: 2 }).code).toBe("STORAGE_FAILED");
   expect(world.change(0, { kind: RingChangeKind.stageLeave, member: 2 }).code).toBe(null);
 });
+
+test("a member that stopped cleanly and does not come back can be removed", () => {
+  const world = new RingWorld(11, 5);
+  world.untilReady(0, 1, 2, 3, 4);
+  world.world.runFor(2_000_000);
+  world.seat(4).stop(world.world.now);
+  world.until("node 5 has stopped", () => !world.seat(4).alive, 10_000_000);
+  expect(world.stateOf(0, 5)).toBe("left");
+  expect(world.change(0, { kind: RingChangeKind.stageRemove, member: 5 }).code).toBe(null);
+  expect(world.commit(0).code).toBe(null);
+  // It may be a restart: what it holds is not given up at once.
+  world.world.runFor(10_000_000);
+  expect(isMoving(world.ring(0))).toBe(true);
+  world.until("the others own all of it", () => world.ring(0).member(5 as never)?.status === "left", 120_000_000);
+});
