@@ -122,7 +122,11 @@ export class Run {
     ledger.watch(new HintsComeHome(this.cluster, this.#report));
     const oneRing = new OneRingPerEpoch(this.#report);
     const noGaps = new OwnershipNeverGaps(
-      { owners: (key) => this.cluster.owners(key), isLost: (seat) => this.#operators?.gaveUp(seat) === true },
+      {
+        owners: (key) => this.cluster.owners(key),
+        isLost: (seat) => this.#operators?.gaveUp(seat) === true,
+        inFlightUs: this.plan.deadlineUs,
+      },
       this.#report,
     );
     this.cluster.rings.watch((saved) => {
