@@ -24,7 +24,10 @@ export interface HintDeliveryEffects {
   keep(now: Instant, send: HintSend, owner: number, sealed: Uint8Array): void;
   /** Deletes the hint if its causal hash is `send.causalHigh` and `send.causalLow` (kind `dropHint`); `onDropped`. */
   drop(now: Instant, send: HintSend): void;
-  /** A question, not an effect: the nodes that the ring names for the key, owners and pending ones; none while there is no ring. */
+  /**
+   * A question, not an effect: whose the key is once the active positions have moved; none while there is no ring. Not
+   * named is who is about to be replaced: what reached it after its last comparison would be nobody's.
+   */
   ownersOf(fullKey: Uint8Array, hashHigh: number): ArrayLike<number>;
 }
 

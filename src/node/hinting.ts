@@ -275,12 +275,8 @@ export class Hinting extends Part implements HintDeliveryEffects, HintRoom, Stor
     const ring = this.#shared.ringOrNone;
     if (ring === undefined) return noOwners;
     const { n } = ring.policyOf(bucketOf(fullKey));
-    const partition = ring.partitionOf(hashHigh);
-    const list = ring.preferenceList(partition, n);
-    const owners = Array.from(list.subarray(0, Math.min(n, list.length)));
-    const pending = ring.pendingOf(partition, n);
-    if (pending !== undefined) owners.push(pending.joining);
-    return owners;
+    const list = ring.nextList(ring.partitionOf(hashHigh), n);
+    return Array.from(list.subarray(0, Math.min(n, list.length)));
   }
 
   #newOp(now: Instant, kind: ReplicaKind, send: HintSend): ReplicaOp<ReplicaOrigin> {

@@ -1,7 +1,14 @@
 /** Stories of rings and members on whole nodes in the simulator: growing, half-chosen rings, nodes that come late. */
 import { expect, test } from "vitest";
 import { isMoving } from "../../../src/ring/plan.ts";
-import { FetchRingReply, FetchRingRequest, GetReply, GetRequest } from "../../../src/wire/codec.ts";
+import {
+  FetchRingReply,
+  FetchRingRequest,
+  GetReply,
+  GetRequest,
+  PutReply,
+  PutRequest,
+} from "../../../src/wire/codec.ts";
 import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { RingWorld } from "../../support/ring-world.ts";
@@ -181,4 +188,48 @@ test("a member that stopped cleanly and does not come back can be removed", () =
   world.world.runFor(10_000_000);
   expect(isMoving(world.ring(0))).toBe(true);
   world.until("the others own all of it", () => world.ring(0).member(5 as never)?.status === "left", 120_000_000);
+});
+
+test("hints for a member that is being replaced go to the newcomer, whoever is back first", () => {
+  const world = new RingWorld(12, 0);
+  world.add({ bootstrap: true, expect: 3, partitions: 8, n: 1, r: 1, w: 1 });
+  for (let seat = 1; seat < 3; seat += 1) world.add({ seedNodes: [world.address(0)] });
+  world.untilReady(0, 1, 2);
+  world.add({ seedNodes: [world.address(0)] });
+  expect(world.stageJoin(0).code).toBe(null);
+  world.untilReady(3);
+  world.seat(2).kill(world.world.now);
+  world.until("node 3 is dead", () => world.node(0)?.shared.isDead(3 as never) === true);
+  const keys = Array.from({ length: 32 }, (_, i) => text.encode(`k${i}`));
+  const common = { bucket: text.encode("b") };
+  for (const [i, key] of keys.entries()) {
+    const message = { ...common, key, value: key, requestId: new Uint8Array(16).fill(i + 1) };
+    const question = { type: FrameType.PUT, codec: PutRequest, message, reply: PutReply };
+    expect(world.ask({ address: world.address(0), ...question }).code).toBe(null);
+  }
+  const hintsFor = (number: number): number =>
+    [0, 1].reduce((sum, seat) => sum + (world.node(seat)?.store?.hints.countOf(number) ?? 0), 0);
+  expect(hintsFor(3)).toBeGreaterThan(0);
+  // The plan is under way, and the newcomer is not there; then the member that it is to replace comes back.
+  expect(world.commit(0).code).toBe(null);
+  world.untilEpoch(3, 0, 1);
+  world.seat(3).kill(world.world.now);
+  expect(
+    world
+      .ring(0)
+      .transfers()
+      .some(({ replaced }) => replaced === 3),
+  ).toBe(true);
+  world.seat(2).boot(world.world.now);
+  world.until("no hint waits for node 3", () => hintsFor(3) === 0);
+  expect(hintsFor(4)).toBeGreaterThan(0);
+  world.seat(3).boot(world.world.now);
+  world.until("the newcomer is a member", () => world.ring(0).member(4 as never)?.status === "member");
+  world.until("all hints are home", () => hintsFor(4) === 0);
+  for (const key of keys) {
+    const question = { type: FrameType.GET, codec: GetRequest, message: { ...common, key }, reply: GetReply };
+    const { code, reply } = world.ask({ address: world.address(1), ...question });
+    expect(code).toBe(null);
+    expect(reply?.record.length).toBeGreaterThan(0);
+  }
 });
