@@ -4,7 +4,7 @@
  * ever synced, as a copy or as a hint for another node, and for each dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment
  * later; what a fault took away since is the final audit's business.
  */
-import { type Instant, instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
 import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
 import { idName } from "./history.ts";
@@ -15,8 +15,8 @@ export interface RecordWatch {
   /** `target`: of a hint; 0 for a copy of the node's own. */
   onRecord(now: Instant, node: number, key: string, set: SiblingSet, target: number): void;
   onHintDropped?(now: Instant, node: number, key: string, target: number): void;
-  /** A copy of the node's own has reached the system; found there at a boot, it has been there since time 0. */
-  onCopy?(at: Instant, node: number, key: string, set: SiblingSet): void;
+  /** A copy of the node's own has reached the system, or is found there at a boot. */
+  onCopy?(node: number, key: string, set: SiblingSet): void;
   /** The deletion of a copy is handed to the engine. */
   onCopyDropped?(now: Instant, node: number, key: string): void;
   /** A new process begins on that node's disk, and what of hints it finds there. */
@@ -69,14 +69,14 @@ export class Ledger implements DiskWatch {
     for (const watcher of this.#watchers) watcher.onCopyDropped?.(now, node, key);
   }
 
-  onWritten(now: Instant, node: number, record: WrittenRecord): void {
-    this.#tellCopy(now, node, record);
+  onWritten(_now: Instant, node: number, record: WrittenRecord): void {
+    this.#tellCopy(node, record);
     const { written } = this.#account(record.key);
     written[node] = mergeVersions(written[node] as VersionVector, record.set.version);
   }
 
-  #tellCopy(at: Instant, node: number, { key, set, target }: WrittenRecord): void {
-    if (target === 0) for (const watcher of this.#watchers) watcher.onCopy?.(at, node, key, set);
+  #tellCopy(node: number, { key, set, target }: WrittenRecord): void {
+    if (target === 0) for (const watcher of this.#watchers) watcher.onCopy?.(node, key, set);
   }
 
   onBoot(node: number): void {
@@ -85,7 +85,7 @@ export class Ledger implements DiskWatch {
 
   onFound(node: number, record: WrittenRecord): void {
     this.learn(record.set);
-    this.#tellCopy(instant(0), node, record);
+    this.#tellCopy(node, record);
     if (record.target !== 0) {
       for (const watcher of this.#watchers) watcher.onHintFound?.(node, record.key, record.set, record.target);
     }

@@ -125,13 +125,16 @@ export class Run {
       {
         owners: (key) => this.cluster.owners(key),
         isLost: (seat) => this.#operators?.gaveUp(seat) === true,
-        inFlightUs: this.plan.deadlineUs,
+        partitionOf: (key) => this.cluster.partitionOf(key),
       },
       this.#report,
     );
     this.cluster.rings.watch((saved) => {
       oneRing.onRing(saved);
       if (saved.isNews) noGaps.onRing(saved.at);
+    });
+    this.cluster.rings.watchCopying((seat, { partition, replaced }) => {
+      noGaps.onCopying(seat, this.cluster.seatOf(replaced), partition);
     });
     ledger.watch(noGaps);
     ledger.watch(new DotsUnique((key) => this.cluster.partitionOf(key), this.#report));

@@ -5,11 +5,13 @@
  */
 import type { Hash64 } from "../base/hash.ts";
 import type { Instant } from "../base/time.ts";
-import { loadRing } from "../node/node-files.ts";
+import { transferStates } from "../handoff/transfer.ts";
+import { loadRing, loadTransfers } from "../node/node-files.ts";
 import type { Member } from "../ring/member.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ringHash } from "../ring/ring-digest.ts";
 import type { StateFileEvents, StateFileName, StateFiles } from "../storage/state-files.ts";
+import type { TransferProgress } from "../wire/codec.ts";
 
 /** A node is about to keep this ring, and to obey it once it has. */
 export interface RingSaved {
@@ -25,15 +27,28 @@ export interface RingSaved {
 /** Told of every ring that a node saves. */
 export type RingWatcher = (saved: RingSaved) => void;
 
+/** Told when a node keeps, for the first time, that it copies what it is to own. */
+export type CopyWatcher = (seat: number, transfer: TransferProgress) => void;
+
+const copying = transferStates.indexOf("copying");
+const confirmed = transferStates.indexOf("confirmed");
+
 /** The rings of one world. */
 export class RingWatch {
   readonly #watchers: RingWatcher[] = [];
   readonly #known: Map<string, Ring> = new Map();
   readonly #memberAt: Map<string, Member> = new Map();
+  readonly #copyWatchers: CopyWatcher[] = [];
+  /** By seat and replica: the fence of the transfer that was told last. */
+  readonly #told: Map<string, number> = new Map();
   #newest: Ring | undefined = undefined;
 
   watch(watcher: RingWatcher): void {
     this.#watchers.push(watcher);
+  }
+
+  watchCopying(watcher: CopyWatcher): void {
+    this.#copyWatchers.push(watcher);
   }
 
   /** The ring of the highest epoch that a node has saved. */
@@ -61,20 +76,36 @@ export class RingWatch {
     }
     for (const watcher of this.#watchers) watcher({ at, seat, ring, hash, isNews });
   }
+
+  /** A node saves these bytes as what it knows of its transfers. */
+  onTransfers(seat: number, file: Uint8Array): void {
+    for (const transfer of loadTransfers(filesWith(file))?.transfers ?? []) {
+      const { partition, n, since, sending, state } = transfer;
+      if (sending || state < copying || state > confirmed) continue;
+      const name = `${seat}/${partition}/${n}`;
+      if (this.#told.get(name) === since) continue;
+      this.#told.set(name, since);
+      for (const watcher of this.#copyWatchers) watcher(seat, transfer);
+    }
+  }
 }
 
 function ringOf(file: Uint8Array): Ring | undefined {
-  return loadRing({ load: () => file, save: () => {}, attach: () => {} });
+  return loadRing(filesWith(file));
+}
+
+function filesWith(file: Uint8Array): StateFiles {
+  return { load: () => file, save: () => {}, attach: () => {} };
 }
 
 /** A node's state files, with the watch before them. */
 export class WatchedStateFiles implements StateFiles {
   readonly #inner: StateFiles;
-  readonly #onRing: (file: Uint8Array) => void;
+  readonly #onSave: (name: StateFileName, file: Uint8Array) => void;
 
-  constructor(inner: StateFiles, onRing: (file: Uint8Array) => void) {
+  constructor(inner: StateFiles, onSave: (name: StateFileName, file: Uint8Array) => void) {
     this.#inner = inner;
-    this.#onRing = onRing;
+    this.#onSave = onSave;
   }
 
   attach(events: StateFileEvents): void {
@@ -86,7 +117,7 @@ export class WatchedStateFiles implements StateFiles {
   }
 
   save(name: StateFileName, bytes: Uint8Array, token: number): void {
-    if (name === "ring") this.#onRing(bytes);
+    this.#onSave(name, bytes);
     this.#inner.save(name, bytes, token);
   }
 }

@@ -35,7 +35,10 @@ export class WatchedDrive implements Drive {
     return {
       engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now, later),
       writeAheadLog: new WatchedLog(writeAheadLog, this.#node, this.#watch, this.#now, later),
-      stateFiles: new WatchedStateFiles(stateFiles, (file) => this.#rings.onSave(this.#now(), this.#node, file)),
+      stateFiles: new WatchedStateFiles(stateFiles, (name, file) => {
+        if (name === "ring") this.#rings.onSave(this.#now(), this.#node, file);
+        else if (name === "transfers") this.#rings.onTransfers(this.#node, file);
+      }),
     };
   }
 

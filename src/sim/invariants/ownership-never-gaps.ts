@@ -4,7 +4,7 @@
  * the other one's disk held. Judged by what disks were seen to take, when the deletion is handed to the engine and when
  * the first node saves the ring. A copy that was in memory alone is nobody's account here.
  */
-import type { DurationUs, Instant } from "../../base/time.ts";
+import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
 import { mergeVersions, VersionVector } from "../../version/version-vector.ts";
 import { versionText } from "../history.ts";
@@ -17,36 +17,17 @@ export interface OwnersView {
   owners(key: string): readonly number[];
   /** Whether the node on that seat was given up, so that nobody can have asked it. */
   isLost(seat: number): boolean;
-  /** How long a put may be under way. */
-  readonly inFlightUs: DurationUs;
+  partitionOf(key: string): number;
 }
-
-/** What one disk holds of a key. */
-class Copy {
-  version: VersionVector = VersionVector.empty;
-  /** Since when it holds how much: of those that are older than a put can take, only the last is kept. */
-  #log: { readonly at: Instant; readonly version: VersionVector }[] = [];
-
-  add(at: Instant, version: VersionVector, inFlightUs: DurationUs): void {
-    this.version = mergeVersions(this.version, version);
-    const settled = this.#log.findLastIndex((entry) => entry.at + inFlightUs <= at);
-    this.#log = [...this.#log.slice(Math.max(0, settled)), { at, version: this.version }];
-  }
-
-  /** What it held at that time, which is less than a put's time before the last addition. */
-  heldAt(at: number): VersionVector {
-    return this.#log.findLast((entry) => entry.at <= at)?.version ?? VersionVector.empty;
-  }
-}
-
-const nothing = new Copy();
 
 /** Watches copies come and go, and rings. */
 export class OwnershipNeverGaps implements RecordWatch {
   readonly #view: OwnersView;
   readonly #report: Report;
   /** By seat: what its disk holds of each key. */
-  readonly #held: Map<number, Map<string, Copy>> = new Map();
+  readonly #held: Map<number, Map<string, VersionVector>> = new Map();
+  /** By seat: what it must hold of each key when it becomes an owner. */
+  readonly #owed: Map<number, Map<string, VersionVector>> = new Map();
   /** By key: its owners in the ring before. */
   readonly #owners: Map<string, readonly number[]> = new Map();
 
@@ -57,24 +38,12 @@ export class OwnershipNeverGaps implements RecordWatch {
 
   onRecord(): void {}
 
-  #heldBy(seat: number): Map<string, Copy> {
-    let held = this.#held.get(seat);
-    if (held === undefined) {
-      held = new Map();
-      this.#held.set(seat, held);
-    }
-    return held;
+  #versionAt(seat: number, key: string): VersionVector {
+    return this.#held.get(seat)?.get(key) ?? VersionVector.empty;
   }
 
-  #copyAt(seat: number, key: string): Copy {
-    return this.#heldBy(seat).get(key) ?? nothing;
-  }
-
-  onCopy(at: Instant, seat: number, key: string, set: SiblingSet): void {
-    const held = this.#heldBy(seat);
-    const copy = held.get(key) ?? new Copy();
-    held.set(key, copy);
-    copy.add(at, set.version, this.#view.inFlightUs);
+  onCopy(seat: number, key: string, set: SiblingSet): void {
+    innerOf(this.#held, seat).set(key, mergeVersions(this.#versionAt(seat, key), set.version));
     if (!this.#owners.has(key)) this.#owners.set(key, this.#view.owners(key));
   }
 
@@ -84,12 +53,19 @@ export class OwnershipNeverGaps implements RecordWatch {
   }
 
   onCopyDropped(now: Instant, seat: number, key: string): void {
-    const { version } = this.#copyAt(seat, key);
-    this.#heldBy(seat).delete(key);
+    const version = this.#versionAt(seat, key);
+    this.#held.get(seat)?.delete(key);
     const owners = this.#view.owners(key);
-    if (owners.some((owner) => this.#copyAt(owner, key).version.coversAll(version))) return;
+    if (owners.some((owner) => this.#versionAt(owner, key).coversAll(version))) return;
     if (version.size === 0) return;
     this.#blame(now, key, `node ${seat + 1} deletes ${versionText(version)}, which no owner holds`);
+  }
+
+  /** The node on seat `to` begins to copy the partition, to come in the place of the one on seat `from`. */
+  onCopying(to: number, from: number, partition: number): void {
+    for (const key of this.#owners.keys()) {
+      if (this.#view.partitionOf(key) === partition) innerOf(this.#owed, to).set(key, this.#versionAt(from, key));
+    }
   }
 
   /** A ring is there that nobody has seen before, and the view is of it. */
@@ -101,8 +77,8 @@ export class OwnershipNeverGaps implements RecordWatch {
       const come = after.filter((seat) => !before.includes(seat));
       const [from, to] = [gone[0], come[0]];
       if (from === undefined || to === undefined || this.#view.isLost(from)) continue;
-      const version = this.#copyAt(from, key).heldAt(now - this.#view.inFlightUs);
-      if (this.#copyAt(to, key).version.coversAll(version)) continue;
+      const version = this.#owed.get(to)?.get(key) ?? this.#versionAt(from, key);
+      if (this.#versionAt(to, key).coversAll(version)) continue;
       this.#blame(now, key, `node ${to + 1} owns in place of node ${from + 1} and lacks of ${versionText(version)}`);
     }
   }
@@ -110,4 +86,13 @@ export class OwnershipNeverGaps implements RecordWatch {
   #blame(at: Instant, key: string, text: string): void {
     this.#report({ at, invariant: "ownership-never-gaps", key, text });
   }
+}
+
+function innerOf(outer: Map<number, Map<string, VersionVector>>, seat: number): Map<string, VersionVector> {
+  let inner = outer.get(seat);
+  if (inner === undefined) {
+    inner = new Map();
+    outer.set(seat, inner);
+  }
+  return inner;
 }
