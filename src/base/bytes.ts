@@ -30,10 +30,12 @@ export function utf8Text(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** Lower-case hexadecimal digits. */
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** Lower-case hexadecimal digits. From a table: every datagram names its members by ids. */
 export function hexOf(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (let i = 0; i < bytes.length; i += 1) text += hexPairs[bytes[i] as number];
   return text;
 }
 

@@ -5,6 +5,7 @@
  * a short number that the ring gives out and never reuses. The number is what hot messages, version vectors and
  * owner tables carry; the id is what identity checks compare.
  */
+import { hexOf } from "./bytes.ts";
 import { RingtailError } from "./errors.ts";
 
 declare const brand: unique symbol;
@@ -25,15 +26,18 @@ const idPattern = /^[0-9a-f]{32}$/;
 /** The bytes of an id of 32 hexadecimal digits; 16 bytes. */
 export function idBytes(id: NodeId | ClusterId): Uint8Array {
   const bytes = new Uint8Array(16);
-  for (let i = 0; i < 16; i += 1) bytes[i] = Number.parseInt(id.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < 16; i += 1) bytes[i] = 16 * digit(id.charCodeAt(2 * i)) + digit(id.charCodeAt(2 * i + 1));
   return bytes;
+}
+
+/** The value of a lower-case hexadecimal digit, from its code. */
+function digit(code: number): number {
+  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
 function idText(bytes: Uint8Array, what: string): string {
   if (bytes.length !== 16) throw new RingtailError("INVALID_ARGUMENT", `a ${what} has 16 bytes, not ${bytes.length}`);
-  let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
-  return text;
+  return hexOf(bytes);
 }
 
 /** The node id in 16 bytes; throws `INVALID_ARGUMENT` on any other length. */

@@ -91,6 +91,11 @@ export class TransferTable {
     return transfer.sending ? this.sending : this.receiving;
   }
 
+  /** Whether there is no entry: as it is nearly always. */
+  get isEmpty(): boolean {
+    return this.receiving.size === 0 && this.sending.size === 0;
+  }
+
   /** Every entry: first what is received, then what is given up. */
   *all(): IterableIterator<Transfer> {
     yield* this.receiving.values();

@@ -335,6 +335,7 @@ export class Transfers {
   /** When `tick` is due, or `never`. */
   nextTick(): Instant {
     let next = this.#regain.nextAt;
+    if (this.#table.isEmpty) return next < never ? next : never;
     for (const transfer of this.#table.all()) {
       const at = transfer.token !== 0 ? transfer.deadline : transfer.retryAt;
       if (at !== 0 && at < next) next = at;

@@ -304,9 +304,8 @@ export class Membership {
 
   #due(): Instant {
     if (this.#catchUpUntil !== never) return this.#catchUpUntil;
-    const { prober, relays, verdicts, rounds, syncs, clones, saver } = this.#parts;
     let next: Instant = this.#leftTold ? never : this.#leaveBy;
-    for (const part of [prober, relays, verdicts, rounds, syncs, clones, saver]) {
+    for (const part of this.#parts.timed) {
       const due = part.next();
       if (due < next) next = due;
     }

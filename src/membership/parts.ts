@@ -55,6 +55,8 @@ export class Parts {
   readonly rounds: Rounds;
   readonly clones: CloneCheck;
   readonly saver: Saver;
+  /** Those that have something to do at a time. */
+  readonly timed: readonly { next(): Instant }[];
   started = false;
   /** The first lease is on disk: this node may say who it is. */
   speaking = false;
@@ -86,6 +88,7 @@ export class Parts {
     this.rounds = new Rounds({ profile, table, mailer: this.mailer, rng: rng.fork("rounds"), seeds, syncWith });
     this.clones = new CloneCheck(own, this.mailer, profile);
     this.saver = new Saver((now, token) => this.#save(now, token));
+    this.timed = [this.prober, this.relays, this.verdicts, this.rounds, this.syncs, this.clones, this.saver];
     for (const update of stored.members) this.#load(update);
   }
 

@@ -5,11 +5,11 @@
  */
 import { statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
-import { after, type DurationUs, type Instant, never } from "../base/time.ts";
+import { after, type DurationUs, type Instant } from "../base/time.ts";
 import type { ExchangeResult } from "../repair/exchange.ts";
 import { type TreeId, treePartition } from "../repair/merkle-tree.ts";
 import { leavesPerTree } from "../storage/keys.ts";
-import { ExchangeSeat, type SeatHost } from "./exchange-seat.ts";
+import { ExchangeSeat, nextTickOf, type SeatHost, settleSeats, tickSeats } from "./exchange-seat.ts";
 
 /**
  * Between two looks at a tree that somebody waits for. A write that is under way longer is moved although it would have
@@ -116,7 +116,8 @@ export class Comparisons {
   }
 
   tick(now: Instant): void {
-    for (const seat of this.#seats) if (seat.exchange.nextTick() <= now) seat.exchange.tick(now);
+    tickSeats(now, this.#seats);
+    if (this.#waiting.length === 0) return;
     for (const covering of this.#waiting.filter(({ at }) => at <= now)) {
       this.#waiting.splice(this.#waiting.indexOf(covering), 1);
       this.#askNext(now, covering);
@@ -124,19 +125,13 @@ export class Comparisons {
   }
 
   nextTick(): Instant {
-    let next: Instant = never;
+    let next = nextTickOf(this.#seats);
     for (const { at } of this.#waiting) if (at < next) next = at;
-    for (const seat of this.#seats) {
-      const at = seat.exchange.nextTick();
-      if (at < next) next = at;
-    }
     return next;
   }
 
   settle(now: Instant): void {
-    const refused = this.#refused;
-    this.#refused = [];
-    for (const done of refused) done(now, false);
-    for (const seat of [...this.#seats]) seat.settle(now);
+    if (this.#refused.length > 0) for (const done of this.#refused.splice(0)) done(now, false);
+    settleSeats(now, this.#seats);
   }
 }

@@ -7,7 +7,7 @@ import { canary } from "../base/canary.ts";
 import { type Status, statusOk, wireOf } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";
 import type { NodeNumber, PartitionId } from "../base/ids.ts";
-import type { DurationUs, Instant } from "../base/time.ts";
+import { type DurationUs, type Instant, never } from "../base/time.ts";
 import { WriteRule } from "../handoff/transfer.ts";
 import {
   Exchange,
@@ -158,11 +158,33 @@ export class ExchangeSeat implements ExchangeEffects, RecordAsker, StoreAsker {
 
   /** Ends what effects began; tells who began the exchange when it is over. */
   settle(now: Instant): void {
-    for (const id of this.#skipped.splice(0)) this.exchange.onMoved(now, id, statusOk);
-    for (const id of this.#refused.splice(0)) this.exchange.onMoved(now, id, wrongOwner);
+    if (this.#skipped.length > 0) for (const id of this.#skipped.splice(0)) this.exchange.onMoved(now, id, statusOk);
+    if (this.#refused.length > 0) for (const id of this.#refused.splice(0)) this.exchange.onMoved(now, id, wrongOwner);
     const result = this.#result;
     if (result === null) return;
     this.#result = null;
     this.#onEnd(now, result);
   }
+}
+
+// Several seats as one. Mostly there are none, and this is asked at the end of every turn.
+
+/** Has those tick that are due. */
+export function tickSeats(now: Instant, seats: ReadonlySet<ExchangeSeat>): void {
+  for (const { exchange } of seats) if (exchange.nextTick() <= now) exchange.tick(now);
+}
+
+/** When the first of them is due. */
+export function nextTickOf(seats: ReadonlySet<ExchangeSeat>): Instant {
+  let next: Instant = never;
+  for (const { exchange } of seats) {
+    const at = exchange.nextTick();
+    if (at < next) next = at;
+  }
+  return next;
+}
+
+/** Settles all of them; those that are over leave the set meanwhile, and others come. */
+export function settleSeats(now: Instant, seats: ReadonlySet<ExchangeSeat>): void {
+  if (seats.size > 0) for (const seat of [...seats]) seat.settle(now);
 }

@@ -20,7 +20,7 @@ import {
 import { FrameType } from "../wire/frame-types.ts";
 import { previewPeersMax, previewRowsMax } from "../wire/limits.ts";
 import { slicesMax } from "./background.ts";
-import { ExchangeSeat, type SeatHost } from "./exchange-seat.ts";
+import { ExchangeSeat, nextTickOf, type SeatHost, settleSeats, tickSeats } from "./exchange-seat.ts";
 import type { Session } from "./session.ts";
 
 /** Previews under way at once; each costs as much as a repair. */
@@ -160,8 +160,16 @@ export class RepairReport {
     seat.begin(now, { peer, trees, leavesMax: leavesPerTree, direction: "both", preview: true, untilEqual: 0 });
   }
 
+  tick(now: Instant): void {
+    tickSeats(now, this.#seats);
+  }
+
+  nextTick(): Instant {
+    return nextTickOf(this.#seats);
+  }
+
   settle(now: Instant): void {
-    for (const seat of [...this.#seats]) seat.settle(now);
+    settleSeats(now, this.#seats);
   }
 }
 

@@ -309,22 +309,20 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     this.#shared.background.tick(now);
     if (this.#updateAt <= now) this.#update(now);
     works.schedule.tick(now);
-    for (const seat of this.#seats(works)) if (seat.exchange.nextTick() <= now) seat.exchange.tick(now);
+    const { exchange } = works.seat;
+    if (exchange.nextTick() <= now) exchange.tick(now);
+    works.report.tick(now);
     works.comparisons.tick(now);
     if (works.scrub.nextTick() <= now) works.scrub.tick(now);
     if (this.#grantAt <= now) this.#grant(now, works);
-  }
-
-  *#seats(works: Works): Iterable<ExchangeSeat> {
-    yield works.seat;
-    yield* works.report.seats;
   }
 
   /** Shares what the controller grants among those that wait for it; the scrub has a small share of its own. */
   #grant(now: Instant, works: Works): void {
     this.#grantAt = after(now, grantEveryUs);
     const { background } = this.#shared;
-    const starved = [...this.#seats(works), ...works.comparisons.seats].filter(({ exchange }) => exchange.starved);
+    const seats = [works.seat, ...works.report.seats, ...works.comparisons.seats];
+    const starved = seats.filter(({ exchange }) => exchange.starved);
     const credits = Math.max(1, Math.floor(background.shareOf(creditsPerSecond) / 10));
     const each = Math.max(1, Math.floor(credits / Math.max(1, starved.length)));
     for (const { exchange } of starved) exchange.grant(now, each);
@@ -345,11 +343,9 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
       works.comparisons.nextTick(),
     );
     next = Math.min(next, works.scrub.nextTick());
-    let starves = works.scrub.starved || this.#again.length > 0;
-    for (const { exchange } of this.#seats(works)) {
-      next = Math.min(next, exchange.nextTick());
-      starves ||= exchange.starved;
-    }
+    next = Math.min(next, works.seat.exchange.nextTick(), works.report.nextTick());
+    let starves = works.scrub.starved || this.#again.length > 0 || works.seat.exchange.starved;
+    for (const { exchange } of works.report.seats) starves ||= exchange.starved;
     for (const { exchange } of works.comparisons.seats) starves ||= exchange.starved;
     return (starves ? Math.min(next, this.#grantAt) : next) as Instant;
   }

@@ -393,7 +393,8 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     const core = this.#core;
     if (core === undefined) return;
     for (const token of this.#asked.takeFailed()) core.onAskFailed(now, token, connectionLost);
-    for (const token of this.#refusedMerges.splice(0)) core.onMerged(now, token, invalidArgument);
+    if (this.#refusedMerges.length > 0)
+      for (const token of this.#refusedMerges.splice(0)) core.onMerged(now, token, invalidArgument);
     this.#records.settle(now);
     if (this.#confirmed.length > 0) this.#tellConfirmed(now);
     if (this.#inDoubt && core.saved) {
