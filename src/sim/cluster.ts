@@ -9,6 +9,7 @@ import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import { configOf, type NodeConfig } from "../node/config.ts";
 import { Node } from "../node/node.ts";
+import type { MemberStatus } from "../ring/member.ts";
 import type { Ring } from "../ring/ring.ts";
 import { SimClient, tapAcks } from "./client.ts";
 import { type AckWatch, fullKeyOfName, simBucket } from "./client-call.ts";
@@ -64,6 +65,7 @@ export class Cluster {
   /** Seats whose nodes have left the cluster and know it. */
   readonly ousted: Set<number> = new Set();
   readonly #hash = new Hash64();
+  readonly #partitions: Map<string, number> = new Map();
 
   /** Builds the seats; nothing runs yet. */
   constructor(plan: RunPlan, recording: boolean) {
@@ -94,8 +96,13 @@ export class Cluster {
 
   /** The partition of a key, from its hash alone. */
   partitionOf(key: string): number {
-    hashKey(fullKeyOfName(key), this.#hash);
-    return Math.floor(this.#hash.high / (0x1_0000_0000 / this.plan.partitions));
+    let partition = this.#partitions.get(key);
+    if (partition === undefined) {
+      hashKey(fullKeyOfName(key), this.#hash);
+      partition = Math.floor(this.#hash.high / (0x1_0000_0000 / this.plan.partitions));
+      this.#partitions.set(key, partition);
+    }
+    return partition;
   }
 
   /** The node in the process on that seat, if one is running. */
@@ -130,13 +137,17 @@ export class Cluster {
 
   /** Whether the node on that seat is in the newest ring, and has not left. */
   isMember(seat: number): boolean {
-    const status = this.rings.memberAt(addressOf(seat))?.status;
+    const status = this.#statusOf(seat);
     return status !== undefined && status !== "left";
   }
 
   /** Whether the node on that seat was in the cluster and is no more. */
   hasLeft(seat: number): boolean {
-    return this.rings.memberAt(addressOf(seat))?.status === "left";
+    return this.#statusOf(seat) === "left";
+  }
+
+  #statusOf(seat: number): MemberStatus | undefined {
+    return this.rings.memberAt((this.world.nodes[seat] as SimNode).address)?.status;
   }
 
   /** The seats of all members. */
@@ -147,7 +158,11 @@ export class Cluster {
   /** Whether every member serves, those aside who need not. */
   membersReady(isNeeded: (seat: number) => boolean = () => true): boolean {
     if (this.newestRing === undefined) return false;
-    return this.members().every((seat) => !isNeeded(seat) || this.world.nodes[seat]?.ready === true);
+    // Asked after every event of a wait: what is seldom true comes first.
+    for (const { ready, position } of this.world.nodes) {
+      if (!ready && this.isMember(position) && isNeeded(position)) return false;
+    }
+    return true;
   }
 
   /** A node that has left and is started again ends itself, as it should; it is not started any more. */

@@ -7,6 +7,7 @@
  * Values are numbers here: each put submits one of its own, and the bytes are made from it, so a damaged or invented
  * value is recognised.
  */
+import { hexOf } from "../base/bytes.ts";
 import type { Status } from "../base/errors.ts";
 import { type Instant, never } from "../base/time.ts";
 import { decodeRecordBody } from "../version/record.ts";
@@ -120,13 +121,9 @@ export class History {
   }
 }
 
-const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
-/** A request id as the history names it: 32 hexadecimal digits. (`hexOf`, but fast: ledgers name ids all the time.) */
+/** A request id as the history names it: 32 hexadecimal digits. */
 export function idName(requestId: Uint8Array): string {
-  let name = "";
-  for (let i = 0; i < requestId.length; i += 1) name += hexPairs[requestId[i] as number];
-  return name;
+  return hexOf(requestId);
 }
 
 /** The name of a dot as a map's key. */

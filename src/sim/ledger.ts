@@ -113,7 +113,7 @@ export class Ledger implements DiskWatch {
   #learnDots(id: string, dots: readonly Dot[]): void {
     const known = this.#dots.get(id);
     if (known === undefined) this.#dots.set(id, [...dots]);
-    else for (const dot of dots) if (!known.some((one) => sameDot(one, dot))) known.push(dot);
+    else for (const dot of dots) if (!hasDot(known, dot)) known.push(dot);
   }
 
   #account(key: string): KeyAccount {
@@ -142,6 +142,11 @@ export class Ledger implements DiskWatch {
     const version = (synced ? account.synced : account.written)[node] as VersionVector;
     return version.coversAny(dots);
   }
+}
+
+function hasDot(dots: readonly Dot[], dot: Dot): boolean {
+  for (const one of dots) if (sameDot(one, dot)) return true;
+  return false;
 }
 
 /** Whether both are the same event. */

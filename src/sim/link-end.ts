@@ -55,6 +55,8 @@ export class LinkEnd implements Link {
   #lastAt: Instant = instant(0);
   #reading = true;
   #due = false;
+  /** What lies first has been waited with already: nothing dawdles twice. */
+  #dawdled = false;
   #waitingSince: Instant | undefined;
 
   constructor(connection: ConnectionOfEnd, network: Paths, place: Place, life: number, label: string) {
@@ -172,7 +174,8 @@ export class LinkEnd implements Link {
       this.#pumpAt(chunk.at);
       return;
     }
-    if (chunk !== undefined && this.#network.dawdles()) {
+    if (chunk !== undefined && !this.#dawdled && this.#network.dawdles()) {
+      this.#dawdled = true;
       this.#pumpAt(instant(now + this.#network.rng.below(dawdleUs)));
       return;
     }
@@ -196,6 +199,7 @@ export class LinkEnd implements Link {
 
   #deliver(now: Instant, peer: LinkEnd): void {
     this.#due = false;
+    this.#dawdled = false;
     if (this.#head === this.#queue.length || peer.state === "gone" || !peer.#reading || peer.events === undefined)
       return;
     const { options, rng, trace } = this.#network;
@@ -213,7 +217,8 @@ export class LinkEnd implements Link {
     peer.events.onBytes(now, bytes);
     bytes.fill(garbage);
     this.#refill(now);
-    if (!this.#due && (this.#head < this.#queue.length || this.state === "closing")) this.#pumpAt(now);
+    const next = this.#queue[this.#head];
+    if (!this.#due && (next !== undefined || this.state === "closing")) this.#pumpAt(next?.at ?? now);
   }
 
   /** Takes everything that has arrived by now off the queue, in one piece: a socket knows no chunks. */

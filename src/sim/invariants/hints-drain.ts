@@ -8,7 +8,10 @@ import type { Cluster } from "../cluster.ts";
 /** How many hints the nodes say they keep. */
 export function hintsLeft(cluster: Cluster): number {
   let left = 0;
-  for (const seat of cluster.members()) left += cluster.nodeAt(seat)?.store?.hints.total ?? 0;
+  for (const { position } of cluster.world.nodes) {
+    const kept = cluster.nodeAt(position)?.store?.hints.total ?? 0;
+    if (kept > 0 && cluster.isMember(position)) left += kept;
+  }
   return left;
 }
 

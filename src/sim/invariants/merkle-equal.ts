@@ -4,6 +4,7 @@
  */
 import { bucketOf } from "../../base/full-key.ts";
 import { Hash64, hashKey } from "../../base/hash.ts";
+import { noLeaves } from "../../repair/merkle-tree.ts";
 import { leafOfHash, leavesPerTree, partitionBitsOf } from "../../storage/keys.ts";
 import { openRecord } from "../../version/record.ts";
 import { causalHash } from "../../version/sibling-set.ts";
@@ -28,6 +29,11 @@ function treesOf(audit: Audit, seat: number): Map<number, Uint32Array> {
   return trees;
 }
 
+function equalWords(live: Uint32Array, found: Uint32Array): boolean {
+  for (let at = 0; at < live.length; at += 1) if (live[at] !== found[at]) return false;
+  return true;
+}
+
 /** Judged on every node, when everything has reached the engines. */
 export const merkleEqual: Invariant = {
   name: "merkle-equal",
@@ -39,7 +45,7 @@ export const merkleEqual: Invariant = {
       leaves.forEach((n, partition, live) => {
         const found = trees.get(n * 0x10000 + partition);
         trees.delete(n * 0x10000 + partition);
-        if (live.every((word, at) => word === (found?.[at] ?? 0))) return;
+        if (equalWords(live, found ?? noLeaves)) return;
         audit.blame(
           "merkle-equal",
           `node ${seat + 1}: the tree of partition ${partition}, n ${n}, is not its records'`,
