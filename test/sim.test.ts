@@ -3,12 +3,15 @@
  * test/canaries.test.ts. Long runs are a command of their own: `ringtail sim --seed N --runs M`.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { enableCanaries } from "../src/base/canary.ts";
 import { optionsOf, type Tape } from "../src/sim/minimise.ts";
-import { resultText, runSeed, runSim } from "../src/sim/run.ts";
+import { type RunResult, resultText, runSeed, runSim } from "../src/sim/run.ts";
 
 const tapes = new URL("tapes/", import.meta.url);
 const fixedSeeds = 16;
+
+afterEach(() => enableCanaries([]));
 
 describe("fixed seeds", () => {
   it(`${fixedSeeds} seeds hold every invariant`, () => {
@@ -39,13 +42,22 @@ describe("fixed seeds", () => {
   }, 60_000);
 });
 
+function play(name: string): RunResult {
+  return runSeed(optionsOf(JSON.parse(readFileSync(new URL(name, tapes), "utf8")) as Tape));
+}
+
 describe("tapes", () => {
   for (const name of readdirSync(tapes).filter((file) => file.endsWith(".json"))) {
     it(name, () => {
-      const tape = JSON.parse(readFileSync(new URL(name, tapes), "utf8")) as Tape;
-      const result = runSeed(optionsOf(tape));
+      const result = play(name);
       expect(result.violations.map((violation) => violation.text)).toEqual([]);
       expect(result.stats.ok).toBeGreaterThan(0);
     }, 60_000);
   }
 });
+
+it("a bug that only a long story shows is found by the tape of that story", () => {
+  enableCanaries(["merge-without-owning"]);
+  const found = play("exchange-outlives-ownership.json").violations.map((violation) => violation.invariant);
+  expect(found).toContain("replicas-converge-after-read-repair");
+}, 60_000);

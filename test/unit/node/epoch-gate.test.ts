@@ -1,6 +1,7 @@
 /** EpochGate: older requests are refused, newer ones wait for the ring; SecondAttempts: ops that wait for it, too. */
 import { describe, expect, test } from "vitest";
 import { noBytes } from "../../../src/base/bytes.ts";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { codeOf } from "../../../src/base/errors.ts";
 import { nodeNumber } from "../../../src/base/ids.ts";
 import { instant, never } from "../../../src/base/time.ts";
@@ -49,6 +50,9 @@ describe("the gate", () => {
     expect(gate.isFenced(session, type, 3, 2, 0)).toBe(true);
     expect(gate.isFenced(session, type, 4, 4, 1)).toBe(true);
     expect(said).toEqual(["3: WRONG_OWNER", "4: WRONG_OWNER"]);
+    enableCanaries(["ignore-fence"]);
+    expect(gate.isFenced(session, type, 5, 2, 0)).toBe(false);
+    enableCanaries([]);
   });
 
   test("holds what is newer until its ring is there, in order, and with bytes of its own", () => {
