@@ -18,7 +18,8 @@ interface Canaries {
 
 const known = JSON.parse(readFileSync(new URL("canaries.json", import.meta.url), "utf8")) as Canaries;
 const asked = process.env["RINGTAIL_CANARIES"];
-const names = asked === undefined ? Object.keys(known.quick) : asked === "all" ? Object.keys(known.sim) : asked.split(",");
+const names =
+  asked === undefined ? Object.keys(known.quick) : asked === "all" ? Object.keys(known.sim) : asked.split(",");
 /** Seeds that a quick look takes at most. */
 const quickSeeds = 12;
 const seedsMax = Number(process.env["RINGTAIL_CANARY_SEEDS"] ?? 0);
