@@ -45,6 +45,7 @@ export interface NodeConfig {
   readonly diskReserveMiB: number;
   readonly repairPassMs: number;
   readonly repairWindowMs: number;
+  readonly reapAgeMs: number;
 }
 
 type Value = string | number | boolean | readonly string[];
@@ -305,6 +306,15 @@ export const settings: readonly Setting[] = [
     max: 600_000,
     unit: "ms",
     help: "A difference between replicas is repaired when it has lasted this long; more than the deadline of most writes makes sense. Shorter: transfers end sooner; longer: fewer writes under way are taken for differences.",
+  },
+  {
+    key: "reapAgeMs",
+    kind: "integer",
+    value: 3_600_000,
+    min: 60_000,
+    max: 604_800_000,
+    unit: "ms",
+    help: "A tombstone is forgotten when it has stayed as it is for so long, and every node has answered that nothing older of its key is left anywhere; versions are pruned alike. Longer than any write can be on its way between two nodes. Shorter: space is free sooner, and more is read; longer: more tombstones lie about.",
   },
 ];
 

@@ -399,6 +399,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     if (local.kind === ReplicaKind.put) replica.put(now, local);
     else if (local.kind === ReplicaKind.read || local.kind === ReplicaKind.readHints) replica.read(now, local);
     else if (local.kind === ReplicaKind.write) replica.write(now, local);
+    else if (local.kind === ReplicaKind.forget) replica.forget(now, local);
     else replica.changeHint(now, local);
   }
 

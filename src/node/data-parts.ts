@@ -1,7 +1,8 @@
-/** The parts of a node that move data in the background, tied together: comparing and repairing, and transfers. */
+/** The parts of a node that move data in the background, tied together: comparing and repairing, transfers, forgetting. */
 import type { PartitionId } from "../base/ids.ts";
 import type { Comparisons } from "./comparisons.ts";
 import type { Part } from "./part.ts";
+import { Reaping } from "./reaping.ts";
 import { Repairing } from "./repairing.ts";
 import { type TransferResources, Transferring } from "./transferring.ts";
 
@@ -9,12 +10,14 @@ import { type TransferResources, Transferring } from "./transferring.ts";
 export function addDataParts(
   resources: Omit<TransferResources, "comparisons">,
   add: (part: Part) => void,
-): { readonly repairing: Repairing; readonly transferring: Transferring } {
+): { readonly repairing: Repairing; readonly transferring: Transferring; readonly reaping: Reaping } {
   const repairing = new Repairing(resources);
   const comparisons = (): Comparisons => repairing.comparisons as Comparisons;
   const transferring = new Transferring({ ...resources, comparisons });
   repairing.holdsGivenUp = (partition, n) => transferring.core?.isGivenUp(partition as PartitionId, n) === true;
   add(repairing);
   add(transferring);
-  return { repairing, transferring };
+  const reaping = new Reaping(resources);
+  add(reaping);
+  return { repairing, transferring, reaping };
 }

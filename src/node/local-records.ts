@@ -42,7 +42,7 @@ class Task implements ReplicaTask {
   }
 
   onReplicaDone(_now: Instant, op: ReplicaOp<ReplicaOrigin>): void {
-    this.reads = op.kind === ReplicaKind.read;
+    this.reads = op.kind !== ReplicaKind.write;
     this.sealed = this.reads && op.sealed !== null ? op.sealed.slice() : null;
     this.status = op.status;
     this.message = op.message;
@@ -75,7 +75,14 @@ export class LocalRecords {
     this.#run(op);
   }
 
-  #newOp(now: Instant, kind: 0 | 1, task: Task, fullKey: Uint8Array): ReplicaOp<ReplicaOrigin> {
+  /** Reads what this node keeps of a key for `target`, or, merged, for all others (0). */
+  readHints(now: Instant, asker: RecordAsker, id: number, fullKey: Uint8Array, target: number = 0): void {
+    const op = this.#newOp(now, ReplicaKind.readHints, new Task(asker, id, this.#ended), fullKey);
+    op.target = target;
+    this.#run(op);
+  }
+
+  #newOp(now: Instant, kind: ReplicaKind, task: Task, fullKey: Uint8Array): ReplicaOp<ReplicaOrigin> {
     const { ring } = this.#shared;
     const op = new ReplicaOp<ReplicaOrigin>(kind, task, fullKey.slice());
     hashKey(op.fullKey, this.#hash);

@@ -61,6 +61,11 @@ export class StoreQuestions {
     this.#store.syncAll(now, syncToken - this.#questions.add({ asker, token }));
   }
 
+  /** Brings all records to the engine's stable storage, with nothing older left in the log. */
+  settleLog(now: Instant, asker: StoreAsker, token: number): void {
+    this.#store.settleLog(now, syncToken - this.#questions.add({ asker, token }));
+  }
+
   /** Whether a sync that ended was one of these; then its asker is told. */
   onSynced(now: Instant, token: number): boolean {
     if (token > syncToken) return false;

@@ -12,7 +12,15 @@ import { VersionVector } from "../version/version-vector.ts";
 import type { Waiter } from "./busy-keys.ts";
 
 /** What an op asks for. */
-export const ReplicaKind: Readonly<{ read: 0; write: 1; put: 2; keepHint: 3; dropHint: 4; readHints: 5 }> = {
+export const ReplicaKind: Readonly<{
+  read: 0;
+  write: 1;
+  put: 2;
+  keepHint: 3;
+  dropHint: 4;
+  readHints: 5;
+  forget: 6;
+}> = {
   read: 0,
   write: 1,
   put: 2,
@@ -22,8 +30,10 @@ export const ReplicaKind: Readonly<{ read: 0; write: 1; put: 2; keepHint: 3; dro
   dropHint: 4,
   /** Reads what is kept for others: the merge of the key's hints, or the hint for `target`. */
   readHints: 5,
+  /** Forgets the record of a deleted key, or entries of its version, if it is still what was certified (repair/reaper.ts). */
+  forget: 6,
 };
-export type ReplicaKind = 0 | 1 | 2 | 3 | 4 | 5;
+export type ReplicaKind = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 /** What an op waits for. */
 export const ReplicaPhase: Readonly<{ idle: 0; key: 1; record: 2; hints: 3; written: 4; synced: 5 }> = {
@@ -40,6 +50,8 @@ export type ReplicaPhase = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** A put that would leave more siblings than this is refused, unless its op says otherwise. */
 export const siblingsMaxDefault = 64;
+
+const noEntries: readonly number[] = [];
 
 /** The asker fills the fields down to `siblingsMax`, and `sealed` for a write; the rest is the replica's to fill. */
 export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
@@ -63,9 +75,14 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
    * `keepHint` and `dropHint`: never 0. `readHints`: 0 asks for all hints of the key.
    */
   target = 0;
-  /** `dropHint`: the causal hash of the record that the target has acknowledged, after a sync. */
+  /**
+   * `dropHint`: the causal hash of the record that the target has acknowledged, after a sync. `forget`: that of the record
+   * that is to go; where `entries` is not empty, it is those that go, whatever the hash.
+   */
   causalHigh = 0;
   causalLow = 0;
+  /** `forget`: entries of the version, in its order and packing. */
+  entries: readonly number[] = noEntries;
 
   /** Put: what the writer had read. */
   context: VersionVector = VersionVector.empty;
@@ -101,7 +118,7 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   message = "";
   /** The write was synced before `done`. */
   durable = false;
-  /** `dropHint`: it is gone; false: there was none, or it has changed since it was sent. */
+  /** `dropHint`, `forget`: it is gone; false: there was none, or it has changed meanwhile. */
   removed = false;
 
   /** The op's id in the store's answers. */

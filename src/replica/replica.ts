@@ -4,6 +4,7 @@
  *
  *   put, write:  take the key -> read what is held -> add a dot, or merge -> store.write -> written: pass the key on
  *   hints:       the same over the key's hints (hint-ops.ts)
+ *   forget:      the same; what goes is gone everywhere (repair/reaper.ts)
  *   read:        object buffer, else the store; takes no key
  *
  * A key is held from before the read until the write is applied, so that no two changes of it start from the same
@@ -30,6 +31,7 @@ import { causalHash, SiblingSet } from "../version/sibling-set.ts";
 import type { Dot, VersionVector } from "../version/version-vector.ts";
 import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
+import { restOf } from "./forget.ts";
 import { HintOps, hintFor, muchRoom, noHintRoom, syncModeOf } from "./hint-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
 import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
@@ -106,6 +108,12 @@ export class Replica<O> {
     this.#change(now, op);
   }
 
+  /** Forgets the record, or entries of its version, if they are what the op says: `op.removed`. */
+  forget(now: Instant, op: ReplicaOp<O>): void {
+    assert(op.kind === ReplicaKind.forget, "forget takes a forget");
+    this.#change(now, op);
+  }
+
   /** Reads the record, or with `readHints` the key's hints, as it is: it does not wait for changes under way. */
   read(now: Instant, op: ReplicaOp<O>): void {
     assert(op.kind === ReplicaKind.read || op.kind === ReplicaKind.readHints, "read takes a read");
@@ -160,7 +168,7 @@ export class Replica<O> {
 
   #begin(now: Instant, op: ReplicaOp<O>): boolean {
     if (op.deadline <= now) return this.#expire(now, op);
-    if (op.kind > ReplicaKind.put) return this.#beginHint(now, op);
+    if (op.kind > ReplicaKind.put && op.kind !== ReplicaKind.forget) return this.#beginHint(now, op);
     const stored = this.#store.lookup(op.fullKey, op.hashHigh, op.hashLow);
     if (stored !== undefined) return this.#onRecord(now, op, stored);
     this.#keepBytes(op);
@@ -187,6 +195,7 @@ export class Replica<O> {
 
   /** `stored` may be a view that the next call on the store takes away. */
   #onRecord(now: Instant, op: ReplicaOp<O>, stored: Uint8Array | null): boolean {
+    if (op.kind === ReplicaKind.forget) return this.#forget(now, op, stored);
     if (op.kind === ReplicaKind.write && stored !== null && this.#store.hintTotal === 0) {
       return this.#mergeBytes(now, op, stored);
     }
@@ -333,6 +342,26 @@ export class Replica<O> {
   }
 
   /**
+   * Nothing else of what goes is left anywhere, so the actor stays: there is no copy that a later dot could cover. A
+   * record that is not what was certified stays as it is.
+   */
+  #forget(now: Instant, op: ReplicaOp<O>, stored: Uint8Array | null): boolean {
+    const mine = stored === null ? null : opened(stored);
+    if (stored !== null && mine === null) return this.#unreadable(now, op);
+    const rest = mine === null ? null : restOf(mine, op);
+    if (mine === null || rest === null) {
+      this.#finish(now, op);
+      return true;
+    }
+    mark(rest.isEmpty ? "replica.reaped" : "replica.pruned");
+    op.removed = true;
+    causalHash(mine, op.fullKey, this.#hashBefore);
+    causalHash(rest, op.fullKey, this.#hashAfter);
+    this.#write(now, op, rest.isEmpty ? copyBytes(stored as Uint8Array) : sealRecord(rest), rest.isEmpty);
+    return false;
+  }
+
+  /**
    * The merge changed nothing. What the asker wants of the disk may still be owed: nobody remembers whether the record
    * was synced, and while anything is acknowledged from memory alone it may be this key. Then it is written again.
    */
@@ -359,7 +388,7 @@ export class Replica<O> {
   }
 
   /** Hands `sealed` to the store; the causal hashes of before and after have been made. */
-  #write(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array): void {
+  #write(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, forgotten: boolean = false): void {
     const write = new StoreWrite();
     write.fullKey = op.fullKey;
     write.hashHigh = op.hashHigh;
@@ -369,6 +398,7 @@ export class Replica<O> {
     write.sealed = sealed;
     write.deltaHigh = (this.#hashBefore.high ^ this.#hashAfter.high) >>> 0;
     write.deltaLow = (this.#hashBefore.low ^ this.#hashAfter.low) >>> 0;
+    write.forgotten = forgotten;
     write.memory = op.durability === Durability.memory;
     write.sync = syncModeOf(op.durability);
     write.token = op.id;

@@ -49,9 +49,9 @@ export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
     w: plan.w,
     durability: durabilityName(plan.durability),
   });
-  const { logSegmentKiB, repairPassMs, repairWindowMs } = plan;
+  const { logSegmentKiB, repairPassMs, repairWindowMs, reapAgeMs } = plan;
   const small = { objectBufferMiB: plan.bufferKiB / 1024, hintMiBPerNodeMax: plan.hintKiB / 1024 };
-  return { ...config, ...small, logSegmentKiB, repairPassMs, repairWindowMs };
+  return { ...config, ...small, logSegmentKiB, repairPassMs, repairWindowMs, reapAgeMs };
 }
 
 export class Cluster {
@@ -126,9 +126,8 @@ export class Cluster {
     return this.world.nodes.findIndex((node) => node.address === address);
   }
 
-  /** The seats of a key's owners in the newest ring, in the order of its preference list. */
-  owners(key: string): number[] {
-    const ring = this.newestRing;
+  /** The seats of a key's owners in a ring, the newest one if none is given, in the order of its preference list. */
+  owners(key: string, ring: Ring | undefined = this.newestRing): number[] {
     if (ring === undefined) return [];
     const { n } = ring.policyOf(simBucket);
     const numbers = ring.preferenceList(this.partitionOf(key) as PartitionId, n).subarray(0, n);

@@ -5,7 +5,7 @@
  */
 import type { Rng } from "../base/rng.ts";
 import { type Fault, losesCopies } from "./fault.ts";
-import type { FaultClass, RunPlan } from "./plan.ts";
+import { type FaultClass, type RunPlan, reapsWithinRun } from "./plan.ts";
 import { drawRingActs } from "./ring-acts.ts";
 
 /** Which nodes may lose what a mode does not promise to keep: at most W-1, the same all run long. */
@@ -43,7 +43,9 @@ function drawFault(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault |
   if (node < 0) return undefined;
   const places = plan.nodes + plan.clients;
   const pairs = pathFaults.includes(kind) ? drawPairs(plan.nodes, places, rng) : [];
-  return { at, kind, node, lasts, pairs, factor: rng.pick([10, 100, 1_000]) };
+  const factor = rng.pick([10, 100, 1_000]);
+  if (!reapsWithinRun(plan)) return { at, kind, node, lasts, pairs, factor };
+  return { at, kind, node, lasts: Math.min(lasts, 125 * plan.reapAgeMs), pairs, factor: Math.min(factor, 10) };
 }
 
 type Pair = readonly [number, number];

@@ -1,7 +1,7 @@
 /** SimDrive: a simulated disk as the world drives it: it opens engine, log and state files for each life of the node's process. */
 import type { Rng } from "../base/rng.ts";
 import { fullKeyOfRecord, KeyKind, kindRange } from "../storage/keys.ts";
-import { replayed } from "../storage/log-replay.ts";
+import { isForgotten, replayed } from "../storage/log-replay.ts";
 import { readLogEntries } from "../storage/write-ahead-log.ts";
 import { SimDisk, type SimLatencies } from "./disk.ts";
 import { SimLog } from "./log.ts";
@@ -74,7 +74,11 @@ export class SimDrive implements Drive {
     const numbers = [...this.disk.segments.keys()].sort((a, b) => a - b);
     for (const number of numbers) {
       const content = this.disk.segments.get(number)?.content() ?? new Uint8Array(0);
-      readLogEntries(content, (entry) => add(entry.fullKey, entry.sealed));
+      readLogEntries(content, ({ fullKey, sealed, forgotten }) => {
+        const held = found.get(nameOf(fullKey));
+        if (!forgotten) add(fullKey, sealed);
+        else if (held !== undefined && isForgotten(held[1], sealed)) found.delete(nameOf(fullKey));
+      });
     }
     return found.values();
   }

@@ -14,6 +14,10 @@ import type { DiskWatch, WrittenRecord } from "./watched-engine.ts";
 export interface RecordWatch {
   /** `target`: of a hint; 0 for a copy of the node's own. */
   onRecord(now: Instant, node: number, key: string, set: SiblingSet, target: number): void;
+  /** A node forgets the record of a key, by certificate. */
+  onForgotten?(now: Instant, node: number, key: string, set: SiblingSet): void;
+  /** A node drops these entries from the version of its record, by certificate. */
+  onPruned?(now: Instant, node: number, key: string, entries: VersionVector): void;
   onHintDropped?(now: Instant, node: number, key: string, target: number): void;
   /** A copy of the node's own has reached the system, or is found there at a boot. */
   onCopy?(node: number, key: string, set: SiblingSet): void;
@@ -25,6 +29,8 @@ export interface RecordWatch {
 }
 
 class KeyAccount {
+  /** The version of each node's own copy as it was written last in this life. */
+  readonly own: VersionVector[];
   readonly written: VersionVector[];
   readonly synced: VersionVector[];
   /** Of `synced`, what was the node's own copy. */
@@ -33,6 +39,7 @@ class KeyAccount {
   readonly hinted: boolean[];
 
   constructor(nodes: number) {
+    this.own = new Array<VersionVector>(nodes).fill(VersionVector.empty);
     this.written = new Array<VersionVector>(nodes).fill(VersionVector.empty);
     this.hinted = new Array<boolean>(nodes).fill(false);
     this.ownSynced = new Array<VersionVector>(nodes).fill(VersionVector.empty);
@@ -45,6 +52,7 @@ export class Ledger implements DiskWatch {
   readonly #accounts = new Map<string, KeyAccount>();
   readonly #dots = new Map<string, Dot[]>();
   readonly #watchers: RecordWatch[] = [];
+  readonly #forgotten = new Map<string, VersionVector>();
 
   constructor(nodes: number) {
     this.#nodes = nodes;
@@ -58,7 +66,37 @@ export class Ledger implements DiskWatch {
   onIssued(now: Instant, node: number, record: WrittenRecord): void {
     this.learn(record.set);
     if (record.target !== 0) this.#account(record.key).hinted[node] = true;
+    else this.#notePruned(now, node, record);
     for (const watcher of this.#watchers) watcher.onRecord(now, node, record.key, record.set, record.target);
+  }
+
+  /** Entries that a node's own record has lost since it was written last have been pruned. */
+  #notePruned(now: Instant, node: number, { key, set }: WrittenRecord): void {
+    const { own } = this.#account(key);
+    const before = own[node] as VersionVector;
+    own[node] = set.version;
+    const gone: number[] = [];
+    for (let i = 0; i < before.size; i += 1) {
+      const { actorHigh, actorLow, counter } = before.entry(i);
+      if (set.version.counterOf(actorHigh, actorLow) === 0) gone.push(counter | 0, actorLow | 0, actorHigh | 0);
+    }
+    if (gone.length === 0) return;
+    const version = new VersionVector(gone);
+    this.#forgotten.set(key, mergeVersions(this.forgotten(key), version));
+    for (const watcher of this.#watchers) watcher.onPruned?.(now, node, key, version);
+  }
+
+  onForgotten(now: Instant, node: number, record: WrittenRecord): void {
+    const { key, set } = record;
+    this.learn(set);
+    this.#account(key).own[node] = VersionVector.empty;
+    this.#forgotten.set(key, mergeVersions(this.forgotten(key), set.version));
+    for (const watcher of this.#watchers) watcher.onForgotten?.(now, node, key, set);
+  }
+
+  /** What of a key's history nodes have forgotten by certificate: deleted, and gone for good. */
+  forgotten(key: string): VersionVector {
+    return this.#forgotten.get(key) ?? VersionVector.empty;
   }
 
   onHintDropped(now: Instant, node: number, key: string, target: number): void {
@@ -80,6 +118,7 @@ export class Ledger implements DiskWatch {
   }
 
   onBoot(node: number): void {
+    for (const account of this.#accounts.values()) account.own[node] = VersionVector.empty;
     for (const watcher of this.#watchers) watcher.onBoot?.(node);
   }
 

@@ -8,7 +8,7 @@
  * rules are the functions below, one each, named as in a report.
  */
 import type { Instant } from "../base/time.ts";
-import { type Dot, VersionVector } from "../version/version-vector.ts";
+import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
 import {
   Coverage,
   coveredByContexts,
@@ -32,6 +32,8 @@ export interface OracleOptions {
   readonly recency: boolean;
   /** The dots of a write as the white-box side knows them. */
   readonly dotsOf?: (requestId: string) => readonly Dot[];
+  /** What of a key's history the cluster has forgotten for good, as the white-box side knows it. */
+  readonly forgotten?: (key: string) => VersionVector;
 }
 
 /** What the rules share about one key. */
@@ -42,12 +44,14 @@ class Case {
   readonly finals: Operation[] = [];
   /** Everything that some write's context covers: nothing else may disappear. */
   readonly covered: Coverage;
+  readonly forgotten: VersionVector;
   readonly report: Report;
   readonly #dots = new Map<string, Dot[]>();
 
   constructor(key: string, operations: readonly Operation[], options: OracleOptions, report: Report) {
     this.key = key;
     this.report = report;
+    this.forgotten = options.forgotten?.(key) ?? VersionVector.empty;
     for (const one of operations) {
       if (one.isWrite) this.writes.set(one.requestId, one);
       else if (one.outcome === "ok") this.reads.push(one);
@@ -184,7 +188,11 @@ function judgeRecency(it: Case): void {
       required = required.with(it.dotsOf(acked[next] as Operation)[0] as Dot);
     }
     if (read.version.coversAll(required)) continue;
-    const missing = acked.slice(0, next).filter((write) => !read.version.coversAny(it.dotsOf(write)));
+    const missing = acked.slice(0, next).filter((write) => {
+      const dots = it.dotsOf(write);
+      return !read.version.coversAny(dots) && !it.forgotten.coversAny(dots);
+    });
+    if (missing.length === 0) continue;
     const isOwn = missing.some((write) => write.client === read.client);
     it.blame(
       isOwn ? "own-write-not-read" : "stale-read",
@@ -197,11 +205,12 @@ function judgeRecency(it: Case): void {
 /**
  * What a session has read and written stays behind it (writes follow reads, and each other): the context in a put's
  * answer covers all that its own context's vector covered, else the session's next put would not replace it for good.
+ * What is forgotten for good needs nobody to cover it.
  */
 function judgeSessions(it: Case): void {
   for (const write of it.writes.values()) {
     if (write.outcome !== "ok" || write.version.size === 0) continue;
-    if (write.version.coversAll(write.context)) continue;
+    if (mergeVersions(write.version, it.forgotten).coversAll(write.context)) continue;
     it.blame("session-forgotten", write.end, `the answer forgets the context of ${operationText(write)}`);
   }
 }
@@ -244,9 +253,10 @@ function judgeFinal(it: Case, read: Operation): void {
     if (present.has(write.requestId)) continue;
     const dots = it.candidates(write);
     if (dots.length === 0) continue;
-    if (!read.version.coversAny(dots)) {
+    const gone = it.forgotten.coversAny(dots);
+    if (!gone && !read.version.coversAny(dots)) {
       it.blame("acked-write-lost", read.end, `${operationText(write)} is not in ${operationText(read)}`);
-    } else if (!it.covered.coversAny(dots)) {
+    } else if (!it.covered.coversAny(dots) && !(gone && write.kind === "delete")) {
       it.blame(
         "acked-write-discarded",
         read.end,

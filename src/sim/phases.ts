@@ -7,6 +7,7 @@ import { Durability } from "../base/durability.ts";
 import { errorTable } from "../base/errors.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
+import type { VersionVector } from "../version/version-vector.ts";
 import { Audit, type Invariant } from "./audit.ts";
 import type { SimClient } from "./client.ts";
 import { noContext } from "./client-call.ts";
@@ -19,6 +20,7 @@ import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
 import { isRepaired } from "./invariants/anti-entropy-converges.ts";
 import { causality } from "./invariants/causality.ts";
 import { CountersRise } from "./invariants/counters-rise.ts";
+import { DeletedStaysDeleted } from "./invariants/deleted-stays-deleted.ts";
 import { DotsUnique } from "./invariants/dots-unique.ts";
 import { fallbacksKnow } from "./invariants/fallbacks-know.ts";
 import { HintsComeHome } from "./invariants/hints-come-home.ts";
@@ -33,7 +35,7 @@ import { QuorumHonoured } from "./invariants/quorum-honoured.ts";
 import { replicasConverge } from "./invariants/replicas-converge.ts";
 import { ringAgrees } from "./invariants/ring-agrees.ts";
 import { judge } from "./oracle.ts";
-import type { RunPlan } from "./plan.ts";
+import { type RunPlan, reapsWithinRun } from "./plan.ts";
 import { RingOperators } from "./ring-operators.ts";
 import type { Report, Violation } from "./violation.ts";
 import { Workload } from "./workload.ts";
@@ -69,6 +71,8 @@ const repairPollUs: DurationUs = 500_000;
 /** Plans that were stopped, staged anew and planned again, each with its transfers. */
 const ringWithinUs: DurationUs = 240_000_000;
 const ringPollUs: DurationUs = 250_000;
+/** Ages in which a delete must have been forgotten: two passes, and one more where a commit went astray. */
+const reapPasses = 8;
 const settleUs: DurationUs = 300_000;
 const quietUs: DurationUs = 1_500_000;
 
@@ -137,6 +141,7 @@ export class Run {
       noGaps.onCopying(seat, this.cluster.seatOf(replaced), partition);
     });
     ledger.watch(noGaps);
+    ledger.watch(new DeletedStaysDeleted(this.cluster, this.#report));
     ledger.watch(new DotsUnique((key) => this.cluster.partitionOf(key), this.#report));
     if (this.plan.durability === Durability.memory) return;
     const numberOf = (seat: number): number => this.cluster.nodeAt(seat)?.shared.number ?? 0;
@@ -249,7 +254,8 @@ export class Run {
   #converge(): boolean {
     const reader = this.cluster.addClient(undefined, true);
     const keys = this.cluster.history.keys();
-    if (!this.#repair(keys) || !this.#writeAll(reader, keys) || !this.#drain()) return false;
+    if (!this.#repair(keys) || !this.#reap(reader, keys)) return false;
+    if (!this.#writeAll(reader, keys) || !this.#drain()) return false;
     const serving = this.cluster.members();
     for (let round = 0; round < convergeRoundsMax; round += 1) {
       if (!this.#readAll(reader, keys, (index) => [serving[(index + round) % serving.length] as number], false))
@@ -276,6 +282,31 @@ export class Run {
     const audit = new Audit(this.cluster, this.#ring, this.#report);
     for (const key of keys) if (!isRepaired(audit, key)) audit.blame("anti-entropy-converges", "owners differ", key);
     return false;
+  }
+
+  /** Where deletes are forgotten within a run: in a healed cluster every key is deleted, and no disk holds anything of it. */
+  #reap(client: SimClient, keys: readonly string[]): boolean {
+    const ageUs = 1000 * this.plan.reapAgeMs;
+    if (!reapsWithinRun(this.plan)) return true;
+    let open = keys.length;
+    for (const key of keys) {
+      const end = (outcome: string): void => {
+        if (outcome === "ok") open -= 1;
+      };
+      client.read({ keys: [key], r: this.plan.n, strict: true }, (_now, read, context) => {
+        if (read.outcome !== "ok") return;
+        client.write({ kind: "delete", key, value: 0, padding: 0, context }, (_at, write) => end(write.outcome));
+      });
+    }
+    const done = this.#until(convergeWithinUs, () => open === 0 || client.open === 0) && open === 0;
+    if (!done && !this.#dead) this.#blame("deletes-fail-after-heal", `${open} of ${keys.length} did not succeed`);
+    if (!done || !this.#drain()) return false;
+    const until = instant(this.cluster.world.now + reapPasses * ageUs);
+    const left = (): boolean => this.cluster.drives.some((drive) => [...drive.records()].length > 0);
+    while (!this.#dead && this.cluster.world.now < until && left()) this.#pass(repairPollUs);
+    if (this.#dead) return false;
+    if (left()) this.#blame("tombstones-drain", "deleted keys are not forgotten after healing");
+    return !left();
   }
 
   /** A healed cluster takes a put of every key: being safe by doing nothing is not enough. */
@@ -335,7 +366,9 @@ export class Run {
     const lossy = this.schedule.some((fault) => losesCopies(fault.kind, plan.durability));
     const dotsOf = (requestId: string): ReturnType<typeof this.cluster.ledger.dotsOf> =>
       this.cluster.ledger.dotsOf(requestId);
-    judge(this.cluster.history.operations, { recency: plan.r + plan.w > plan.n && !lossy, dotsOf }, this.#report);
+    const forgotten = (key: string): VersionVector => this.cluster.ledger.forgotten(key);
+    const recency = plan.r + plan.w > plan.n && !lossy;
+    judge(this.cluster.history.operations, { recency, dotsOf, forgotten }, this.#report);
   }
 
   /** Faults that happened, by class. */

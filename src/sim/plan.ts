@@ -98,6 +98,8 @@ export interface RunPlan {
   /** Every replica is compared with every other owner's within this time: short where anti-entropy must do it all. */
   readonly repairPassMs: number;
   readonly repairWindowMs: number;
+  /** How long a tombstone lies before it is asked about: in most runs longer than they last. */
+  readonly reapAgeMs: number;
   /** What a node keeps at most for one other: with little, puts must go elsewhere or are refused. */
   readonly hintKiB: number;
 }
@@ -166,7 +168,7 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
   const chaosUs = rng.between(1_500_000, 6_000_000);
   const big = rng.chance(20);
   const target = big ? 50 : rng.pick([50, 100, 250]);
-  return {
+  const plan: RunPlan = {
     seed,
     nodes: count,
     joiners: 0,
@@ -196,5 +198,28 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     repairPassMs: rng.pick([2_000, 600_000]),
     repairWindowMs: rng.pick([1_300, 2_500]),
     hintKiB: rng.pick([1, 8, 1_024, 1_024]),
+    reapAgeMs: 3_600_000,
+  };
+  return rng.chance(250) ? withReaping(plan, rng) : plan;
+}
+
+/** Whether tombstones grow old enough within a run to be forgotten. */
+export function reapsWithinRun(plan: RunPlan): boolean {
+  return plan.reapAgeMs < 60_000;
+}
+
+/** A longer run in which deletes are forgotten; what is on its way between nodes arrives sooner than they grow old. */
+function withReaping(plan: RunPlan, rng: Rng): RunPlan {
+  const chaosUs = rng.between(10_000_000, 18_000_000);
+  const operations = [...new Set<OperationClass>([...plan.operations, "delete", "read-modify-write"])];
+  return {
+    ...plan,
+    reapAgeMs: rng.pick([4_000, 5_000]),
+    chaosUs,
+    operations,
+    thinkUs: Math.ceil((plan.thinkUs * chaosUs) / plan.chaosUs),
+    deadlineUs: Math.min(plan.deadlineUs, 1_000_000),
+    faultsPerKiloSecond: Math.min(plan.faultsPerKiloSecond, 1_000),
+    repairPassMs: 2_000,
   };
 }

@@ -52,7 +52,11 @@ export class WatchedLog implements WriteAheadLog, WriteAheadLogEvents {
     if (canary("sim.log-loses-append") && this.#appends % canaryEvery === 0) return null;
     const now = this.#now();
     const records: WrittenRecord[] = [];
-    readLogEntries(bytes.slice(0, length), (entry) => records.push(openedRecord(entry.fullKey, entry.sealed)));
+    readLogEntries(bytes.slice(0, length), ({ fullKey, sealed, forgotten }) => {
+      const record = openedRecord(fullKey, sealed);
+      if (forgotten) this.#watch.onForgotten(now, this.#node, record);
+      else records.push(record);
+    });
     for (const record of records) this.#watch.onIssued(now, this.#node, record);
     const error = this.#inner.append(bytes, length);
     if (error !== null) return error;

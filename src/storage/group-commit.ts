@@ -71,7 +71,8 @@ export class GroupCommit {
     if (write.hint === null) {
       // A change of the key that was acknowledged earlier must not reach the engine later.
       write.behind = this.#writeBack.hurry(write);
-      this.waitingRecords += 1;
+      // Whoever has a record forgotten holds its key until then: no change of it can come behind.
+      if (!write.forgotten) this.waitingRecords += 1;
     }
     this.#queue.push(write);
     this.queuedBytes += write.fullKey.length + write.sealed.length;
@@ -93,8 +94,12 @@ export class GroupCommit {
       if (!this.#writeBack.passed(write.behind)) break;
       this.#queue.shift();
       if (write.hint === null) {
-        this.waitingRecords -= 1;
-        batch.put(recordKey(write.fullKey, write.hashHigh, write.hashLow), write.sealed);
+        const key = recordKey(write.fullKey, write.hashHigh, write.hashLow);
+        if (write.forgotten) batch.del(key);
+        else {
+          this.waitingRecords -= 1;
+          batch.put(key, write.sealed);
+        }
         this.#leaves.apply(write.n, write.partition, write.hashHigh, write.deltaHigh, write.deltaLow);
       } else composeHint(batch, write, write.hint);
       this.#inFlight.push(write);

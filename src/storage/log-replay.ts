@@ -2,7 +2,7 @@
  * LogReplay: at a start, what the write-ahead log holds is brought to the engine, which may have part of it already or
  * something later. Of each key only the newest entry of a segment matters, because every one holds all that its node knew
  * of the key; a segment at a time, so that no more than one is in memory. When all of it is in the engine and synced, the
- * segments can go.
+ * segments can go. A key that was forgotten in a segment and written again has no older record than that.
  *
  * A newest segment that ends early is torn: nothing behind the tear was promised. An older one that does, a missing one and
  * a damaged record are holes: acknowledged writes may be lost, and the store says so. What is left is replayed all the same.
@@ -59,6 +59,18 @@ export function replayed(fullKey: Uint8Array, stored: Uint8Array, logged: Uint8A
   return mergeSealed(stored, logged);
 }
 
+/** Whether the engine's record is the one that the log says was forgotten, or an earlier one; a later one stays. */
+export function isForgotten(stored: Uint8Array, forgotten: Uint8Array): boolean {
+  const order = compareVersions(versionOfSealed(stored), versionOfSealed(forgotten));
+  return order === "equal" || order === "before";
+}
+
+/** What a segment says of a key: its newest entry, and the record last forgotten before it or by it, if any was. */
+interface KeyEntry {
+  readonly entry: LogEntry;
+  readonly forgotten: Uint8Array | null;
+}
+
 /** One replay. */
 export class LogReplay {
   readonly #log: WriteAheadLog;
@@ -69,7 +81,7 @@ export class LogReplay {
   /** Segments read so far. */
   #read = 0;
   /** The newest entry of each key in the segment at hand, and how many of them are done. */
-  #entries: LogEntry[] = [];
+  #entries: KeyEntry[] = [];
   #done = 0;
   /** What the engine holds for the keys of the page at hand. */
   #stored: (Uint8Array | null)[] = [];
@@ -112,11 +124,14 @@ export class LogReplay {
     this.#read += 1;
     const bytes = this.#log.read(segment);
     if (typeof bytes === "string") return bytes;
-    const newest: Map<string, LogEntry> = new Map();
+    const newest: Map<string, KeyEntry> = new Map();
     const end = readLogEntries(bytes, (entry) => {
       // An earlier entry of the key is worth more than a damaged one.
-      if (checkRecord(entry.sealed) === null) newest.set(nameOf(entry.fullKey), entry);
-      else this.#hole = true;
+      if (checkRecord(entry.sealed) !== null) this.#hole = true;
+      else {
+        const name = nameOf(entry.fullKey);
+        newest.set(name, { entry, forgotten: entry.forgotten ? entry.sealed : (newest.get(name)?.forgotten ?? null) });
+      }
     });
     if (before !== undefined && before !== segment - 1) this.#hole = true;
     if (end < bytes.length && this.#read < this.#segments.length) this.#hole = true;
@@ -130,13 +145,13 @@ export class LogReplay {
     this.#stored = [];
     let bytes = 0;
     for (let i = this.#done; i < this.#entries.length && this.#stored.length < pageKeys && bytes < pageBytes; i += 1) {
-      bytes += (this.#entries[i] as LogEntry).sealed.length;
+      bytes += (this.#entries[i] as KeyEntry).entry.sealed.length;
       this.#stored.push(null);
     }
     const count = this.#stored.length;
     this.#waiting = count;
     for (let i = 0; i < count; i += 1) {
-      const { fullKey, hashHigh, hashLow } = this.#entries[this.#done + i] as LogEntry;
+      const { fullKey, hashHigh, hashLow } = (this.#entries[this.#done + i] as KeyEntry).entry;
       this.#engine.get(recordKey(fullKey, hashHigh, hashLow), i);
     }
   }
@@ -152,17 +167,12 @@ export class LogReplay {
   }
 
   #writePage(now: Instant): void {
-    let batch: EngineBatch | null = null;
+    const batch = this.#engine.batch();
     for (let i = 0; i < this.#stored.length; i += 1) {
-      const entry = this.#entries[this.#done + i] as LogEntry;
-      const merged = this.#merged(entry, this.#stored[i] as Uint8Array | null);
-      if (merged === null) continue;
-      batch ??= this.#engine.batch();
-      batch.put(recordKey(entry.fullKey, entry.hashHigh, entry.hashLow), merged);
-      this.#records += 1;
+      this.#replay(batch, this.#entries[this.#done + i] as KeyEntry, this.#stored[i] as Uint8Array | null);
     }
     this.#done += this.#stored.length;
-    if (batch === null) {
+    if (batch.bytes === 0) {
       this.#goOn(now);
       return;
     }
@@ -171,22 +181,26 @@ export class LogReplay {
     this.#engine.write(batch, this.#batchNumber);
   }
 
-  /** The record that the engine is to have, its leaf brought up to it; null: it has it already, or must not be touched. */
-  #merged(entry: LogEntry, stored: Uint8Array | null): Uint8Array | null {
+  /** Gives the engine the record as the log has it, and the leaf what follows; nothing, if it must not be touched. */
+  #replay(batch: EngineBatch, { entry, forgotten }: KeyEntry, stored: Uint8Array | null): void {
     if (stored !== null && checkRecord(stored) !== null) {
       this.#hole = true;
-      return null;
+      return;
     }
-    const merged =
-      stored === null || canary("replay-overwrites") ? entry.sealed : replayed(entry.fullKey, stored, entry.sealed);
-    if (merged === stored || (stored !== null && equalBytes(stored, merged))) return null;
+    const goes = stored !== null && forgotten !== null && isForgotten(stored, forgotten);
+    const base = goes || canary("replay-overwrites") ? null : stored;
+    const next = entry.forgotten ? base : base === null ? entry.sealed : replayed(entry.fullKey, base, entry.sealed);
+    if (next === stored || (next !== null && stored !== null && equalBytes(stored, next))) return;
     const before = new Hash64();
     const after = new Hash64();
     if (stored !== null) causalHashOfSealed(stored, entry.fullKey, before);
-    causalHashOfSealed(merged, entry.fullKey, after);
+    if (next !== null) causalHashOfSealed(next, entry.fullKey, after);
     const deltaHigh = before.high ^ after.high;
     this.#leaves.apply(entry.n, entry.partition, entry.hashHigh, deltaHigh, before.low ^ after.low);
-    return merged;
+    const key = recordKey(entry.fullKey, entry.hashHigh, entry.hashLow);
+    if (next === null) batch.del(key);
+    else batch.put(key, next);
+    this.#records += 1;
   }
 
   onWritten(now: Instant, error: string | null): void {

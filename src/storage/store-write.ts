@@ -36,6 +36,8 @@ export class StoreWrite {
   partition: number;
   /** The sealed record; empty: the hint is deleted. */
   sealed: Uint8Array;
+  /** The record goes: `sealed` is what it was. Its key is held until this is written. */
+  forgotten: boolean;
   /** Old causal hash XOR new one: what the key's Merkle leaf changes by. */
   deltaHigh: number;
   deltaLow: number;
@@ -55,6 +57,7 @@ export class StoreWrite {
     this.n = 0;
     this.partition = 0;
     this.sealed = noBytes;
+    this.forgotten = false;
     this.deltaHigh = 0;
     this.deltaLow = 0;
     this.memory = false;

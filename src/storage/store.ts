@@ -76,6 +76,9 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   readonly #queuedBytesMax: number;
   /** A page of a deletion that waits until what the log holds has gone. */
   #waitingDelete: DeleteRequest | null = null;
+  /** Who waits for the log to be settled, and who is served by the cut under way. */
+  #unsettled: number[] = [];
+  #cut: { readonly request: DeleteRequest | null; readonly tokens: readonly number[] } | null = null;
   /** Writes to be answered at the end of the turn. */
   #acks: StoreWrite[] = [];
   #state: State = "new";
@@ -206,7 +209,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   /**
-   * Queues a record or a hint; writes take effect in the order of these calls. `onStoreWritten` follows, and `onStoreSynced` for
+   * Queues a record, a hint or the end of one; writes take effect in the order of these calls. `onStoreWritten` follows, and `onStoreSynced` for
    * a sync mode other than none. After `stop` has begun to close the engine a write is dropped unanswered.
    */
   write(now: Instant, write: StoreWrite): void {
@@ -214,6 +217,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     if (!this.#serving) return;
     this.counters.writes += 1;
     if (write.hint !== null) this.#hints.begin(write, write.hint);
+    else if (write.forgotten) this.#tail?.add(now, write, true);
     else if (write.memory || this.#tail !== undefined) {
       // What is queued for a batch must not be overtaken by a later change of its key.
       if (!this.#overloaded && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return;
@@ -280,7 +284,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       return;
     }
     if (this.#writeBack.size > 0 && this.#buffer.dirtyToken(fullKey, hashHigh, hashLow) !== 0) return;
-    if (!this.#buffer.put(fullKey, hashHigh, hashLow, write.sealed, 0)) this.#buffer.evict(fullKey, hashHigh, hashLow);
+    const held = !write.forgotten && this.#buffer.put(fullKey, hashHigh, hashLow, write.sealed, 0);
+    if (!held) this.#buffer.evict(fullKey, hashHigh, hashLow);
   }
 
   #beginSync(now: Instant): void {
@@ -299,6 +304,17 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     if (!this.#serving) return;
     this.#logSyncs.add(token, SyncMode.now);
     this.#beginSync(now);
+    this.#want();
+  }
+
+  /**
+   * Brings every record that there is to the engine's stable storage, and what was deleted off it; afterwards the log holds
+   * nothing older, so no start can bring back what was there before. `onStoreSynced` follows. Needs a log.
+   */
+  settleLog(_now: Instant, token: number): void {
+    assert(this.#tail !== undefined, "without a log there is nothing to settle");
+    if (!this.#serving) return;
+    this.#unsettled.push(token);
     this.#want();
   }
 
@@ -375,12 +391,25 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#want();
   }
 
-  #progressDelete(now: Instant, request: DeleteRequest, retirement: LogRetirement): void {
+  /** One cut serves all who wait for it when it begins. */
+  #progressCut(now: Instant, retirement: LogRetirement): void {
+    this.#cut ??= { request: this.#waitingDelete, tokens: this.#unsettled.splice(0) };
     if (!this.#logDone(now, retirement.cutOff())) return;
     this.#retireLog();
     if (!retirement.isOver()) return;
-    this.#waitingDelete = null;
-    this.#deletes.begin(request, deleteScan);
+    const { request, tokens } = this.#cut;
+    this.#cut = null;
+    for (const token of tokens) this.#syncs.add(token, SyncMode.now);
+    if (request !== null) {
+      this.#waitingDelete = null;
+      this.#deletes.begin(request, deleteScan);
+    }
+    if (this.#cutting) this.#want();
+  }
+
+  /** Somebody waits until what the log holds has gone. */
+  get #cutting(): boolean {
+    return this.#cut !== null || this.#waitingDelete !== null || this.#unsettled.length > 0;
   }
 
   onScanned(now: Instant, id: number, page: Page | null, error: string | null): void {
@@ -423,8 +452,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     if (!this.#serving) return;
     this.#answerQueued(now);
     if (!this.#serving) return;
-    if (this.#waitingDelete !== null && this.#retirement !== undefined)
-      this.#progressDelete(now, this.#waitingDelete, this.#retirement);
+    if (this.#cutting && this.#retirement !== undefined) this.#progressCut(now, this.#retirement);
     this.#beginSync(now);
     if (!this.#serving) return;
     if (this.#deletes.empty) {
@@ -487,7 +515,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#logSyncs.hurry();
     this.#beginSync(now);
     if (this.#commit.due) this.#want();
-    const deleting = this.#deletes.token >= 0 || this.#waitingDelete !== null;
+    const deleting = this.#deletes.token >= 0 || this.#cutting;
     const reading = !this.#reads.idle || !this.#scans.idle;
     const syncing = !this.#syncs.idle || !this.#logSyncs.idle || this.#retirement?.syncing === true;
     if (deleting || reading || syncing || !this.#commit.idle || this.#acks.length > 0) return;

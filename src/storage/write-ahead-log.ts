@@ -7,7 +7,9 @@
  * A segment is a run of entries. Integers are little-endian:
  *
  *   u32 bytes after the first 8 | u32 CRC-32C of the fields up to the record
- *   u8 kind = 1 | u8 n | u16 partition | u16 key length | u16 zero | u32 hash high | u32 hash low | full key | sealed record
+ *   u8 kind | u8 n | u16 partition | u16 key length | u16 zero | u32 hash high | u32 hash low | full key | sealed record
+ *
+ * Kind 1: the record as it is after a change. Kind 2: the record that was forgotten, and is there no more.
  *
  * The record has a checksum of its own in its seal. Only the newest segment can end torn. Suite: test/conformance/write-ahead-log.ts.
  */
@@ -40,8 +42,9 @@ export interface WriteAheadLog {
   close(): void;
 }
 
-/** The one kind of entry: a record as it is after a change. */
+/** The kinds of entries. */
 const recordKind = 1;
+const forgottenKind = 2;
 const headBytes = 8;
 const fieldBytes = 16;
 
@@ -53,6 +56,8 @@ export interface LogEntry {
   readonly hashLow: number;
   readonly fullKey: Uint8Array;
   readonly sealed: Uint8Array;
+  /** The key has no record any more; `sealed` is the one that went. */
+  readonly forgotten: boolean;
 }
 
 /** The bytes that an entry takes. */
@@ -64,7 +69,7 @@ export function logEntryBytes(fullKey: Uint8Array, sealed: Uint8Array): number {
 export function putLogEntry(out: Uint8Array, at: number, entry: LogEntry): number {
   const { fullKey, sealed } = entry;
   const fields = at + headBytes;
-  out[fields] = recordKind;
+  out[fields] = entry.forgotten ? forgottenKind : recordKind;
   out[fields + 1] = entry.n;
   putU16(out, fields + 2, entry.partition);
   putU16(out, fields + 4, fullKey.length);
@@ -89,7 +94,8 @@ export function readLogEntries(segment: Uint8Array, visit: (entry: LogEntry) => 
     const fields = at + headBytes;
     const end = fields + (readWord(segment, at) >>> 0);
     const keyEnd = fields + fieldBytes + getU16(segment, fields + 4);
-    if (end > segment.length || keyEnd > end || segment[fields] !== recordKind) return at;
+    const kind = segment[fields];
+    if (end > segment.length || keyEnd > end || (kind !== recordKind && kind !== forgottenKind)) return at;
     if (crc32c(segment, fields, keyEnd) !== readWord(segment, at + 4) >>> 0) return at;
     visit({
       n: segment[fields + 1] as number,
@@ -98,6 +104,7 @@ export function readLogEntries(segment: Uint8Array, visit: (entry: LogEntry) => 
       hashLow: readWord(segment, fields + 12) >>> 0,
       fullKey: segment.subarray(fields + fieldBytes, keyEnd),
       sealed: segment.subarray(keyEnd, end),
+      forgotten: kind === forgottenKind,
     });
     at = end;
   }

@@ -194,6 +194,20 @@ export class SiblingSet {
     return sameRecent(recent, this.recent);
   }
 
+  /**
+   * The set without these entries of its version (`words`: packed, sorted), or null unless its version names each of them
+   * with just that counter, and no sibling has a dot of its actor: then every replica has seen all of that actor, and what
+   * it says of this key is said by the siblings that are there (mechanisms.md 3.4).
+   */
+  without(words: readonly number[]): SiblingSet | null {
+    const rest = this.version.without(words);
+    if (rest === null || rest.size === 0) return null;
+    for (let i = 0; i < this.siblings.length; i += 1) {
+      for (const dot of (this.siblings[i] as Sibling).dots) if (!rest.covers(dot)) return null;
+    }
+    return new SiblingSet(rest, this.siblings, this.recent);
+  }
+
   /** Whether both would be equal replicas: same version vector, same sibling dots and tombstone flags. */
   sameCausally(other: SiblingSet): boolean {
     if (this === other) return true;
@@ -206,6 +220,12 @@ export class SiblingSet {
     }
     return true;
   }
+}
+
+/** Whether the record says nothing but that its key is deleted. */
+export function isDeleted(set: SiblingSet): boolean {
+  for (let i = 0; i < set.siblings.length; i += 1) if (!(set.siblings[i] as Sibling).tombstone) return false;
+  return set.siblings.length > 0;
 }
 
 function isOwn(own: OwnWrite | null, sibling: Sibling): boolean {

@@ -4,7 +4,7 @@
  *
  * The vector is one plain array of 32-bit words, three an entry, in the order and packing of schema/common.proto: it
  * is read from a record and written to one without sorting, hashing or an object per entry. The words are signed
- * (`| 0`) because the engine keeps those unboxed; every comparison is unsigned. Nothing here prunes (mechanisms 3.4).
+ * (`| 0`) because the engine keeps those unboxed; every comparison is unsigned. Entries go only by `without`, by certificate (mechanisms 3.4).
  */
 import { assert } from "../base/assert.ts";
 
@@ -98,6 +98,19 @@ export class VersionVector {
     if (at >= 0) words[at] = dot.counter | 0;
     else words.splice(~at, 0, dot.counter | 0, dot.actorLow | 0, dot.actorHigh | 0);
     return new VersionVector(words);
+  }
+
+  /** The vector without these entries (packed, sorted by actor), or null unless it has each of them, with that counter. */
+  without(entries: readonly number[]): VersionVector | null {
+    const rest: number[] = [];
+    let next = 0;
+    for (let at = 0; at < this.words.length; at += wordsPerDot) {
+      const same = next < entries.length && compareEntries(this.words, at, entries, next) === 0;
+      if (!same) pushEntry(rest, this.words, at);
+      else if ((this.words[at] as number) >>> 0 !== (entries[next] as number) >>> 0) return null;
+      else next += wordsPerDot;
+    }
+    return next === entries.length ? new VersionVector(rest) : null;
   }
 
   /** The entry at `index` (0..size-1) as a dot, in actor order. */

@@ -333,6 +333,36 @@ export const RepairStatusReply: MessageCodec<gen.RepairStatusReply> = codecOf(
 /** A decoded `RepairStatusReply`. */
 export type RepairStatusReply = gen.RepairStatusReply;
 
+/** The body of REAP_PREPARE and REAP_COMMIT. */
+export const ReapRequest: MessageCodec<gen.ReapRequest> = codecOf("ReapRequest", ringtail.ReapRequest);
+/** A decoded `ReapRequest`. */
+export type ReapRequest = gen.ReapRequest;
+
+/** A key in a `ReapRequest`. */
+export const ReapKey: MessageCodec<gen.ReapKey> = codecOf("ReapKey", ringtail.ReapKey);
+/** A decoded `ReapKey`. */
+export type ReapKey = gen.ReapKey;
+
+/** The answer to REAP_PREPARE and REAP_COMMIT. */
+export const ReapReply: MessageCodec<gen.ReapReply> = codecOf("ReapReply", ringtail.ReapReply);
+/** A decoded `ReapReply`. */
+export type ReapReply = gen.ReapReply;
+
+/** The body of EXPLAIN. */
+export const ExplainRequest: MessageCodec<gen.ExplainRequest> = codecOf("ExplainRequest", ringtail.ExplainRequest);
+/** A decoded `ExplainRequest`. */
+export type ExplainRequest = gen.ExplainRequest;
+
+/** The answer to EXPLAIN. */
+export const ExplainReply: MessageCodec<gen.ExplainReply> = codecOf("ExplainReply", ringtail.ExplainReply);
+/** A decoded `ExplainReply`. */
+export type ExplainReply = gen.ExplainReply;
+
+/** A hint in an `ExplainReply`. */
+export const ExplainHint: MessageCodec<gen.ExplainHint> = codecOf("ExplainHint", ringtail.ExplainHint);
+/** A decoded `ExplainHint`. */
+export type ExplainHint = gen.ExplainHint;
+
 /** The body of REPAIR_STATUS. */
 export const RepairStatusRequest: MessageCodec<gen.RepairStatusRequest> = codecOf(
   "RepairStatusRequest",

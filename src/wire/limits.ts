@@ -48,6 +48,10 @@ export const leavesPerFrameMax = 4_096;
 /** Keys of one LEAF_KEYS page and of one RECORD_FETCH. */
 export const keysPerLeafPageMax = 256;
 
+/** Keys of one REAP_PREPARE or REAP_COMMIT. */
+export const keysPerReapMax = 64;
+/** Hints in one EXPLAIN reply: as many as one key may have targets worth showing. */
+export const hintsPerExplainMax = 64;
 /** Keys that one owner differs by in a REPAIR_PREVIEW reply. */
 export const previewRowsMax = 1_024;
 /** Owners in a REPAIR_PREVIEW reply: those of every n, without the node itself. */

@@ -12,8 +12,10 @@ import {
   bucketPoliciesMax,
   eventRowsMax,
   hintRowsMax,
+  hintsPerExplainMax,
   keysPerLeafPageMax,
   keysPerMultiGetMax,
+  keysPerReapMax,
   leavesPerFrameMax,
   membersMax,
   previewPeersMax,
@@ -111,6 +113,8 @@ const eventRow = plain("EventRow");
 const leafKey = plain("LeafKey");
 const heldRecord = new MessageShape("HeldRecord", [words(2, dotWordsMax)]);
 const fetchedRecord = plain("FetchedRecord");
+const reapKey = new MessageShape("ReapKey", [words(4, dotWordsMax)]);
+const explainHint = plain("ExplainHint");
 
 const repairPreviewKey = plain("RepairPreviewKey");
 const repairPreviewPeer = new MessageShape("RepairPreviewPeer", [messages(5, previewRowsMax, repairPreviewKey)]);
@@ -196,6 +200,12 @@ export type MessageName =
   | "HeldRecord"
   | "RecordFetchReply"
   | "FetchedRecord"
+  | "ReapRequest"
+  | "ReapKey"
+  | "ReapReply"
+  | "ExplainRequest"
+  | "ExplainReply"
+  | "ExplainHint"
   | "RepairStatusRequest"
   | "RepairStatusReply"
   | "RepairPreviewRequest"
@@ -307,6 +317,12 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   HeldRecord: heldRecord,
   RecordFetchReply: new MessageShape("RecordFetchReply", [messages(2, keysPerLeafPageMax, fetchedRecord)]),
   FetchedRecord: fetchedRecord,
+  ReapRequest: new MessageShape("ReapRequest", [messages(4, keysPerReapMax, reapKey)]),
+  ReapKey: reapKey,
+  ReapReply: plain("ReapReply"),
+  ExplainRequest: plain("ExplainRequest"),
+  ExplainReply: new MessageShape("ExplainReply", [messages(8, hintsPerExplainMax, explainHint)]),
+  ExplainHint: explainHint,
   RepairStatusRequest: plain("RepairStatusRequest"),
   RepairStatusReply: new MessageShape("RepairStatusReply", [messages(15, statusRowsMax, counter)]),
   RepairPreviewRequest: plain("RepairPreviewRequest"),

@@ -1,6 +1,6 @@
 /**
  * acked-writes-survive (G1, G6; I-2): after everything is healed and read, every owner's disk reflects every
- * acknowledged write, and holds its value unless a write whose context covers it came later. Nobody but read repair
+ * acknowledged write, and holds its value unless a write whose context covers it came later, or has forgotten a delete for good. Nobody but read repair
  * brings a copy to a replica that missed the write, so this holds only after the convergence reads.
  */
 import { Durability } from "../../base/durability.ts";
@@ -44,10 +44,13 @@ function checkCopy(audit: Audit, seat: number, copy: Copy, write: Operation): vo
   const dots = unseen ? possibleDots(write) : known;
   if (unseen && dots.length === 0) return;
   const where = `node ${seat + 1}'s disk`;
-  if (dots.length === 0) blame(`no disk ever held ${operationText(write)}`);
-  else if (copy.set === undefined || !copy.set.version.coversAny(dots))
-    blame(`${where} has lost ${operationText(write)}`);
-  else if (!copy.present.has(write.requestId) && !copy.covered.coversAny(dots)) {
+  if (dots.length === 0) {
+    blame(`no disk ever held ${operationText(write)}`);
+    return;
+  }
+  const gone = audit.cluster.ledger.forgotten(write.key).coversAny(dots);
+  if (!gone && copy.set?.version.coversAny(dots) !== true) blame(`${where} has lost ${operationText(write)}`);
+  else if (!copy.present.has(write.requestId) && !copy.covered.coversAny(dots) && !(gone && write.kind === "delete")) {
     blame(`${where} has dropped ${operationText(write)}, which nothing covers`);
   }
 }

@@ -100,6 +100,31 @@ export interface EventsRequest {
   sinceMs: number;
 }
 
+export interface ExplainHint {
+  target: number;
+  record: Uint8Array;
+}
+
+export interface ExplainReply {
+  epoch: number;
+  partition: number;
+  n: number;
+  position: number;
+  synced: boolean;
+  pending: boolean;
+  record: Uint8Array;
+  hints: ExplainHint[];
+  seenSeconds: number;
+  ageSeconds: number;
+  verdict: number;
+  reaped: number;
+}
+
+export interface ExplainRequest {
+  bucket: Uint8Array;
+  key: Uint8Array;
+}
+
 export interface FetchRingReply {
   ring: RingState | null;
   epoch: number;
@@ -385,6 +410,27 @@ export interface PutRequest {
   durability: number;
   tombstone: boolean;
   overwrite: boolean;
+}
+
+export interface ReapKey {
+  fullKey: Uint8Array;
+  hashHigh: number;
+  hashLow: number;
+  entries: number[];
+}
+
+export interface ReapReply {
+  epoch: number;
+  verdicts: Uint8Array;
+  actorHigh: number;
+  actorLow: number;
+}
+
+export interface ReapRequest {
+  epoch: number;
+  partition: number;
+  n: number;
+  keys: ReapKey[];
 }
 
 export interface Record {
@@ -782,6 +828,9 @@ export declare const ringtail: {
   readonly EventRow: GeneratedCode<EventRow>;
   readonly EventsReply: GeneratedCode<EventsReply>;
   readonly EventsRequest: GeneratedCode<EventsRequest>;
+  readonly ExplainHint: GeneratedCode<ExplainHint>;
+  readonly ExplainReply: GeneratedCode<ExplainReply>;
+  readonly ExplainRequest: GeneratedCode<ExplainRequest>;
   readonly FetchRingReply: GeneratedCode<FetchRingReply>;
   readonly FetchRingRequest: GeneratedCode<FetchRingRequest>;
   readonly FetchedRecord: GeneratedCode<FetchedRecord>;
@@ -817,6 +866,9 @@ export declare const ringtail: {
   readonly PingReq: GeneratedCode<PingReq>;
   readonly PutReply: GeneratedCode<PutReply>;
   readonly PutRequest: GeneratedCode<PutRequest>;
+  readonly ReapKey: GeneratedCode<ReapKey>;
+  readonly ReapReply: GeneratedCode<ReapReply>;
+  readonly ReapRequest: GeneratedCode<ReapRequest>;
   readonly Record: GeneratedCode<Record>;
   readonly RecordFetchReply: GeneratedCode<RecordFetchReply>;
   readonly RecordFetchRequest: GeneratedCode<RecordFetchRequest>;

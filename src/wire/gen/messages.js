@@ -6582,6 +6582,648 @@ export const ringtail = $root.ringtail = (() => {
         return FetchedRecord;
     })();
 
+    ringtail.ReapRequest = (function() {
+
+        const ReapRequest = function () {
+            this.epoch = 0;
+            this.partition = 0;
+            this.n = 0;
+            this.keys = [];
+        };
+
+        ReapRequest.prototype.epoch = 0;
+        ReapRequest.prototype.partition = 0;
+        ReapRequest.prototype.n = 0;
+        ReapRequest.prototype.keys = $util.emptyArray;
+
+        ReapRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.partition != null && message.partition !== 0)
+                writer.uint32(16).uint32(message.partition);
+            if (message.n != null && message.n !== 0)
+                writer.uint32(24).uint32(message.n);
+            if (message.keys != null && message.keys.length)
+                for (let i = 0; i < message.keys.length; ++i)
+                    $root.ringtail.ReapKey.encode(message.keys[i], writer.uint32(34).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        ReapRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ReapRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.partition = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.keys && message.keys.length))
+                            message.keys = [];
+                        message.keys.push($root.ringtail.ReapKey.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ReapRequest;
+    })();
+
+    ringtail.ReapKey = (function() {
+
+        const ReapKey = function () {
+            this.fullKey = $noBytes;
+            this.hashHigh = 0;
+            this.hashLow = 0;
+            this.entries = [];
+        };
+
+        ReapKey.prototype.fullKey = $noBytes;
+        ReapKey.prototype.hashHigh = 0;
+        ReapKey.prototype.hashLow = 0;
+        ReapKey.prototype.entries = $util.emptyArray;
+
+        ReapKey.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.fullKey != null && message.fullKey.length)
+                writer.uint32(10).bytes(message.fullKey);
+            if (message.hashHigh != null && message.hashHigh !== 0)
+                writer.uint32(21).fixed32(message.hashHigh);
+            if (message.hashLow != null && message.hashLow !== 0)
+                writer.uint32(29).fixed32(message.hashLow);
+            if (message.entries != null && message.entries.length)
+                writer.uint32(34).fixed32s(message.entries);
+            return writer;
+        };
+
+        ReapKey.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ReapKey();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.fullKey = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashHigh = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashLow = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType === 2) {
+                            if (!(message.entries && message.entries.length))
+                                message.entries = [];
+                            reader.fixed32s(message.entries);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.entries && message.entries.length))
+                            message.entries = [];
+                        message.entries.push(reader.fixed32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ReapKey;
+    })();
+
+    ringtail.ReapReply = (function() {
+
+        const ReapReply = function () {
+            this.epoch = 0;
+            this.verdicts = $noBytes;
+            this.actorHigh = 0;
+            this.actorLow = 0;
+        };
+
+        ReapReply.prototype.epoch = 0;
+        ReapReply.prototype.verdicts = $noBytes;
+        ReapReply.prototype.actorHigh = 0;
+        ReapReply.prototype.actorLow = 0;
+
+        ReapReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.verdicts != null && message.verdicts.length)
+                writer.uint32(18).bytes(message.verdicts);
+            if (message.actorHigh != null && message.actorHigh !== 0)
+                writer.uint32(29).fixed32(message.actorHigh);
+            if (message.actorLow != null && message.actorLow !== 0)
+                writer.uint32(37).fixed32(message.actorLow);
+            return writer;
+        };
+
+        ReapReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ReapReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.verdicts = reader.bytes();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.actorHigh = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 5)
+                            break;
+                        message.actorLow = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ReapReply;
+    })();
+
+    ringtail.ExplainRequest = (function() {
+
+        const ExplainRequest = function () {
+            this.bucket = $noBytes;
+            this.key = $noBytes;
+        };
+
+        ExplainRequest.prototype.bucket = $noBytes;
+        ExplainRequest.prototype.key = $noBytes;
+
+        ExplainRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.bucket != null && message.bucket.length)
+                writer.uint32(10).bytes(message.bucket);
+            if (message.key != null && message.key.length)
+                writer.uint32(18).bytes(message.key);
+            return writer;
+        };
+
+        ExplainRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ExplainRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.bucket = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.key = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ExplainRequest;
+    })();
+
+    ringtail.ExplainReply = (function() {
+
+        const ExplainReply = function () {
+            this.epoch = 0;
+            this.partition = 0;
+            this.n = 0;
+            this.position = 0;
+            this.synced = false;
+            this.pending = false;
+            this.record = $noBytes;
+            this.hints = [];
+            this.seenSeconds = 0;
+            this.ageSeconds = 0;
+            this.verdict = 0;
+            this.reaped = 0;
+        };
+
+        ExplainReply.prototype.epoch = 0;
+        ExplainReply.prototype.partition = 0;
+        ExplainReply.prototype.n = 0;
+        ExplainReply.prototype.position = 0;
+        ExplainReply.prototype.synced = false;
+        ExplainReply.prototype.pending = false;
+        ExplainReply.prototype.record = $noBytes;
+        ExplainReply.prototype.hints = $util.emptyArray;
+        ExplainReply.prototype.seenSeconds = 0;
+        ExplainReply.prototype.ageSeconds = 0;
+        ExplainReply.prototype.verdict = 0;
+        ExplainReply.prototype.reaped = 0;
+
+        ExplainReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.epoch != null && message.epoch !== 0)
+                writer.uint32(13).fixed32(message.epoch);
+            if (message.partition != null && message.partition !== 0)
+                writer.uint32(16).uint32(message.partition);
+            if (message.n != null && message.n !== 0)
+                writer.uint32(24).uint32(message.n);
+            if (message.position != null && message.position !== 0)
+                writer.uint32(32).uint32(message.position);
+            if (message.synced != null && message.synced !== false)
+                writer.uint32(40).bool(message.synced);
+            if (message.pending != null && message.pending !== false)
+                writer.uint32(48).bool(message.pending);
+            if (message.record != null && message.record.length)
+                writer.uint32(58).bytes(message.record);
+            if (message.hints != null && message.hints.length)
+                for (let i = 0; i < message.hints.length; ++i)
+                    $root.ringtail.ExplainHint.encode(message.hints[i], writer.uint32(66).fork(), _depth + 1).ldelim();
+            if (message.seenSeconds != null && message.seenSeconds !== 0)
+                writer.uint32(72).uint32(message.seenSeconds);
+            if (message.ageSeconds != null && message.ageSeconds !== 0)
+                writer.uint32(80).uint32(message.ageSeconds);
+            if (message.verdict != null && message.verdict !== 0)
+                writer.uint32(88).uint32(message.verdict);
+            if (message.reaped != null && message.reaped !== 0)
+                writer.uint32(101).fixed32(message.reaped);
+            return writer;
+        };
+
+        ExplainReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ExplainReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 5)
+                            break;
+                        message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.partition = reader.uint32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.n = reader.uint32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.position = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.synced = reader.bool();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        message.pending = reader.bool();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.record = reader.bytes();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.hints && message.hints.length))
+                            message.hints = [];
+                        message.hints.push($root.ringtail.ExplainHint.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.seenSeconds = reader.uint32();
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 0)
+                            break;
+                        message.ageSeconds = reader.uint32();
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        message.verdict = reader.uint32();
+                        continue;
+                    }
+                case 12: {
+                        if (wireType !== 5)
+                            break;
+                        message.reaped = reader.fixed32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ExplainReply;
+    })();
+
+    ringtail.ExplainHint = (function() {
+
+        const ExplainHint = function () {
+            this.target = 0;
+            this.record = $noBytes;
+        };
+
+        ExplainHint.prototype.target = 0;
+        ExplainHint.prototype.record = $noBytes;
+
+        ExplainHint.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.target != null && message.target !== 0)
+                writer.uint32(8).uint32(message.target);
+            if (message.record != null && message.record.length)
+                writer.uint32(18).bytes(message.record);
+            return writer;
+        };
+
+        ExplainHint.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.ExplainHint();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.target = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.record = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ExplainHint;
+    })();
+
     ringtail.RepairStatusRequest = (function() {
 
         const RepairStatusRequest = function () {

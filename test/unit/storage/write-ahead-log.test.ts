@@ -10,6 +10,7 @@ const entries: fc.Arbitrary<LogEntry> = fc.record({
   hashLow: fc.integer({ min: 0, max: 0xffff_ffff }),
   fullKey: fc.uint8Array({ minLength: 1, maxLength: 40 }),
   sealed: fc.uint8Array({ maxLength: 60 }),
+  forgotten: fc.boolean(),
 });
 
 function segmentOf(list: readonly LogEntry[]): { bytes: Uint8Array; ends: number[] } {
@@ -45,6 +46,7 @@ test("entries are read as they were written, of any length", () => {
     hashHigh: 1,
     hashLow: 2,
     fullKey: new Uint8Array(0xffff),
+    forgotten: false,
     sealed: new Uint8Array(70_000),
   };
   expect(read(segmentOf([large]).bytes).found).toEqual([large]);
