@@ -6,6 +6,7 @@ import { addBench } from "./bench.ts";
 import { addCheck } from "./check.ts";
 import { addCluster } from "./cluster.ts";
 import { addData } from "./data.ts";
+import { addExplain } from "./explain.ts";
 import { addHints } from "./hints.ts";
 import { addInspect } from "./inspect.ts";
 import { addMembers } from "./members.ts";
@@ -45,6 +46,7 @@ function newProgram(): Command {
     addCluster,
     addTransfers,
     addHints,
+    addExplain,
     addRepair,
     addSyncPoint,
     addBench,

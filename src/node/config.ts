@@ -311,7 +311,7 @@ export const settings: readonly Setting[] = [
     key: "reapAgeMs",
     kind: "integer",
     value: 3_600_000,
-    min: 60_000,
+    min: 1000,
     max: 604_800_000,
     unit: "ms",
     help: "A tombstone is forgotten when it has stayed as it is for so long, and every node has answered that nothing older of its key is left anywhere; versions are pruned alike. Longer than any write can be on its way between two nodes. Shorter: space is free sooner, and more is read; longer: more tombstones lie about.",
@@ -404,6 +404,14 @@ function checkTogether(config: NodeConfig): void {
   if (config.n > config.replicasMax) throw refuse("n", String(config.n), `1 to ${config.replicasMax} (replicasMax)`);
   if (config.r > config.n) throw refuse("r", String(config.r), `1 to ${config.n} (n)`);
   if (config.w > config.n) throw refuse("w", String(config.w), `1 to ${config.n} (n)`);
+  if (config.reapAgeMs < 2 * config.requestTimeoutMaxMs) {
+    const least = 2 * config.requestTimeoutMaxMs;
+    throw refuse(
+      "reapAgeMs",
+      String(config.reapAgeMs),
+      `${least} or more (twice requestTimeoutMaxMs): writes on their way`,
+    );
+  }
   for (const seedNode of config.seedNodes) parseAddress("seedNodes", seedNode);
   const { host } = parseAddress("listen", config.listen);
   if (!isLoopback(host) && !config.insecure) {
