@@ -27,7 +27,7 @@ import type { StoreAsker } from "./store-questions.ts";
 
 /** Longest wait of a local op for its turn. */
 const patienceUs: DurationUs = 10_000_000;
-const asksMax = 1_024;
+const asksMax = 512;
 /** Reads of all asks: a record and the hints of each key. */
 const readsMax = 2 * 64 * asksMax;
 /** Reaped keys that are remembered, for people. */

@@ -232,6 +232,8 @@ function judgeAnswers(it: Case): void {
     for (const other of begun) {
       const dots = it.dotsOf(other);
       if (other === write || !write.version.coversAny(dots) || replaced.coversAny(dots)) continue;
+      // A delete that is forgotten is covered by every later write of its actor.
+      if (it.forgotten.coversAny(dots)) continue;
       it.blame("answer-covers-unseen", write.end, `${operationText(write)} covers ${operationText(other)}`);
     }
   }
