@@ -29,7 +29,7 @@ export interface RecordWatch {
 }
 
 class KeyAccount {
-  /** The version of each node's own copy as it was written last in this life. */
+  /** The version of each node's own copy as it was logged last in this life. */
   readonly own: VersionVector[];
   readonly written: VersionVector[];
   readonly synced: VersionVector[];
@@ -66,12 +66,11 @@ export class Ledger implements DiskWatch {
   onIssued(now: Instant, node: number, record: WrittenRecord): void {
     this.learn(record.set);
     if (record.target !== 0) this.#account(record.key).hinted[node] = true;
-    else this.#notePruned(now, node, record);
     for (const watcher of this.#watchers) watcher.onRecord(now, node, record.key, record.set, record.target);
   }
 
-  /** Entries that a node's own record has lost since it was written last have been pruned. */
-  #notePruned(now: Instant, node: number, { key, set }: WrittenRecord): void {
+  /** The log has every change in its order: entries that a record has lost since the change before have been pruned. */
+  onLogged(now: Instant, node: number, { key, set }: WrittenRecord): void {
     const { own } = this.#account(key);
     const before = own[node] as VersionVector;
     own[node] = set.version;

@@ -289,16 +289,20 @@ export class Run {
     const ageUs = 1000 * this.plan.reapAgeMs;
     if (!reapsWithinRun(this.plan)) return true;
     let open = keys.length;
-    for (const key of keys) {
-      const end = (outcome: string): void => {
-        if (outcome === "ok") open -= 1;
-      };
+    const remove = (key: string): void => {
+      const again = (): void => this.cluster.world.scheduler.in(200_000, () => remove(key));
       client.read({ keys: [key], r: this.plan.n, strict: true }, (_now, read, context) => {
-        if (read.outcome !== "ok") return;
-        client.write({ kind: "delete", key, value: 0, padding: 0, context }, (_at, write) => end(write.outcome));
+        if (read.outcome !== "ok") again();
+        else {
+          client.write({ kind: "delete", key, value: 0, padding: 0, context }, (_at, write) => {
+            if (write.outcome === "ok") open -= 1;
+            else again();
+          });
+        }
       });
-    }
-    const done = this.#until(convergeWithinUs, () => open === 0 || client.open === 0) && open === 0;
+    };
+    for (const key of keys) remove(key);
+    const done = this.#until(convergeWithinUs, () => open === 0);
     if (!done && !this.#dead) this.#blame("deletes-fail-after-heal", `${open} of ${keys.length} did not succeed`);
     if (!done || !this.#drain()) return false;
     const until = instant(this.cluster.world.now + reapPasses * ageUs);

@@ -35,6 +35,8 @@ export interface DiskWatch {
   onFound(node: number, record: WrittenRecord): void;
   /** It is on stable storage, and the node is about to be told. */
   onSynced(now: Instant, node: number, record: WrittenRecord): void;
+  /** The node adds the change to its log. */
+  onLogged(now: Instant, node: number, record: WrittenRecord): void;
   /** The node has forgotten this record, by certificate. */
   onForgotten(now: Instant, node: number, record: WrittenRecord): void;
   /** The node hands the deletion of a hint to its engine. */

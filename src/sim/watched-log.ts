@@ -55,7 +55,10 @@ export class WatchedLog implements WriteAheadLog, WriteAheadLogEvents {
     readLogEntries(bytes.slice(0, length), ({ fullKey, sealed, forgotten }) => {
       const record = openedRecord(fullKey, sealed);
       if (forgotten) this.#watch.onForgotten(now, this.#node, record);
-      else records.push(record);
+      else {
+        this.#watch.onLogged(now, this.#node, record);
+        records.push(record);
+      }
     });
     for (const record of records) this.#watch.onIssued(now, this.#node, record);
     const error = this.#inner.append(bytes, length);

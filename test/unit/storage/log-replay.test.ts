@@ -1,7 +1,7 @@
 /** What a start makes of a log that was written by hand: any relation to the engine, torn, damaged, with holes. */
 import { beforeEach, expect, test } from "vitest";
 import { SyncMode } from "../../../src/storage/store.ts";
-import type { StoreWrite } from "../../../src/storage/store-write.ts";
+import { StoreWrite } from "../../../src/storage/store-write.ts";
 import { logEntryBytes, putLogEntry } from "../../../src/storage/write-ahead-log.ts";
 import { openRecord as openSealed } from "../../../src/version/record.ts";
 import { SiblingSet } from "../../../src/version/sibling-set.ts";
@@ -227,3 +227,25 @@ function setBy(actor: number): SiblingSet {
     keepRecentFor: 0,
   });
 }
+
+/** The entry that the log has of a record that was forgotten. */
+function forgottenOf(write: StoreWrite): StoreWrite {
+  const gone = Object.assign(new StoreWrite(), write);
+  gone.forgotten = true;
+  return gone;
+}
+
+test("a record that was forgotten goes, one that was written afterwards stays, as it is in the engine or in the log", async () => {
+  const old = ["gone", "again", "later"].map((name) => maker.makeWrite(name, "old"));
+  const [gone, again, later] = old as [StoreWrite, StoreWrite, StoreWrite];
+  await give(gone);
+  await give(again);
+  for (const name of ["gone", "again", "later"]) maker.sets.delete(name);
+  const anew = maker.makeWrite("again", "new");
+  await maker.putNow("later", "new");
+  segment(1, bytesOf([forgottenOf(gone), forgottenOf(again), anew, forgottenOf(later)]));
+  const rig = await start();
+  expect(await rig.readEngine("gone")).toBeNull();
+  expect([await rig.readEngine("again"), await rig.readEngine("later")]).toEqual(["new", "new"]);
+  expect(rig.report?.hole).toBe(false);
+});

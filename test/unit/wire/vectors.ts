@@ -20,6 +20,8 @@ const acks = [1, 0x0002_0002, 0x0003_0003];
 const tree = 0x0003_03ff;
 const leafKey = { fullKey: bytes(12, 5), hashHigh: 0x89ab_cdef, hashLow: 1, recordBytes: 120 };
 const heldRecord = { fullKey: bytes(12, 5), version: dots, hashHigh: 0x89ab_cdef, hashLow: 1 };
+const reapKey = { fullKey: bytes(12, 5), hashHigh: 0x89ab_cdef, hashLow: 1, entries: dots };
+const explainHint = { target: 300, record: bytes(20, 1) };
 const fetchedRecord = { relation: 1, record: bytes(20, 1), recordBytes: 20 };
 
 const sibling = { dots, requestId: ids.requestId, value: bytes(4, 1), tombstone: false, second: 1_800_000_000 };
@@ -247,6 +249,25 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
   HintStatusRequest: {},
   HintStatusReply: { epoch: 9, rows: [hintRow, { ...hintRow, target: 1, level: 0 }] },
   HintRow: hintRow,
+  ReapRequest: { epoch: 9, partition: 1_023, n: 3, keys: [reapKey, { ...reapKey, hashHigh: 1 }] },
+  ReapKey: reapKey,
+  ReapReply: { epoch: 9, verdicts: bytes(2, 0), actorHigh: 0x0001_fffe, actorLow: 0x89ab_cdef },
+  ExplainRequest: { bucket, key },
+  ExplainReply: {
+    epoch: 9,
+    partition: 1_023,
+    n: 3,
+    position: 2,
+    synced: true,
+    pending: true,
+    record: bytes(20, 1),
+    hints: [explainHint, explainHint],
+    seenSeconds: 1_800,
+    ageSeconds: 3_600,
+    verdict: 5,
+    reaped: 1_800_000_000,
+  },
+  ExplainHint: explainHint,
   RepairStatusRequest: { hurry: true },
   RepairStatusReply: {
     epoch: 9,
