@@ -256,7 +256,7 @@ export class Reaper {
     const list = this.#ring.preferenceList(partition, n);
     const owners = Array.from(list.subarray(0, Math.min(n, list.length))) as NodeNumber[];
     const members = this.#ring.members.filter(({ status }) => status !== "left").map(({ number }) => number);
-    const asked = canary("reap-asks-owners-only") ? owners : members;
+    const asked = canary("reap-at-once") ? [this.#me] : canary("reap-asks-owners-only") ? owners : members;
     this.#credits -= 1;
     this.#ids += 1;
     const request = { epoch, partition, n, keys };

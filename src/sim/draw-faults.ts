@@ -45,7 +45,10 @@ function drawFault(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault |
   const pairs = pathFaults.includes(kind) ? drawPairs(plan.nodes, places, rng) : [];
   const factor = rng.pick([10, 100, 1_000]);
   if (!reapsWithinRun(plan)) return { at, kind, node, lasts, pairs, factor };
-  return { at, kind, node, lasts: Math.min(lasts, 125 * plan.reapAgeMs), pairs, factor: Math.min(factor, 10) };
+  // A process that is gone delays nothing, and what lies on its disk may be older than what the others forget meanwhile.
+  const gone = kind === "crash" || kind === "power";
+  const within = gone ? 4 * lasts : Math.min(lasts, 125 * plan.reapAgeMs);
+  return { at, kind, node, lasts: within, pairs, factor: Math.min(factor, 10) };
 }
 
 type Pair = readonly [number, number];
