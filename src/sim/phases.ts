@@ -14,6 +14,7 @@ import { noContext } from "./client-call.ts";
 import { Cluster } from "./cluster.ts";
 import { tellFrames } from "./describe.ts";
 import { drawFaults } from "./draw-faults.ts";
+import type { SimDrive } from "./drive.ts";
 import { type Fault, losesCopies } from "./fault.ts";
 import { Faults } from "./faults.ts";
 import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
@@ -130,6 +131,7 @@ export class Run {
         owners: (key) => this.cluster.owners(key),
         isLost: (seat) => this.#operators?.gaveUp(seat) === true,
         partitionOf: (key) => this.cluster.partitionOf(key),
+        forgotten: (key) => ledger.forgotten(key),
       },
       this.#report,
     );
@@ -284,7 +286,7 @@ export class Run {
     return false;
   }
 
-  /** Where deletes are forgotten within a run: in a healed cluster every key is deleted, and no disk holds anything of it. */
+  /** Where deletes are forgotten within a run: in a healed cluster every key is deleted, and no member's disk holds anything of it. */
   #reap(client: SimClient, keys: readonly string[]): boolean {
     const ageUs = 1000 * this.plan.reapAgeMs;
     if (!reapsWithinRun(this.plan)) return true;
@@ -306,7 +308,8 @@ export class Run {
     if (!done && !this.#dead) this.#blame("deletes-fail-after-heal", `${open} of ${keys.length} did not succeed`);
     if (!done || !this.#drain()) return false;
     const until = instant(this.cluster.world.now + reapPasses * ageUs);
-    const left = (): boolean => this.cluster.drives.some((drive) => [...drive.records()].length > 0);
+    const drives = this.cluster.members().map((seat) => this.cluster.drives[seat] as SimDrive);
+    const left = (): boolean => drives.some((drive) => [...drive.records()].length > 0);
     while (!this.#dead && this.cluster.world.now < until && left()) this.#pass(repairPollUs);
     if (this.#dead) return false;
     if (left()) this.#blame("tombstones-drain", "deleted keys are not forgotten after healing");

@@ -137,12 +137,15 @@ function subset<T>(rng: Rng, all: readonly T[], perMille: number): T[] {
 /** Seats at the most: more nodes find nothing that these do not. */
 const seatsMax = 9;
 const ringActsPerMille = 330;
+const reapsPerMille = 250;
 
 /** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */
 export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
-  const plan = drawSteadyPlan(seed, rng, nodes);
-  const stream = rng.fork("rings");
-  return nodes === undefined && stream.chance(ringActsPerMille) ? withRingActs(plan, stream) : plan;
+  const steady = drawSteadyPlan(seed, rng, nodes);
+  const rings = rng.fork("rings");
+  const plan = nodes === undefined && rings.chance(ringActsPerMille) ? withRingActs(steady, rings) : steady;
+  const reaps = rng.fork("reaping");
+  return reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
 }
 
 /** Such changes take seconds: the run is longer, and its load is spread over it. */
@@ -168,7 +171,7 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
   const chaosUs = rng.between(1_500_000, 6_000_000);
   const big = rng.chance(20);
   const target = big ? 50 : rng.pick([50, 100, 250]);
-  const plan: RunPlan = {
+  return {
     seed,
     nodes: count,
     joiners: 0,
@@ -200,7 +203,6 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     hintKiB: rng.pick([1, 8, 1_024, 1_024]),
     reapAgeMs: 3_600_000,
   };
-  return rng.chance(250) ? withReaping(plan, rng) : plan;
 }
 
 /** Whether tombstones grow old enough within a run to be forgotten. */

@@ -189,7 +189,7 @@ function logOf(sealed: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(sealed.reduce((sum, one) => sum + logEntryBytes(fullKey, one), 0));
   let at = 0;
   for (const one of sealed) {
-    const entry = { n: 3, partition: 1, hashHigh: 2, hashLow: 3, fullKey, sealed: one };
+    const entry = { n: 3, partition: 1, hashHigh: 2, hashLow: 3, fullKey, sealed: one, forgotten: at > 0 };
     at = putLogEntry(out, at, entry);
   }
   return out;

@@ -18,6 +18,8 @@ export interface OwnersView {
   /** Whether the node on that seat was given up, so that nobody can have asked it. */
   isLost(seat: number): boolean;
   partitionOf(key: string): number;
+  /** What of a key nobody needs any more, by certificate. */
+  forgotten(key: string): VersionVector;
 }
 
 /** Watches copies come and go, and rings. */
@@ -42,6 +44,11 @@ export class OwnershipNeverGaps implements RecordWatch {
     return this.#held.get(seat)?.get(key) ?? VersionVector.empty;
   }
 
+  /** Whether that disk holds all that a version covers and that somebody may still need. */
+  #accounts(seat: number, key: string, version: VersionVector): boolean {
+    return mergeVersions(this.#versionAt(seat, key), this.#view.forgotten(key)).coversAll(version);
+  }
+
   onCopy(seat: number, key: string, set: SiblingSet): void {
     innerOf(this.#held, seat).set(key, mergeVersions(this.#versionAt(seat, key), set.version));
     if (!this.#owners.has(key)) this.#owners.set(key, this.#view.owners(key));
@@ -56,8 +63,7 @@ export class OwnershipNeverGaps implements RecordWatch {
     const version = this.#versionAt(seat, key);
     this.#held.get(seat)?.delete(key);
     const owners = this.#view.owners(key);
-    if (owners.some((owner) => this.#versionAt(owner, key).coversAll(version))) return;
-    if (version.size === 0) return;
+    if (version.size === 0 || owners.some((owner) => this.#accounts(owner, key, version))) return;
     this.#blame(now, key, `node ${seat + 1} deletes ${versionText(version)}, which no owner holds`);
   }
 
@@ -78,7 +84,7 @@ export class OwnershipNeverGaps implements RecordWatch {
       const [from, to] = [gone[0], come[0]];
       if (from === undefined || to === undefined || this.#view.isLost(from)) continue;
       const version = this.#owed.get(to)?.get(key) ?? this.#versionAt(from, key);
-      if (this.#versionAt(to, key).coversAll(version)) continue;
+      if (this.#accounts(to, key, version)) continue;
       this.#blame(now, key, `node ${to + 1} owns in place of node ${from + 1} and lacks of ${versionText(version)}`);
     }
   }

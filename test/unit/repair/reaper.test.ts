@@ -1,8 +1,8 @@
 /** The reaper: what goes, when, and what stands against it. */
 import { describe, expect, it } from "vitest";
+import { instant } from "../../../src/base/time.ts";
 import { ReapVerdict } from "../../../src/repair/reap-verdict.ts";
 import { Sightings } from "../../../src/repair/sightings.ts";
-import { instant } from "../../../src/base/time.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { movingRing } from "../../support/moving-ring.ts";
 import { ageUs, ReapWorld, written } from "../../support/reap-world.ts";

@@ -86,12 +86,24 @@ describe("ownership-never-gaps", () => {
   }
 
   /** A world of three seats in which seats 0 and 1 own the one key. */
-  function begin(): { watch: OwnershipNeverGaps; owners: number[]; lost: number[]; found: Violation[] } {
+  function begin(): {
+    watch: OwnershipNeverGaps;
+    owners: number[];
+    lost: number[];
+    found: Violation[];
+    gone: VersionVector[];
+  } {
     const owners = [0, 1];
     const lost: number[] = [];
     const found: Violation[] = [];
-    const view = { owners: () => [...owners], isLost: (seat: number) => lost.includes(seat), partitionOf: () => 5 };
-    return { watch: new OwnershipNeverGaps(view, (violation) => found.push(violation)), owners, lost, found };
+    const gone: VersionVector[] = [];
+    const view = {
+      owners: () => [...owners],
+      isLost: (seat: number) => lost.includes(seat),
+      partitionOf: () => 5,
+      forgotten: () => gone[0] ?? VersionVector.empty,
+    };
+    return { watch: new OwnershipNeverGaps(view, (violation) => found.push(violation)), owners, lost, found, gone };
   }
 
   it("lets a copy go that an owner holds, and a newcomer come that has it all", () => {
@@ -113,6 +125,20 @@ describe("ownership-never-gaps", () => {
     expect(found.map((violation) => violation.text)).toEqual([
       expect.stringMatching(/^node 3 deletes .*, which no owner holds$/),
     ]);
+  });
+
+  it("misses nothing that was forgotten by certificate, and all that came after it", () => {
+    const { watch, owners, found, gone } = begin();
+    gone.push(older.version);
+    watch.onCopy(1, "k", older);
+    watch.onCopyDropped(now, 1, "k");
+    watch.onCopy(1, "k", older);
+    owners.splice(0, 2, 0, 2);
+    watch.onRing(now);
+    expect(found).toEqual([]);
+    watch.onCopy(1, "k", newer);
+    watch.onCopyDropped(now, 1, "k");
+    expect(found).toHaveLength(1);
   });
 
   it("counts no copy that went with the power", () => {
