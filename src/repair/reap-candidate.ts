@@ -5,7 +5,7 @@
  */
 import { Hash64, hashBytes } from "../base/hash.ts";
 import { writeWord } from "../base/words.ts";
-import { openRecord, RecordError, versionOfSealed } from "../version/record.ts";
+import { openRecord, RecordError } from "../version/record.ts";
 import { causalHash, isDeleted, type SiblingSet } from "../version/sibling-set.ts";
 import { wordsPerDot } from "../version/version-vector.ts";
 
@@ -29,7 +29,7 @@ export function candidateOf(
   sealed: Uint8Array,
   inUse: (actorHigh: number, actorLow: number) => boolean,
 ): Candidate | null {
-  const set = openedIfWorth(sealed);
+  const set = opened(sealed);
   if (set === null) return null;
   if (isDeleted(set)) {
     const hash = new Hash64();
@@ -40,19 +40,15 @@ export function candidateOf(
   return entries.length === 0 ? null : { fullKey: fullKey.slice(), hashHigh: 0, hashLow: 0, entries };
 }
 
-/** Most records are small values of few writers: a tombstone is no larger than its dots and ids. */
-function openedIfWorth(sealed: Uint8Array): SiblingSet | null {
+/** Null: the record is malformed, and the scrub's business. */
+function opened(sealed: Uint8Array): SiblingSet | null {
   try {
-    const { size } = versionOfSealed(sealed);
-    return size > entriesKept || sealed.length < tombstoneBytesMax ? openRecord(sealed) : null;
+    return openRecord(sealed);
   } catch (error) {
     if (error instanceof RecordError) return null;
     throw error;
   }
 }
-
-/** Sixteen concurrent deletes, and what `recent` may remember beside them. */
-const tombstoneBytesMax = 4_096;
 
 function spareEntries(set: SiblingSet, inUse: (actorHigh: number, actorLow: number) => boolean): number[] {
   const spare: number[] = [];

@@ -11,17 +11,17 @@
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
-import { Durability } from "../base/durability.ts";
 import { type Status, wireOf } from "../base/errors.ts";
 import { Hash64 } from "../base/hash.ts";
 import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import type { Instant } from "../base/time.ts";
-import { type StoredHint, StoreWrite, SyncMode } from "../storage/store.ts";
+import { type StoredHint, type StoreWrite, SyncMode } from "../storage/store.ts";
 import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
 import type { Actors } from "./actors.ts";
 import { ReplicaKind, type ReplicaOp } from "./replica-op.ts";
 import { mergedBytes, opened, versionIn } from "./sealed.ts";
+import { storeWriteOf, syncModeOf } from "./store-write-of.ts";
 
 const invalidArgument = wireOf("INVALID_ARGUMENT");
 const overloaded = wireOf("OVERLOADED");
@@ -42,12 +42,6 @@ export const noHintRoom = "the hints for this node have used up their bytes";
 export function hintFor(target: number, hints: readonly StoredHint[]): StoredHint | null {
   for (const hint of hints) if (hint.target === target) return hint;
   return null;
-}
-
-/** The sync that a durability asks of this replica's write. */
-export function syncModeOf(durability: Durability): SyncMode {
-  if (durability === Durability.durable) return SyncMode.now;
-  return durability === Durability.oneDurable ? SyncMode.designated : SyncMode.none;
 }
 
 /** The decisions of one replica. */
@@ -152,15 +146,7 @@ export class HintOps {
   writeOf(op: ReplicaOp<unknown>, sealed: Uint8Array): StoreWrite {
     assert(op.target !== 0, "a hint has a target");
     const before = op.hint;
-    const write = new StoreWrite();
-    write.fullKey = op.fullKey;
-    write.hashHigh = op.hashHigh;
-    write.hashLow = op.hashLow;
-    write.n = op.n;
-    write.partition = op.partition;
-    write.sealed = sealed;
-    write.sync = syncModeOf(op.durability);
-    write.token = op.id;
+    const write = storeWriteOf(op, sealed);
     write.hint = {
       target: op.target,
       second: before === null ? op.second : Math.min(before.second, op.second),

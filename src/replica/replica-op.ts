@@ -5,6 +5,7 @@
 import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { type Status, statusOk } from "../base/errors.ts";
+import { copyBytes } from "../base/pool.ts";
 import { type Instant, never } from "../base/time.ts";
 import type { StoredHint } from "../storage/store.ts";
 import type { OwnWrite } from "../version/sibling-set.ts";
@@ -137,5 +138,15 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
     this.kind = kind;
     this.origin = origin;
     this.fullKey = fullKey;
+  }
+
+  /** Copies what the op borrows, because it outlives the call. */
+  keepBytes(): void {
+    if (this.kept) return;
+    this.kept = true;
+    if (this.kind === ReplicaKind.put) {
+      this.value = copyBytes(this.value);
+      this.requestId = copyBytes(this.requestId);
+    } else if (this.sealed !== null) this.sealed = copyBytes(this.sealed);
   }
 }

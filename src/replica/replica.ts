@@ -24,7 +24,7 @@ import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
-import { type StoredHint, StoreWrite, SyncMode, storeBusy } from "../storage/store.ts";
+import { type StoredHint, type StoreWrite, SyncMode, storeBusy } from "../storage/store.ts";
 import { openRecord, sealRecord, versionOfSealed } from "../version/record.ts";
 import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
@@ -32,12 +32,13 @@ import type { Dot, VersionVector } from "../version/version-vector.ts";
 import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
 import { restOf } from "./forget.ts";
-import { HintOps, hintFor, muchRoom, noHintRoom, syncModeOf } from "./hint-ops.ts";
+import { HintOps, hintFor, muchRoom, noHintRoom } from "./hint-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
 import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
 import { DiskRoom, recordBytesMaxDefault } from "./replica-options.ts";
 import { Retries } from "./retries.ts";
 import { mergedBytes, opened } from "./sealed.ts";
+import { storeWriteOf, syncModeOf } from "./store-write-of.ts";
 
 export type { HintRoom } from "./hint-ops.ts";
 export { ReplicaKind, ReplicaOp } from "./replica-op.ts";
@@ -147,7 +148,7 @@ export class Replica<O> {
     } else if (this.#busy.waiting >= this.#waitersMax) {
       this.#fail(now, op, overloaded, "too many requests wait for their key");
     } else {
-      this.#keepBytes(op);
+      op.keepBytes();
       op.id = this.#ops.add(op);
       op.phase = ReplicaPhase.key;
       this.#busy.wait(op.hashHigh, op.hashLow, op);
@@ -171,14 +172,14 @@ export class Replica<O> {
     if (op.kind > ReplicaKind.put && op.kind !== ReplicaKind.forget) return this.#beginHint(now, op);
     const stored = this.#store.lookup(op.fullKey, op.hashHigh, op.hashLow);
     if (stored !== undefined) return this.#onRecord(now, op, stored);
-    this.#keepBytes(op);
+    op.keepBytes();
     this.#askRecord(now, op);
     return false;
   }
 
   #beginHint(now: Instant, op: ReplicaOp<O>): boolean {
     if (this.#store.hintTotal === 0) return this.#onHints(now, op, []);
-    this.#keepBytes(op);
+    op.keepBytes();
     this.#askHints(now, op);
     return false;
   }
@@ -203,7 +204,7 @@ export class Replica<O> {
     if (mine === null) return this.#unreadable(now, op);
     if (this.#store.hintTotal === 0 || !this.#needsHints(op, mine)) return this.#apply(now, op, mine, mine);
     op.stored = stored === null ? null : copyBytes(stored);
-    this.#keepBytes(op);
+    op.keepBytes();
     this.#askHints(now, op);
     return false;
   }
@@ -243,7 +244,7 @@ export class Replica<O> {
     const { context, contextOwn } = op;
     const shown = contextOwn === null ? context : context.with(contextOwn.dot);
     this.#noticeAmnesia(now, op.partition, shown, held.version);
-    const known = this.#knownDot(now, op, held);
+    const known = this.#retries.dotIn(now, held, op.requestId, op.hashHigh, op.hashLow);
     if (known !== undefined) {
       mark("replica.retry");
       const sealed = sealRecord(held);
@@ -256,15 +257,6 @@ export class Replica<O> {
       return this.#fail(now, op, overloaded, "the next counter lease is still being saved");
     }
     return this.#mint(now, op, mine, held);
-  }
-
-  /** The dot of this very write if `held` reflects it: as a sibling, in `recent`, or so long ago that only `retries` knows. */
-  #knownDot(now: Instant, op: ReplicaOp<O>, held: SiblingSet): Dot | undefined {
-    if (canary("forget-retries")) return undefined;
-    const dots = held.dotsOf(op.requestId);
-    if (dots !== undefined) return dots[0];
-    const dot = this.#retries.find(now, op.requestId, op.hashHigh, op.hashLow);
-    return dot !== undefined && held.version.covers(dot) ? dot : undefined;
   }
 
   /** A put that is refused here has used up a counter: no record ever shows it, so nobody misses it. */
@@ -346,10 +338,10 @@ export class Replica<O> {
    * record that is not what was certified stays as it is.
    */
   #forget(now: Instant, op: ReplicaOp<O>, stored: Uint8Array | null): boolean {
-    const mine = stored === null ? null : opened(stored);
-    if (stored !== null && mine === null) return this.#unreadable(now, op);
-    const rest = mine === null ? null : restOf(mine, op);
-    if (mine === null || rest === null) {
+    const mine = stored === null ? SiblingSet.empty : opened(stored);
+    if (mine === null) return this.#unreadable(now, op);
+    const rest = restOf(mine, op);
+    if (rest === null) {
       this.#finish(now, op);
       return true;
     }
@@ -389,19 +381,11 @@ export class Replica<O> {
 
   /** Hands `sealed` to the store; the causal hashes of before and after have been made. */
   #write(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, forgotten: boolean = false): void {
-    const write = new StoreWrite();
-    write.fullKey = op.fullKey;
-    write.hashHigh = op.hashHigh;
-    write.hashLow = op.hashLow;
-    write.n = op.n;
-    write.partition = op.partition;
-    write.sealed = sealed;
+    const write = storeWriteOf(op, sealed);
     write.deltaHigh = (this.#hashBefore.high ^ this.#hashAfter.high) >>> 0;
     write.deltaLow = (this.#hashBefore.low ^ this.#hashAfter.low) >>> 0;
     write.forgotten = forgotten;
     write.memory = op.durability === Durability.memory;
-    write.sync = syncModeOf(op.durability);
-    write.token = op.id;
     this.#send(now, op, write);
   }
 
@@ -479,16 +463,6 @@ export class Replica<O> {
     assert(op !== undefined && op.phase === phase, "the store answers what it was asked, once");
     this.#enter();
     return op;
-  }
-
-  /** Copies what the op borrows, because it outlives the call. */
-  #keepBytes(op: ReplicaOp<O>): void {
-    if (op.kept) return;
-    op.kept = true;
-    if (op.kind === ReplicaKind.put) {
-      op.value = copyBytes(op.value);
-      op.requestId = copyBytes(op.requestId);
-    } else if (op.sealed !== null) op.sealed = copyBytes(op.sealed);
   }
 
   #expire(now: Instant, op: ReplicaOp<O>): boolean {

@@ -8,7 +8,9 @@
  * the record knows (its siblings and `recent`).
  */
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
+import type { SiblingSet } from "../version/sibling-set.ts";
 import type { Dot } from "../version/version-vector.ts";
 
 const none = -1;
@@ -73,6 +75,15 @@ export class Retries {
     const chain = this.#chainOf(at);
     this.#nexts[entry] = this.#heads[chain] as number;
     this.#heads[chain] = entry;
+  }
+
+  /** The dot of this very write if `held` reflects it: as a sibling, in `recent`, or so long ago that only this table knows. */
+  dotIn(now: Instant, held: SiblingSet, requestId: Uint8Array, hashHigh: number, hashLow: number): Dot | undefined {
+    if (canary("forget-retries")) return undefined;
+    const dots = held.dotsOf(requestId);
+    if (dots !== undefined) return dots[0];
+    const dot = this.find(now, requestId, hashHigh, hashLow);
+    return dot !== undefined && held.version.covers(dot) ? dot : undefined;
   }
 
   /** The dot that the put with this id of this key got, or undefined: unknown, too long ago, or pushed out. */

@@ -72,8 +72,11 @@ const repairPollUs: DurationUs = 500_000;
 /** Plans that were stopped, staged anew and planned again, each with its transfers. */
 const ringWithinUs: DurationUs = 240_000_000;
 const ringPollUs: DurationUs = 250_000;
-/** Ages in which a delete must have been forgotten: two passes, and one more where a commit went astray. */
-const reapPasses = 8;
+/**
+ * Within this a delete must have been forgotten: three passes, of which a node that served its last clients slowly reads a
+ * partition a second, and as many ages.
+ */
+const reapWithinUs: DurationUs = 240_000_000;
 const settleUs: DurationUs = 300_000;
 const quietUs: DurationUs = 1_500_000;
 
@@ -131,6 +134,7 @@ export class Run {
         owners: (key) => this.cluster.owners(key),
         isLost: (seat) => this.#operators?.gaveUp(seat) === true,
         partitionOf: (key) => this.cluster.partitionOf(key),
+        seatOf: (number) => this.cluster.seatOf(number),
         forgotten: (key) => ledger.forgotten(key),
       },
       this.#report,
@@ -288,7 +292,6 @@ export class Run {
 
   /** Where deletes are forgotten within a run: in a healed cluster every key is deleted, and no member's disk holds anything of it. */
   #reap(client: SimClient, keys: readonly string[]): boolean {
-    const ageUs = 1000 * this.plan.reapAgeMs;
     if (!reapsWithinRun(this.plan)) return true;
     let open = keys.length;
     const remove = (key: string): void => {
@@ -307,7 +310,7 @@ export class Run {
     const done = this.#until(convergeWithinUs, () => open === 0);
     if (!done && !this.#dead) this.#blame("deletes-fail-after-heal", `${open} of ${keys.length} did not succeed`);
     if (!done || !this.#drain()) return false;
-    const until = instant(this.cluster.world.now + reapPasses * ageUs);
+    const until = instant(this.cluster.world.now + reapWithinUs);
     const drives = this.cluster.members().map((seat) => this.cluster.drives[seat] as SimDrive);
     const left = (): boolean => drives.some((drive) => [...drive.records()].length > 0);
     while (!this.#dead && this.cluster.world.now < until && left()) this.#pass(repairPollUs);

@@ -3,7 +3,7 @@ import type { Instant } from "../base/time.ts";
 import type { SimDrive } from "./drive.ts";
 import type { Drive, Later } from "./process.ts";
 import { type RingWatch, WatchedStateFiles } from "./ring-watch.ts";
-import { type DiskWatch, openedHint, openedRecord, WatchedEngine } from "./watched-engine.ts";
+import { type DiskWatch, openedHint, openedRecord, WatchedEngine, type WrittenRecord } from "./watched-engine.ts";
 import { WatchedLog } from "./watched-log.ts";
 
 /** A node's disk with a watch between it and its processes. */
@@ -29,11 +29,12 @@ export class WatchedDrive implements Drive {
   boot(later: Later): ReturnType<Drive["boot"]> {
     const { engine, writeAheadLog, stateFiles } = this.#drive.boot(later);
     this.#watch.onBoot(this.#node);
-    for (const [fullKey, sealed] of this.#drive.records())
-      this.#watch.onFound(this.#node, openedRecord(fullKey, sealed));
-    for (const [key, value] of this.#drive.hints()) this.#watch.onFound(this.#node, openedHint(key, value));
+    const found: WrittenRecord[] = [];
+    for (const [fullKey, sealed] of this.#drive.records()) found.push(openedRecord(fullKey, sealed));
+    for (const [key, value] of this.#drive.hints()) found.push(openedHint(key, value));
+    for (const record of found) this.#watch.onFound(this.#node, record);
     return {
-      engine: new WatchedEngine(engine, this.#node, this.#watch, this.#now, later),
+      engine: new WatchedEngine(engine, this.#node, this.#watch, { now: this.#now, later, found }),
       writeAheadLog: new WatchedLog(writeAheadLog, this.#node, this.#watch, this.#now, later),
       stateFiles: new WatchedStateFiles(stateFiles, (name, file) => {
         if (name === "ring") this.#rings.onSave(this.#now(), this.#node, file);

@@ -86,6 +86,14 @@ class WatchedBatch implements EngineBatch {
 /** Every how many calls a planted bug of this file shows. */
 const canaryEvery = 2;
 
+/** What an engine lives in. */
+export interface EngineLife {
+  readonly now: () => Instant;
+  readonly later: Later;
+  /** What its disk held when it was opened, maybe never synced; the log's part is in the engine before its first sync. */
+  readonly found: readonly WrittenRecord[];
+}
+
 export class WatchedEngine implements Engine, EngineEvents {
   readonly #inner: Engine;
   readonly #node: number;
@@ -96,15 +104,16 @@ export class WatchedEngine implements Engine, EngineEvents {
   #events: EngineEvents | undefined;
   readonly #writing = new Map<number, WrittenRecord[]>();
   /** Written, and not yet part of a sync. */
-  #unsynced: WrittenRecord[] = [];
+  #unsynced: WrittenRecord[];
   readonly #syncing = new Map<number, WrittenRecord[]>();
 
-  constructor(inner: Engine, node: number, watch: DiskWatch, now: () => Instant, later: Later) {
+  constructor(inner: Engine, node: number, watch: DiskWatch, life: EngineLife) {
     this.#inner = inner;
-    this.#later = later;
+    this.#later = life.later;
     this.#node = node;
     this.#watch = watch;
-    this.#now = now;
+    this.#now = life.now;
+    this.#unsynced = [...life.found];
   }
 
   attach(events: EngineEvents): void {

@@ -20,6 +20,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { type HintCounts, HintTable } from "./hint-table.ts";
 import { KeyTouches } from "./key-touches.ts";
 import { Leaves } from "./leaves.ts";
+import { LogCut } from "./log-cut.ts";
 import { LogRetirement } from "./log-retirement.ts";
 import { LogTail } from "./log-tail.ts";
 import { ObjectBuffer } from "./object-buffer.ts";
@@ -63,6 +64,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   readonly #log: WriteAheadLog | undefined;
   readonly #tail: LogTail | undefined;
   readonly #retirement: LogRetirement | undefined;
+  readonly #cut: LogCut | undefined;
   /** Who waits for the engine, and who for the log, to be synced. */
   readonly #syncs: SyncGroup = new SyncGroup();
   readonly #logSyncs: SyncGroup = new SyncGroup();
@@ -74,11 +76,6 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   readonly #hints: HintTable = new HintTable();
   readonly #wantTurnEnd: () => void;
   readonly #queuedBytesMax: number;
-  /** A page of a deletion that waits until what the log holds has gone. */
-  #waitingDelete: DeleteRequest | null = null;
-  /** Who waits for the log to be settled, and who is served by the cut under way. */
-  #unsettled: number[] = [];
-  #cut: { readonly request: DeleteRequest | null; readonly tokens: readonly number[] } | null = null;
   /** Writes to be answered at the end of the turn. */
   #acks: StoreWrite[] = [];
   #state: State = "new";
@@ -103,7 +100,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#writeBack = writeBack;
     const readsMax = options.readsMax ?? storeDefaults.readsMax;
     this.#reads = new RecordReads({ engine, events, counters, buffer, touches, readsMax });
-    this.#retirement = this.#tail === undefined ? undefined : new LogRetirement(this.#tail, writeBack);
+    this.#retirement = this.#tail && new LogRetirement(this.#tail, writeBack);
+    this.#cut = this.#retirement && new LogCut(this.#retirement);
     const batchBytesMax = options.batchBytesMax ?? storeDefaults.batchBytesMax;
     this.#commit = new GroupCommit({ engine, leaves, writeBack, counters, batchBytesMax });
     this.#scans = new RecordScans(engine, events, counters, partitions, writeBack);
@@ -209,8 +207,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   /**
-   * Queues a record, a hint or the end of one; writes take effect in the order of these calls. `onStoreWritten` follows, and `onStoreSynced` for
-   * a sync mode other than none. After `stop` has begun to close the engine a write is dropped unanswered.
+   * Queues a record, a hint or the end of one; writes take effect in the order of these calls. `onStoreWritten` follows,
+   * and `onStoreSynced` for a sync mode other than none. After `stop` has begun to close the engine a write is dropped unanswered.
    */
   write(now: Instant, write: StoreWrite): void {
     assert(!write.memory || (write.sync === SyncMode.none && write.hint === null), "a memory write is of a record");
@@ -312,9 +310,9 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
    * nothing older, so no start can bring back what was there before. `onStoreSynced` follows. Needs a log.
    */
   settleLog(_now: Instant, token: number): void {
-    assert(this.#tail !== undefined, "without a log there is nothing to settle");
+    assert(this.#cut !== undefined, "without a log there is nothing to settle");
     if (!this.#serving) return;
-    this.#unsettled.push(token);
+    this.#cut.awaitSettled(token);
     this.#want();
   }
 
@@ -382,34 +380,22 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
    */
   deleteRange(_now: Instant, request: DeleteRequest): void {
     if (!this.#serving) return;
-    assert(this.#waitingDelete === null, "one page of a deletion at a time");
-    if (this.#tail === undefined || (request.cursor !== null && !this.#deletes.leftStanding)) {
+    if (this.#cut === undefined || (request.cursor !== null && !this.#deletes.leftStanding)) {
       this.#deletes.begin(request, deleteScan);
       return;
     }
-    this.#waitingDelete = request;
+    this.#cut.awaitDeletion(request);
     this.#want();
   }
 
-  /** One cut serves all who wait for it when it begins. */
-  #progressCut(now: Instant, retirement: LogRetirement): void {
-    this.#cut ??= { request: this.#waitingDelete, tokens: this.#unsettled.splice(0) };
-    if (!this.#logDone(now, retirement.cutOff())) return;
+  #progressCut(now: Instant, cut: LogCut): void {
+    if (!this.#logDone(now, cut.begin())) return;
     this.#retireLog();
-    if (!retirement.isOver()) return;
-    const { request, tokens } = this.#cut;
-    this.#cut = null;
-    for (const token of tokens) this.#syncs.add(token, SyncMode.now);
-    if (request !== null) {
-      this.#waitingDelete = null;
-      this.#deletes.begin(request, deleteScan);
-    }
-    if (this.#cutting) this.#want();
-  }
-
-  /** Somebody waits until what the log holds has gone. */
-  get #cutting(): boolean {
-    return this.#cut !== null || this.#waitingDelete !== null || this.#unsettled.length > 0;
+    const served = cut.finish();
+    if (served === null) return;
+    for (const token of served.tokens) this.#syncs.add(token, SyncMode.now);
+    if (served.deletion !== null) this.#deletes.begin(served.deletion, deleteScan);
+    if (cut.wanted) this.#want();
   }
 
   onScanned(now: Instant, id: number, page: Page | null, error: string | null): void {
@@ -452,7 +438,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     if (!this.#serving) return;
     this.#answerQueued(now);
     if (!this.#serving) return;
-    if (this.#cutting && this.#retirement !== undefined) this.#progressCut(now, this.#retirement);
+    if (this.#cut?.wanted === true) this.#progressCut(now, this.#cut);
     this.#beginSync(now);
     if (!this.#serving) return;
     if (this.#deletes.empty) {
@@ -515,7 +501,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#logSyncs.hurry();
     this.#beginSync(now);
     if (this.#commit.due) this.#want();
-    const deleting = this.#deletes.token >= 0 || this.#cutting;
+    const deleting = this.#deletes.token >= 0 || this.#cut?.wanted === true;
     const reading = !this.#reads.idle || !this.#scans.idle;
     const syncing = !this.#syncs.idle || !this.#logSyncs.idle || this.#retirement?.syncing === true;
     if (deleting || reading || syncing || !this.#commit.idle || this.#acks.length > 0) return;

@@ -4,6 +4,7 @@
  * that it had superseded. Judged at each write, by what the disks are given.
  */
 import type { Instant } from "../../base/time.ts";
+import type { Ring } from "../../ring/ring.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
 import type { VersionVector } from "../../version/version-vector.ts";
 import type { Cluster } from "../cluster.ts";
@@ -58,13 +59,18 @@ export class DeletedStaysDeleted implements RecordWatch {
       this.#blame(now, key, `node ${node + 1} forgets ${versionText(version)}, which node ${seat + 1} never synced`);
     }
     for (const kept of this.#kept.values()) {
-      if (kept.key !== key || !showsAny(kept.set, version)) continue;
+      if (kept.key !== key || !showsAny(kept.set, version) || this.#hasLeft(ring, kept.node)) continue;
       this.#blame(
         now,
         key,
         `node ${node + 1} forgets ${versionText(version)}, and node ${kept.node + 1} keeps a hint of it`,
       );
     }
+  }
+
+  /** Nobody takes anything from a node that has left, so what it still keeps comes back to nobody. */
+  #hasLeft({ members }: Ring, seat: number): boolean {
+    return members.find(({ address }) => this.#cluster.seatAt(address) === seat)?.status === "left";
   }
 
   #blame(at: Instant, key: string, text: string): void {

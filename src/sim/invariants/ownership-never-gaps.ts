@@ -1,7 +1,7 @@
 /**
  * ownership-never-gaps (I-12): a node deletes a copy of its own only when some owner, as the newest ring has it, holds all
  * that the copy says; and where a ring puts a newcomer in the place of a member, the newcomer has by then everything that
- * the other one's disk held. Judged by what disks were seen to take, when the deletion is handed to the engine and when
+ * the other one's disk held, or a fallback keeps it for the newcomer, which it could not be given. Judged by what disks were seen to take, when the deletion is handed to the engine and when
  * the first node saves the ring. A copy that was in memory alone is nobody's account here.
  */
 import type { Instant } from "../../base/time.ts";
@@ -18,8 +18,17 @@ export interface OwnersView {
   /** Whether the node on that seat was given up, so that nobody can have asked it. */
   isLost(seat: number): boolean;
   partitionOf(key: string): number;
+  /** The seat of the node that has this number, or -1. */
+  seatOf(number: number): number;
   /** What of a key nobody needs any more, by certificate. */
   forgotten(key: string): VersionVector;
+}
+
+interface KeptHint {
+  readonly node: number;
+  readonly key: string;
+  readonly target: number;
+  readonly version: VersionVector;
 }
 
 /** Watches copies come and go, and rings. */
@@ -30,6 +39,8 @@ export class OwnershipNeverGaps implements RecordWatch {
   readonly #held: Map<number, Map<string, VersionVector>> = new Map();
   /** By seat: what it must hold of each key when it becomes an owner. */
   readonly #owed: Map<number, Map<string, VersionVector>> = new Map();
+  /** By holder, target and key: what fallbacks keep for others. */
+  readonly #hints: Map<string, KeptHint> = new Map();
   /** By key: its owners in the ring before. */
   readonly #owners: Map<string, readonly number[]> = new Map();
 
@@ -38,15 +49,29 @@ export class OwnershipNeverGaps implements RecordWatch {
     this.#report = report;
   }
 
-  onRecord(): void {}
+  onRecord(_now: Instant, node: number, key: string, set: SiblingSet, target: number): void {
+    if (target !== 0) this.onHintFound(node, key, set, target);
+  }
+
+  onHintFound(node: number, key: string, set: SiblingSet, target: number): void {
+    this.#hints.set(`${node}/${target}/${key}`, { node, key, target, version: set.version });
+  }
+
+  onHintDropped(_now: Instant, node: number, key: string, target: number): void {
+    this.#hints.delete(`${node}/${target}/${key}`);
+  }
 
   #versionAt(seat: number, key: string): VersionVector {
     return this.#held.get(seat)?.get(key) ?? VersionVector.empty;
   }
 
-  /** Whether that disk holds all that a version covers and that somebody may still need. */
+  /** Whether that disk holds all that a version covers and that somebody may still need, or a hint for it does. */
   #accounts(seat: number, key: string, version: VersionVector): boolean {
-    return mergeVersions(this.#versionAt(seat, key), this.#view.forgotten(key)).coversAll(version);
+    let known = mergeVersions(this.#versionAt(seat, key), this.#view.forgotten(key));
+    for (const hint of this.#hints.values()) {
+      if (hint.key === key && this.#view.seatOf(hint.target) === seat) known = mergeVersions(known, hint.version);
+    }
+    return known.coversAll(version);
   }
 
   onCopy(seat: number, key: string, set: SiblingSet): void {
@@ -57,6 +82,7 @@ export class OwnershipNeverGaps implements RecordWatch {
   /** What its disk still holds is told again. */
   onBoot(seat: number): void {
     this.#held.delete(seat);
+    for (const [name, { node }] of this.#hints) if (node === seat) this.#hints.delete(name);
   }
 
   onCopyDropped(now: Instant, seat: number, key: string): void {

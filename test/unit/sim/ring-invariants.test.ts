@@ -101,6 +101,7 @@ describe("ownership-never-gaps", () => {
       owners: () => [...owners],
       isLost: (seat: number) => lost.includes(seat),
       partitionOf: () => 5,
+      seatOf: (number: number) => number - 1,
       forgotten: () => gone[0] ?? VersionVector.empty,
     };
     return { watch: new OwnershipNeverGaps(view, (violation) => found.push(violation)), owners, lost, found, gone };
@@ -138,6 +139,21 @@ describe("ownership-never-gaps", () => {
     expect(found).toEqual([]);
     watch.onCopy(1, "k", newer);
     watch.onCopyDropped(now, 1, "k");
+    expect(found).toHaveLength(1);
+  });
+
+  it("counts what a fallback keeps for the newcomer, as long as it does", () => {
+    const { watch, owners, found } = begin();
+    watch.onCopy(1, "k", newer);
+    watch.onRecord(now, 0, "k", newer, 3);
+    owners.splice(0, 2, 0, 2);
+    watch.onRing(now);
+    expect(found).toEqual([]);
+    owners.splice(0, 2, 0, 1);
+    watch.onRing(now);
+    watch.onHintDropped(now, 0, "k", 3);
+    owners.splice(0, 2, 0, 2);
+    watch.onRing(now);
     expect(found).toHaveLength(1);
   });
 
