@@ -341,10 +341,7 @@ export class Replica<O> {
     const mine = stored === null ? SiblingSet.empty : opened(stored);
     if (mine === null) return this.#unreadable(now, op);
     const rest = restOf(mine, op);
-    if (rest === null) {
-      this.#finish(now, op);
-      return true;
-    }
+    if (rest === null) return this.#end(now, op);
     mark(rest.isEmpty ? "replica.reaped" : "replica.pruned");
     op.removed = true;
     causalHash(mine, op.fullKey, this.#hashBefore);
@@ -359,10 +356,7 @@ export class Replica<O> {
    */
   #keepAsIs(now: Instant, op: ReplicaOp<O>, mine: SiblingSet): boolean {
     const written = op.durability === Durability.buffered && this.#store.dirtyBytes === 0;
-    if (written || op.durability === Durability.memory) {
-      this.#finish(now, op);
-      return true;
-    }
+    if (written || op.durability === Durability.memory) return this.#end(now, op);
     mark("replica.written-again");
     this.#issue(now, op, sealRecord(mine), mine, mine);
     return false;
@@ -473,6 +467,10 @@ export class Replica<O> {
   #fail(now: Instant, op: ReplicaOp<O>, status: Status, message: string): boolean {
     op.status = status;
     op.message = message;
+    return this.#end(now, op);
+  }
+
+  #end(now: Instant, op: ReplicaOp<O>): boolean {
     this.#finish(now, op);
     return true;
   }

@@ -42,6 +42,7 @@ export type { HintChange } from "./store-write.ts";
 export { StoreWrite, SyncMode } from "./store-write.ts";
 export type { DeleteRequest, HintCounts, HintScanRequest, ScanRequest, StoreOptions };
 
+const logFailed = "the log cannot be written";
 type State = "new" | "starting" | "open" | "stopping" | "closing" | "closed" | "failed";
 
 /** The engine token of a deletion's scans; those of others are below it. */
@@ -94,18 +95,17 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#log = options.log;
     this.#tail = options.log && new LogTail(options.log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes);
     const { leaves, counters } = this;
-    const touches = this.#touches;
-    const settled = touches.end.bind(touches);
+    const settled = this.#touches.end.bind(this.#touches);
     const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled });
     this.#writeBack = writeBack;
     const readsMax = options.readsMax ?? storeDefaults.readsMax;
-    this.#reads = new RecordReads({ engine, events, counters, buffer, touches, readsMax });
+    this.#reads = new RecordReads({ engine, events, counters, buffer, touches: this.#touches, readsMax });
     this.#retirement = this.#tail && new LogRetirement(this.#tail, writeBack);
     this.#cut = this.#retirement && new LogCut(this.#retirement);
     const batchBytesMax = options.batchBytesMax ?? storeDefaults.batchBytesMax;
     this.#commit = new GroupCommit({ engine, leaves, writeBack, counters, batchBytesMax });
     this.#scans = new RecordScans(engine, events, counters, partitions, writeBack);
-    this.#deletes = new RangeDelete(engine, leaves, touches, buffer, partitions);
+    this.#deletes = new RangeDelete(engine, leaves, this.#touches, buffer, partitions);
     this.#start = new StoreStart(engine, options.log, leaves, this.#hints, partitions, {
       started: (now, report) => this.#onStarted(now, report),
       failed: (now, reason) => this.#fail(now, reason),
@@ -164,10 +164,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   #onStarted(now: Instant, report: StartReport): void {
     const flaw = this.#tail?.open() ?? null;
-    if (flaw !== null) {
-      this.#fail(now, `the log cannot be opened: ${flaw}`);
-      return;
-    }
+    if (!this.#isDone(now, "the log cannot be opened", flaw)) return;
     this.#state = "open";
     this.#commit.batchNumber = report.batchNumber;
     this.#events.onStoreStarted(now, report);
@@ -242,11 +239,12 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   /** What is in the log afterwards survives kill -9. False: the store has failed. */
   #appendLog(now: Instant): boolean {
-    return this.#logDone(now, this.#tail?.append() ?? null);
+    return this.#isDone(now, logFailed, this.#tail?.append() ?? null);
   }
 
-  #logDone(now: Instant, error: string | null): boolean {
-    if (error !== null) this.#fail(now, `the log cannot be written: ${error}`);
+  /** False: the store has failed. */
+  #isDone(now: Instant, what: string, error: string | null): boolean {
+    if (error !== null) this.#fail(now, `${what}: ${error}`);
     return error === null;
   }
 
@@ -256,10 +254,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       return;
     }
     if (!this.#serving) return;
-    if (error !== null) {
-      this.#fail(now, `a write failed: ${error}`);
-      return;
-    }
+    if (!this.#isDone(now, "a write failed", error)) return;
     const writes = this.#commit.finish();
     for (const write of writes) this.#settle(write);
     for (const write of writes) {
@@ -322,8 +317,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   onLogSynced(now: Instant, _token: number, error: string | null): void {
     if (this.#state === "closed" || this.#state === "failed") return;
-    if (error !== null) this.#fail(now, `a sync of the log failed: ${error}`);
-    else this.#answerSynced(now, this.#logSyncs.finish());
+    if (this.#isDone(now, "a sync of the log failed", error)) this.#answerSynced(now, this.#logSyncs.finish());
   }
 
   #answerSynced(now: Instant, tokens: readonly number[]): void {
@@ -338,15 +332,14 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       return;
     }
     if (this.#state === "closed" || this.#state === "failed") return;
-    if (error !== null) {
-      this.#fail(now, `a sync failed: ${error}`);
-    } else if (token === closingSync) {
+    if (!this.#isDone(now, "a sync failed", error)) return;
+    if (token === closingSync) {
       // A segment that will not go is replayed at the next start, and changes nothing.
       this.#tail?.removeBelow(this.#tail.segment + 1);
       this.#log?.close();
       this.#engine.close();
     } else if (token === retiringSync) {
-      if (!this.#logDone(now, this.#retirement?.finish() ?? null)) return;
+      if (!this.#isDone(now, logFailed, this.#retirement?.finish() ?? null)) return;
       this.#retireLog();
       this.#want();
     } else this.#answerSynced(now, this.#syncs.finish());
@@ -389,7 +382,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   #progressCut(now: Instant, cut: LogCut): void {
-    if (!this.#logDone(now, cut.begin())) return;
+    if (!this.#isDone(now, logFailed, cut.begin())) return;
     this.#retireLog();
     const served = cut.finish();
     if (served === null) return;
@@ -501,10 +494,9 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#logSyncs.hurry();
     this.#beginSync(now);
     if (this.#commit.due) this.#want();
-    const deleting = this.#deletes.token >= 0 || this.#cut?.wanted === true;
-    const reading = !this.#reads.idle || !this.#scans.idle;
+    const reading = !this.#reads.idle || !this.#scans.idle || this.#deletes.token >= 0 || this.#cut?.wanted === true;
     const syncing = !this.#syncs.idle || !this.#logSyncs.idle || this.#retirement?.syncing === true;
-    if (deleting || reading || syncing || !this.#commit.idle || this.#acks.length > 0) return;
+    if (reading || syncing || !this.#commit.idle || this.#acks.length > 0) return;
     this.#state = "closing";
     this.#engine.sync(closingSync);
   }

@@ -74,6 +74,28 @@ describe("the shopping cart", () => {
     expect(left.found).toBe(true);
   });
 
+  it("explain tells of a value, of a tombstone and what keeps it there, and of a key that nobody holds", async () => {
+    interface Explained {
+      readonly state: string;
+      readonly hindrances: readonly string[];
+      readonly nodes: readonly { readonly record: { readonly siblings: readonly unknown[] } | null }[];
+    }
+    const explain = async (key: string): Promise<Explained> =>
+      jsonOf(await cluster.run(["explain", "carts", key, "--json"])) as Explained;
+    await put("carts", "erin", "x", "--w", "3");
+    const value = await explain("erin");
+    expect(value.state).toBe("value");
+    expect(value.nodes.map(({ record }) => record?.siblings.length)).toEqual([1, 1, 1]);
+    expect((await cluster.run(["delete", "carts", "erin", "--w", "3"])).status).toBe(0);
+    const deleted = await explain("erin");
+    expect(deleted.state).toBe("deleted");
+    expect(deleted.hindrances.join("; ")).toMatch(/first owner has seen it as it is for .* of 60 min/);
+    expect(await explain("nobody")).toMatchObject({ state: "gone", hindrances: [] });
+    const shown = await cluster.run(["explain", "carts", "erin"]);
+    expect(shown).toMatchObject({ status: 0, stderr: "" });
+    expect(shown.stdout).toContain("the key is deleted, and its tombstone stays as it is, because");
+  });
+
   it("a context of another key is refused", async () => {
     const { context } = await put("carts", "carol", "x");
     const stolen = await cluster.run(["put", "carts", "dave", "y", "--context", context]);

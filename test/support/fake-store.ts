@@ -118,7 +118,8 @@ export class FakeStore implements ReplicaStore {
     const { write, sealed } = owed;
     if (write === undefined || sealed === undefined) throw new Error("a write is owed with its bytes");
     if (!equalBytes(write.sealed, sealed)) throw new Error("the bytes of a write changed while it was under way");
-    if (write.hint === null) this.records.set(owed.key, sealed);
+    if (write.forgotten) this.records.delete(owed.key);
+    else if (write.hint === null) this.records.set(owed.key, sealed);
     else this.#writtenHint(owed.key, sealed, write.hint);
     if (write.sync !== SyncMode.none) this.owed.push({ what: "sync", key: owed.key, token: owed.token, write });
     sink.onStoreWritten(now, owed.token);

@@ -9,7 +9,16 @@ import { listenForMarks } from "../../../src/base/mark.ts";
 import { ReplicaKind } from "../../../src/replica/replica.ts";
 import { openRecord, sealRecord } from "../../../src/version/record.ts";
 import { causalHash, SiblingSet } from "../../../src/version/sibling-set.ts";
-import { idNamed, keyNamed, opOn, ReplicaStory, recordNamed, versionNamed } from "../../support/replica-story.ts";
+import { VersionVector } from "../../../src/version/version-vector.ts";
+import {
+  dotNamed,
+  idNamed,
+  keyNamed,
+  opOn,
+  ReplicaStory,
+  recordNamed,
+  versionNamed,
+} from "../../support/replica-story.ts";
 
 function errorOf(story: ReplicaStory): string {
   return story.last.status === 0 ? "ok" : codeOf(story.last.status);
@@ -287,5 +296,70 @@ describe("misuse", () => {
   it("asserts that the durability is resolved", () => {
     const story = new ReplicaStory();
     expect(() => story.put("k", "a", { durability: Durability.bucket })).toThrow(AssertionError);
+  });
+});
+
+describe("what is forgotten", () => {
+  const tombstone = (): Uint8Array => {
+    const common = {
+      context: VersionVector.empty,
+      value: new Uint8Array(0),
+      tombstone: true,
+      second: 0,
+      keepRecentFor: 0,
+    };
+    return sealRecord(SiblingSet.empty.put({ ...common, dot: dotNamed("B1"), requestId: idNamed("gone") }));
+  };
+
+  function forget(story: ReplicaStory, sealed: Uint8Array, entries: readonly number[] = []): boolean {
+    const hash = new Hash64();
+    causalHash(openRecord(sealed), keyNamed("k"), hash);
+    const op = opOn(ReplicaKind.forget, "forget", "k", { causalHigh: hash.high, causalLow: hash.low, entries });
+    story.replica.forget(story.now, op);
+    story.store.answerAll(story.now);
+    expect(op.status).toBe(0);
+    return op.removed;
+  }
+
+  it("is the tombstone that was certified, and no other record", () => {
+    const story = new ReplicaStory();
+    story.plant("k", tombstone());
+    expect(forget(story, recordNamed("B1"))).toBe(false);
+    expect(story.stored("k")).toBe("{B1} [B1=gone]");
+    expect(forget(story, tombstone())).toBe(true);
+    expect(forget(story, tombstone())).toBe(false);
+  });
+
+  it("is never a value", () => {
+    const story = new ReplicaStory();
+    story.plant("k", recordNamed("B1"));
+    expect(forget(story, recordNamed("B1"))).toBe(false);
+    expect(story.stored("k")).toBe("{B1} [B1=b1]");
+  });
+
+  it("are entries of a version under which no sibling was written, if they are what was certified", () => {
+    const story = new ReplicaStory();
+    story.plant(
+      "k",
+      sealRecord(
+        openRecord(recordNamed("B1 C1")).put({
+          context: versionNamed("B1"),
+          dot: dotNamed("C2"),
+          requestId: idNamed("c2"),
+          value: utf8("c2"),
+          tombstone: false,
+          second: 0,
+          keepRecentFor: 0,
+        }),
+      ),
+    );
+    const entry = (name: string): number[] => {
+      const { counter, actorLow, actorHigh } = dotNamed(name);
+      return [counter, actorLow, actorHigh];
+    };
+    expect(forget(story, tombstone(), entry("B2"))).toBe(false);
+    expect(forget(story, tombstone(), entry("C2"))).toBe(false);
+    expect(forget(story, tombstone(), entry("B1"))).toBe(true);
+    expect(story.stored("k")).toBe("{C2} [C1=c1 C2=c2]");
   });
 });
