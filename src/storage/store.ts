@@ -163,8 +163,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   #onStarted(now: Instant, report: StartReport): void {
-    const flaw = this.#tail?.open() ?? null;
-    if (!this.#isDone(now, "the log cannot be opened", flaw)) return;
+    if (!this.#isDone(now, "the log cannot be opened", this.#tail?.open() ?? null)) return;
     this.#state = "open";
     this.#commit.batchNumber = report.batchNumber;
     this.#events.onStoreStarted(now, report);

@@ -1,11 +1,14 @@
 /** The reaper: what goes, when, and what stands against it. */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { instant } from "../../../src/base/time.ts";
 import { ReapVerdict } from "../../../src/repair/reap-verdict.ts";
 import { Sightings } from "../../../src/repair/sightings.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { movingRing } from "../../support/moving-ring.ts";
 import { ageUs, ReapWorld, written } from "../../support/reap-world.ts";
+
+afterEach(() => enableCanaries([]));
 
 const tombstone = written([1, 2], true);
 /** Six actors have written it; the first five no sibling of it. */
@@ -111,6 +114,16 @@ describe("reaper", () => {
     expect(world.forgotten[0]).toBe(`1/${name} 4 entries`);
     expect(world.reaper.counters.entries).toBeGreaterThanOrEqual(4);
     expect(longVersion.without(longVersion.version.words.slice(-3))).toBeNull();
+  });
+
+  it("would forget what a fallback still keeps a value of, if it asked owners only", () => {
+    enableCanaries(["reap-asks-owners-only"]);
+    const { world, names } = worldWith(1);
+    const [name] = names as [string];
+    world.records.set(name, tombstone);
+    world.objections.set(`4/${name}`, ReapVerdict.hint);
+    passAll(world);
+    expect(world.forgotten).not.toEqual([]);
   });
 
   it("tells its story", () => {
