@@ -58,7 +58,7 @@ describe("drawFaults", () => {
   });
 
   it("is the same for the same seed, and splits are directed pairs of different places", () => {
-    const plan = { ...(plans[3] as (typeof plans)[number]), faults: faultClasses };
+    const plan = { ...(plans[3] as (typeof plans)[number]), faults: faultClasses, ringActs: [] };
     const draw = (): unknown => drawFaults(plan, new Rng(9).fork("faults"));
     expect(draw()).toEqual(draw());
     for (const fault of drawFaults(plan, new Rng(9).fork("faults"))) {
