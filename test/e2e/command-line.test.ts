@@ -82,16 +82,16 @@ describe("the shopping cart", () => {
     }
     const explain = async (key: string): Promise<Explained> =>
       jsonOf(await cluster.run(["explain", "carts", key, "--json"])) as Explained;
-    await put("carts", "erin", "x", "--w", "3");
-    const value = await explain("erin");
+    await put("carts", "frank", "x", "--w", "3");
+    const value = await explain("frank");
     expect(value.state).toBe("value");
     expect(value.nodes.map(({ record }) => record?.siblings.length)).toEqual([1, 1, 1]);
-    expect((await cluster.run(["delete", "carts", "erin", "--w", "3"])).status).toBe(0);
-    const deleted = await explain("erin");
+    expect((await cluster.run(["delete", "carts", "frank", "--w", "3"])).status).toBe(0);
+    const deleted = await explain("frank");
     expect(deleted.state).toBe("deleted");
     expect(deleted.hindrances.join("; ")).toMatch(/first owner has seen it as it is for .* of 60 min/);
     expect(await explain("nobody")).toMatchObject({ state: "gone", hindrances: [] });
-    const shown = await cluster.run(["explain", "carts", "erin"]);
+    const shown = await cluster.run(["explain", "carts", "frank"]);
     expect(shown).toMatchObject({ status: 0, stderr: "" });
     expect(shown.stdout).toContain("the key is deleted, and its tombstone stays as it is, because");
   });
