@@ -1,7 +1,7 @@
 /**
  * Writing to a socket without its stream. `socket.write` makes a request object, goes through the queue of the stream and
  * calls back in a later tick, though the kernel nearly always takes a frame at once; a plain system call on the socket's
- * descriptor does the same for about a third less CPU. What the kernel does not take goes through the stream, in order.
+ * descriptor does the same for less CPU. What the kernel does not take goes through the stream, in order.
  *
  * The descriptor is internal to Node (there on 20 to 26, not on Windows): without it every byte goes through the stream.
  */

@@ -79,8 +79,6 @@ export class Membering extends Part implements MembershipEffects {
     shared.isDead = (number) => this.#isDead(number);
     shared.isReachable = (number) => number === shared.number || this.#memberOf(number)?.reachable === true;
     shared.everyMemberAt = (epoch) => this.#everyMemberAt(epoch);
-    shared.viewOf = (id) => this.memberOf(id);
-    shared.incarnation = () => this.incarnation;
     shared.ringMaker = () => this.#ringMaker();
     shared.env.datagrams.attach({
       onDatagram: (now, from, bytes) => {

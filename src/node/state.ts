@@ -7,7 +7,6 @@ import { Hash64 } from "../base/hash.ts";
 import { type ClusterId, idBytes, type NodeId, type NodeNumber, noNode, type PartitionId } from "../base/ids.ts";
 import { type Instant, instant } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
-import type { MemberView } from "../membership/member.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { DiskRoom } from "../replica/replica-options.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -82,10 +81,6 @@ export class NodeState {
   isReachable: (number: NodeNumber) => boolean = () => true;
   /** How many transfers, and copies given up, are not over here: for checkers. */
   transfersOpen: () => number = () => 0;
-  /** What membership knows of one of the others: for checkers. */
-  viewOf: (id: NodeId) => MemberView | undefined = () => undefined;
-  /** This node's own incarnation; 0 while it has none: for checkers. */
-  incarnation: () => number = () => 0;
   #ring: Ring | undefined = undefined;
   #ringHash: Hash64 = new Hash64();
   #contextKey: ContextKey | undefined = undefined;
