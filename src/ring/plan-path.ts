@@ -4,6 +4,7 @@
  * member of each list that it is in. Where they do (zones of very unlike size, hosts that repeat) one entry may change
  * two members of a list at once, and the position is given to another node, or stays.
  */
+import { RingtailError } from "../base/errors.ts";
 import { mark } from "../base/mark.ts";
 import type { Member } from "./member.ts";
 import { faultsAt, hardFault } from "./plan-faults.ts";
@@ -72,20 +73,71 @@ export function amendGoal(path: Path, batch: Batch, waiting: readonly number[]):
   return goal;
 }
 
-/** The goal itself if it can be reached, or else one close to it that can. */
+/** How often a walk may start anew, with two positions' takers exchanged. */
+const exchangesMax = 64;
+
+/**
+ * The goal itself if it can be reached, or else one close to it that can. Throws `INVALID_ARGUMENT` if none is found in
+ * which those who go own nothing.
+ */
 export function reachableGoal(path: Path): Uint16Array {
   const transfersPerNodeMax = Number.MAX_SAFE_INTEGER;
-  const owners = path.owners.slice();
+  const tried = new Set<number>();
+  let owners = path.owners.slice();
   let { goal } = path;
   for (;;) {
-    const waiting = waitingPositions({ ...path, owners, goal }, []);
+    const step = { ...path, owners, goal };
+    const waiting = waitingPositions(step, []);
     if (waiting.length === 0) return goal;
-    const goers = goersOf({ owners, members: path.members });
-    const batch = new Batch({ ...path, owners, goal, active: [], goers, transfersPerNodeMax });
+    const empty = { ...step, active: [], goers: goersOf(step), transfersPerNodeMax };
+    const batch = new Batch(empty);
     batch.fill(waiting);
     for (const position of batch.active) owners[position] = goal[position] as number;
-    if (batch.active.length === 0) goal = amendGoal({ ...path, owners, goal }, batch, waiting);
+    if (batch.active.length > 0) continue;
+    const amended = amendGoal(step, batch, waiting);
+    if (goersOf({ owners: amended, members: path.members }).size === 0) {
+      goal = amended;
+      continue;
+    }
+    goal = exchangeTakers(path, step, new Batch(empty), waiting, tried);
+    owners = path.owners.slice();
   }
+}
+
+/**
+ * The goal of `step`, in which nothing can move, with one change: a position that waits for its taker in vain has
+ * exchanged takers with another one to which that taker can come. `tried` are the pairs exchanged so far.
+ */
+function exchangeTakers(
+  path: Path,
+  step: Path,
+  batch: Batch,
+  waiting: readonly number[],
+  tried: Set<number>,
+): Uint16Array {
+  const goers = goersOf(path);
+  const newcomers = new Set<number>(path.members.filter(({ status }) => status === "joining").map((one) => one.number));
+  const { goal } = step;
+  for (const stuck of waiting.filter((position) => goers.has(step.owners[position] as number))) {
+    const taker = goal[stuck] as number;
+    for (const [other, node] of goal.entries()) {
+      const pair = Math.min(stuck, other) * goal.length + Math.max(stuck, other);
+      const mayMove = newcomers.has(taker) || goers.has(path.owners[other] as number);
+      if (node === taker || !mayMove || tried.size >= exchangesMax || tried.has(pair)) continue;
+      if (!batch.add(other, taker)) continue;
+      tried.add(pair);
+      const exchanged = goal.slice();
+      exchanged[stuck] = node;
+      exchanged[other] = taker;
+      mark("plan.exchanged");
+      return exchanged;
+    }
+  }
+  const left = [...goersOf({ owners: step.owners, members: path.members })].sort((a, b) => a - b).join(", ");
+  throw new RingtailError(
+    "INVALID_ARGUMENT",
+    `no order of moves was found in which members ${left} give away everything: stage fewer changes at once`,
+  );
 }
 
 /** Lets newcomers who were given less than their share take other positions instead: the last steps of the path. */
