@@ -35,7 +35,10 @@ export class Admission {
     return this.#limit;
   }
 
-  /** A request was answered `elapsedUs` after it was taken in; `inFlight` are those that are left. */
+  /**
+   * A request was answered, well or with an error, `elapsedUs` after it was taken in; `inFlight` are those that are left.
+   * Were only good answers looked at, a node whose requests all run out of time would never take in less.
+   */
   onAnswer(now: Instant, elapsedUs: number, inFlight: number): void {
     this.#answers += 1;
     if (elapsedUs > targetUs) this.#late += 1;

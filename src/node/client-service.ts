@@ -271,14 +271,14 @@ export class ClientService {
   answerPut(now: Instant, op: PutOp<Request>): void {
     const { session, type, frameId, forwardedBy, bytes } = op.origin;
     this.leave(session, bytes);
+    const elapsed = now - op.started;
+    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     if (op.status !== statusOk) {
       session.fail(type, frameId, op.status, op.message, 0, op.sealed.length > 0);
       return;
     }
-    const elapsed = now - op.started;
     this.#putLatency.record(elapsed);
     this.#shared.background.onAnswered(now, elapsed);
-    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     const shared = this.#shared;
     const reply = this.#putReply;
     reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch, op.own);
@@ -299,14 +299,14 @@ export class ClientService {
       this.#answerPart(now, op, origin);
       return;
     }
+    const elapsed = now - op.started;
+    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     if (op.status !== statusOk) {
       session.fail(origin.type, origin.frameId, op.status, op.message);
       return;
     }
-    const elapsed = now - op.started;
     this.#getLatency.record(elapsed);
     this.#shared.background.onAnswered(now, elapsed);
-    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
     const shared = this.#shared;
     const reply = this.#getReply;
     reply.record = op.merged === null ? noBytes : recordBody(op.merged);

@@ -43,7 +43,10 @@ export class Routing implements KeyOwners {
 
   #tell(number: NodeNumber, state: RouteState, before: RouteState): void {
     const peer = this.#peers.of(number)?.member.name ?? "";
-    this.#shared.env.log.info("the way to a peer", { peer, number, state, before });
+    const fields = { peer, number, state, before };
+    // A busy cluster's peers are slow in turns: of interest to whoever looks for it.
+    if (state === "down" || before === "down") this.#shared.env.log.info("the way to a peer", fields);
+    else this.#shared.env.log.debug("the way to a peer", fields);
   }
 
   sameHost(a: number, b: number): boolean {

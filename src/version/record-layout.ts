@@ -10,7 +10,6 @@
 import { noBytes } from "../base/bytes.ts";
 import { readWord } from "../base/words.ts";
 import { recentMax } from "./recent.ts";
-import { compareActors } from "./version-vector.ts";
 
 /** The header in front of a body. */
 export const recordHeaderBytes = 8;
@@ -30,7 +29,13 @@ export function compareDotsAt(a: Uint8Array, i: number, b: Uint8Array, j: number
 
 /** The order of two packed dots' actors. */
 export function compareActorsAt(a: Uint8Array, i: number, b: Uint8Array, j: number): number {
-  return compareActors(readWord(a, i + 8), readWord(a, i + 4), readWord(b, j + 8), readWord(b, j + 4));
+  const aHigh = readWord(a, i + 8);
+  const bHigh = readWord(b, j + 8);
+  // The high words differ between nodes: mostly the low ones need not be read.
+  if (aHigh !== bHigh) return aHigh >>> 0 < bHigh >>> 0 ? -1 : 1;
+  const aLow = readWord(a, i + 4);
+  const bLow = readWord(b, j + 4);
+  return aLow === bLow ? 0 : aLow >>> 0 < bLow >>> 0 ? -1 : 1;
 }
 
 /** One write's place: a sibling or a superseded write. All but the last two are offsets into the record. */
@@ -71,6 +76,16 @@ export class RecordLayout {
   /** Forgets the record, whose memory may be pooled. */
   clear(): void {
     this.bytes = noBytes;
+  }
+
+  /** The counter that the version shows of an actor; 0: none. */
+  counterOf(actorHigh: number, actorLow: number): number {
+    const { bytes } = this;
+    for (let at = this.version; at < this.versionEnd; at += bytesPerDot) {
+      if (readWord(bytes, at + 4) >>> 0 !== actorLow || readWord(bytes, at + 8) >>> 0 !== actorHigh) continue;
+      return readWord(bytes, at) >>> 0;
+    }
+    return 0;
   }
 
   /** Whether the version covers the dot at `at` of `bytes`. */

@@ -15,23 +15,25 @@ let scratch = new Uint8Array(2048);
 
 /** Exactly `causalHash(openRecord(sealed), fullKey, out)`; throws `RecordError` as that does. */
 export function causalHashOfSealed(sealed: Uint8Array, fullKey: Uint8Array, out: Hash64): void {
-  if (!layout.read(sealed)) {
-    layout.clear();
-    causalHash(openRecord(sealed), fullKey, out);
-    return;
-  }
+  if (layout.read(sealed)) causalHashOfLayout(layout, fullKey, out);
+  else causalHash(openRecord(sealed), fullKey, out);
+  layout.clear();
+}
+
+/** The causal hash of the record that the layout describes. */
+export function causalHashOfLayout(record: RecordLayout, fullKey: Uint8Array, out: Hash64): void {
+  const { bytes, version, versionEnd } = record;
   // Dots are never larger than the record around them.
-  const sizeMax = fullKey.length + sealed.length + 4;
+  const sizeMax = fullKey.length + bytes.length + 4;
   if (scratch.length < sizeMax) scratch = new Uint8Array(2 * sizeMax);
   scratch.set(fullKey);
-  let at = writeWord(scratch, fullKey.length, (layout.versionEnd - layout.version) / bytesPerDot);
-  at = copy(sealed, layout.version, layout.versionEnd, at);
-  for (let i = 0; i < layout.siblingCount; i += 1) {
-    const { dots, dotsEnd, tombstone } = layout.siblings[i] as WriteSpan;
+  let at = writeWord(scratch, fullKey.length, (versionEnd - version) / bytesPerDot);
+  at = copy(bytes, version, versionEnd, at);
+  for (let i = 0; i < record.siblingCount; i += 1) {
+    const { dots, dotsEnd, tombstone } = record.siblings[i] as WriteSpan;
     at = writeWord(scratch, at, (2 * (dotsEnd - dots)) / bytesPerDot + (tombstone ? 1 : 0));
-    at = copy(sealed, dots, dotsEnd, at);
+    at = copy(bytes, dots, dotsEnd, at);
   }
-  layout.clear();
   hashBytes(scratch, 0, at, 0, out);
 }
 

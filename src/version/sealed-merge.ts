@@ -16,11 +16,17 @@ const layoutB = new RecordLayout();
 
 /** Which of two sealed records is the merge of both: `a`, `b`, or null if that takes a merge to find out. */
 export function newerRecord(a: Uint8Array, b: Uint8Array): Uint8Array | null {
-  const plain = layoutA.read(a) && layoutB.read(b);
-  const newer = plain ? (contains(layoutA, layoutB) ? a : contains(layoutB, layoutA) ? b : null) : null;
+  const newer = layoutA.read(a) && layoutB.read(b) ? newerLayout(layoutA, layoutB) : null;
+  const bytes = newer === null ? null : newer.bytes;
   layoutA.clear();
   layoutB.clear();
-  return newer;
+  return bytes;
+}
+
+/** The same of two records that have been looked at. */
+export function newerLayout(a: RecordLayout, b: RecordLayout): RecordLayout | null {
+  if (contains(a, b)) return a;
+  return contains(b, a) ? b : null;
 }
 
 /** Whether merging `older` into `newer` certainly changes nothing. */
@@ -82,21 +88,33 @@ function recentIsKnown(newer: RecordLayout, older: RecordLayout): boolean {
     const known = findId(newer.recent, newer.recentCount, newer.bytes, older.bytes, entry.id);
     if (known !== null) {
       if (!sameDotsAndSecond(newer.bytes, known, older.bytes, entry)) return false;
-    } else if (newer.recentCount < recentMax || entry.second >= (newer.recent[0] as WriteSpan).second) {
+    } else if (newer.recentCount < recentMax || !isOlder(older, entry, newer, newer.recent[0] as WriteSpan)) {
       return false;
     }
   }
   return true;
 }
 
-/** Whether `other` holds this very sibling, byte for byte. */
+/** Whether a recent write comes before another in the order in which they are forgotten (recent.ts). */
+function isOlder(record: RecordLayout, entry: WriteSpan, other: RecordLayout, oldest: WriteSpan): boolean {
+  if (entry.second !== oldest.second) return entry.second < oldest.second;
+  return compareDotsAt(record.bytes, entry.dots, other.bytes, oldest.dots) < 0;
+}
+
+/**
+ * Whether `other` holds this very sibling: all but the value byte for byte. A dot names one write and its id says so once
+ * more, so that values of one length under both are one value; comparing them was a tenth of a replica's work.
+ */
 function sameSibling(record: RecordLayout, sibling: WriteSpan, other: RecordLayout): boolean {
   for (let i = 0; i < other.siblingCount; i += 1) {
     const candidate = other.siblings[i] as WriteSpan;
     if (compareDotsAt(record.bytes, sibling.dots, other.bytes, candidate.dots) !== 0) continue;
-    const length = sibling.end - sibling.start;
-    if (candidate.end - candidate.start !== length) return false;
-    return sameBytes(record.bytes, sibling.start, other.bytes, candidate.start, length);
+    if (candidate.end - candidate.start !== sibling.end - sibling.start) return false;
+    return (
+      candidate.tombstone === sibling.tombstone &&
+      sameDotsAndSecond(record.bytes, sibling, other.bytes, candidate) &&
+      sameBytes(record.bytes, sibling.id, other.bytes, candidate.id, requestIdBytes)
+    );
   }
   return false;
 }

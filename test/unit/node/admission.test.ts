@@ -60,3 +60,10 @@ test("it rises again when answers are fast, and when there are none but refusals
   }
   expect(admission.limit).toBe(1000);
 });
+
+test("requests that fail for want of time bring it down like late answers", () => {
+  const admission = new Admission(1000);
+  const deadlineUs = 1_000_000;
+  answers(admission, instant(0), 5_000, deadlineUs, 900);
+  expect(admission.limit).toBe(64);
+});

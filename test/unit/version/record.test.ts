@@ -23,6 +23,7 @@ import {
 } from "../../../src/version/record.ts";
 import { RecordLayout } from "../../../src/version/record-layout.ts";
 import { causalHashOfSealed } from "../../../src/version/sealed-causal-hash.ts";
+import { SealedChange } from "../../../src/version/sealed-change.ts";
 import { newerRecord } from "../../../src/version/sealed-merge.ts";
 import type { Sibling, Superseded } from "../../../src/version/sibling-set.ts";
 import { causalHash, SiblingSet } from "../../../src/version/sibling-set.ts";
@@ -421,6 +422,47 @@ describe("the byte path of mergeSealed leaves to the real merge", () => {
     const newer = new SiblingSet(vector.with(at(2, 10)), both.slice(0, 1), []);
     expect(expectMerge(older, newer)).toBe("made");
     expect(older.merge(newer).siblings.length).toBe(2);
+  });
+});
+
+describe("SealedChange", () => {
+  const [before, after, hash] = [new Hash64(), new Hash64(), new Hash64()];
+  const change = new SealedChange(before, after);
+
+  /** Holds what it reads from the bytes against the opened records. */
+  function expectChange(mine: SiblingSet, theirs: SiblingSet, actor: Dot): void {
+    const [stored, incoming] = [sealRecord(mine), sealRecord(theirs)];
+    change.read(stored, incoming, key, actor.actorHigh, actor.actorLow);
+    const merged = mine.merge(theirs);
+    expect(hexOf(change.merged)).toBe(hexOf(sealRecord(merged)));
+    const counter = (set: SiblingSet): number => set.version.counterOf(actor.actorHigh, actor.actorLow);
+    expect(change.showsMore).toBe(counter(theirs) > counter(mine));
+    if (change.merged === stored) return;
+    causalHash(mine, key, hash);
+    expect(hash64Hex(before)).toBe(hash64Hex(hash));
+    causalHash(merged, key, hash);
+    expect(hash64Hex(after)).toBe(hash64Hex(hash));
+  }
+
+  it("is what opening both records says, of those that replicas meet and of any other", () => {
+    fc.assert(
+      fc.property(fc.oneof(reachablePair, fc.tuple(anySet, anySet)), fc.nat(), ([mine, theirs], pick) => {
+        if (mine.isEmpty || theirs.isEmpty) return;
+        const { words } = pick % 2 === 0 ? theirs.version : mine.version;
+        const at = 3 * (pick % (words.length / 3));
+        const [counter, low, high] = words.slice(at, at + 3) as [number, number, number];
+        expectChange(mine, theirs, { actorHigh: high >>> 0, actorLow: low >>> 0, counter });
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("refuses what is no record, and a record that says nothing", () => {
+    const good = sealRecord(new VersionWorld(1, false).step([0, 0, 0, 0]).pair.set);
+    for (const bad of [good.slice(0, 20), sealRecord(SiblingSet.empty)]) {
+      expect(() => change.read(good, bad, key, 0, 0)).toThrow(RecordError);
+    }
+    expect(() => change.read(good.slice(0, 20), good, key, 0, 0)).toThrow(RecordError);
   });
 });
 
