@@ -8,6 +8,7 @@ const examples = `
 Examples:
   ringtail sim --seed 42
   ringtail sim --seed 1 --runs 1000
+  ringtail sim --seed 1 --runs 1000 --short
   ringtail sim --seed 7 --nodes 5 --json
 
 Ends with 0 when every run kept every invariant; a seed that did not is shown with its trace, and the status is 30.`;
@@ -18,6 +19,7 @@ interface SimFlags {
   readonly seed: string;
   readonly runs: string;
   readonly nodes?: string;
+  readonly short?: boolean;
   readonly json?: boolean;
 }
 
@@ -29,6 +31,7 @@ export function addSim(program: Command): void {
     .option("--seed <number>", "the first seed", "1")
     .option("--runs <count>", "how many seeds, counting up", "1")
     .option("--nodes <count>", "1 to 9 nodes (default: drawn from the seed)")
+    .option("--short", "short runs: a second of faults, 60 operations or so, no change of the ring")
     .option("--json", "print one JSON document")
     .addHelpText("after", examples)
     .action(sim);
@@ -53,7 +56,8 @@ async function sim(flags: SimFlags): Promise<void> {
     if (json && (runs === 1 || result.violations.length > 0)) shown.push(result);
     if (!json && (runs === 1 || result.violations.length > 0)) print(resultText(result));
   };
-  runSim(nodes === undefined ? { seed, runs, onResult } : { seed, runs, nodes, onResult });
+  const short = flags.short === true;
+  runSim({ seed, runs, short, onResult, ...(nodes === undefined ? {} : { nodes }) });
   progress.end();
   const seconds = (Date.now() - started) / 1000;
   const simulatedSeconds = Math.round(simulatedUs / 1_000_000);

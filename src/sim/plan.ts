@@ -148,6 +148,16 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   return reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
 }
 
+const shortChaosUs: DurationUs = 1_000_000;
+const shortOperations = 60;
+
+/** Draws the shortest run that is worth one: a second of faults, some dozens of operations, and the ring as it is. */
+export function drawShortPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
+  const plan = drawSteadyPlan(seed, rng, nodes ?? rng.fork("short").between(3, 4));
+  const thinkUs = Math.ceil((shortChaosUs * plan.clients * plan.loops) / shortOperations);
+  return { ...plan, chaosUs: shortChaosUs, thinkUs, repairPassMs: 600_000 };
+}
+
 /** Such changes take seconds: the run is longer, and its load is spread over it. */
 function withRingActs(plan: RunPlan, rng: Rng): RunPlan {
   const joiners = Math.min(rng.between(0, 3), seatsMax - plan.nodes);

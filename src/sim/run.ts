@@ -8,7 +8,7 @@ import { Rng } from "../base/rng.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import type { Fault } from "./fault.ts";
 import { Run } from "./phases.ts";
-import { drawPlan, type RunPlan } from "./plan.ts";
+import { drawPlan, drawShortPlan, type RunPlan } from "./plan.ts";
 import { poisoned } from "./poison.ts";
 import { lineText, type TraceLine } from "./trace.ts";
 import type { Violation } from "./violation.ts";
@@ -17,6 +17,8 @@ import type { Violation } from "./violation.ts";
 export interface RunOptions {
   readonly seed: number;
   readonly nodes?: number;
+  /** A short run: see `drawShortPlan`. */
+  readonly short?: boolean;
   /** Fields of the plan to use instead of the drawn ones. */
   readonly plan?: Partial<RunPlan>;
   /** A schedule of faults to use instead of the drawn one. */
@@ -47,17 +49,24 @@ export interface RunResult {
   readonly faults: readonly Fault[];
   readonly stats: RunStats;
   readonly violations: readonly Violation[];
+  /** The command that shows the run again; a plan or faults that were given are not in it. */
+  readonly again: string;
   /** After a violation: readable lines, those that touch the failing key and the last ones. */
   readonly trace: readonly string[];
 }
 
 /** The plan of a run: drawn from its seed, then overridden by what the options say. */
 export function planOf(options: RunOptions): RunPlan {
-  const drawn = drawPlan(options.seed, new Rng(options.seed).fork("plan"), options.nodes);
+  const draw = options.short === true ? drawShortPlan : drawPlan;
+  const drawn = draw(options.seed, new Rng(options.seed).fork("plan"), options.nodes);
   return { ...drawn, ...options.plan, seed: options.seed };
 }
 
-function resultOf(run: Run, marks: Readonly<Record<string, number>>): RunResult {
+function againOf({ seed, nodes, short }: RunOptions): string {
+  return `ringtail sim --seed ${seed}${nodes === undefined ? "" : ` --nodes ${nodes}`}${short === true ? " --short" : ""}`;
+}
+
+function resultOf(options: RunOptions, run: Run, marks: Readonly<Record<string, number>>): RunResult {
   const { world, history } = run.cluster;
   const count = (outcome: string): number => history.operations.filter((one) => one.outcome === outcome).length;
   const counts = [...run.faultCounts];
@@ -73,7 +82,16 @@ function resultOf(run: Run, marks: Readonly<Record<string, number>>): RunResult 
     marks,
   };
   const { plan, schedule: faults, violations } = run;
-  return { seed: plan.seed, hash: world.trace.hash, plan, faults, stats, violations, trace: [] };
+  return {
+    seed: plan.seed,
+    hash: world.trace.hash,
+    plan,
+    faults,
+    stats,
+    violations,
+    again: againOf(options),
+    trace: [],
+  };
 }
 
 function runOnce(options: RunOptions, recording: boolean): { readonly result: RunResult; readonly run: Run } {
@@ -87,7 +105,7 @@ function runOnce(options: RunOptions, recording: boolean): { readonly result: Ru
   try {
     const run = new Run(planOf(options), options.faults, recording);
     poisoned(() => run.go());
-    return { result: resultOf(run, marks), run };
+    return { result: resultOf(options, run, marks), run };
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     listenForMarks(before);
@@ -142,12 +160,11 @@ export function runSim(options: {
   readonly seed: number;
   readonly runs: number;
   readonly nodes?: number;
+  readonly short?: boolean;
   readonly onResult: (result: RunResult) => void;
 }): void {
-  for (let i = 0; i < options.runs; i += 1) {
-    const one: RunOptions = { seed: options.seed + i };
-    options.onResult(runSeed(options.nodes === undefined ? one : { ...one, nodes: options.nodes }));
-  }
+  const { seed, runs, onResult, ...shape } = options;
+  for (let i = 0; i < runs; i += 1) onResult(runSeed({ ...shape, seed: seed + i }));
 }
 
 /** A result as people read it: one line, and after a violation what happened and how to see it again. */
@@ -161,5 +178,5 @@ export function resultText(result: RunResult): string {
   const told = violations.map(
     (one) => `  ${one.invariant}${one.key === undefined ? "" : ` (${one.key})`}: ${one.text}`,
   );
-  return [line, ...told, ...result.trace, `again: ringtail sim --seed ${seed}`].join("\n");
+  return [line, ...told, ...result.trace, `again: ${result.again}`].join("\n");
 }

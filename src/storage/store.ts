@@ -133,7 +133,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   /** The engine has fallen behind: writes wait for their batches. */
-  get #overloaded(): boolean {
+  #isOverloaded(): boolean {
     const { dirtyBytes, bytesMax } = this.#buffer;
     if (this.#commit.queuedBytes > this.#queuedBytesMax || dirtyBytes * 2 > bytesMax) return true;
     return this.#tail !== undefined && this.#tail.segments > logSegmentsMax;
@@ -149,7 +149,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     return this.#hints;
   }
 
-  get #serving(): boolean {
+  #isServing(): boolean {
     return this.#state === "open" || this.#state === "stopping";
   }
 
@@ -183,7 +183,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   /** Reads a record from the engine, after `lookup` has not found it; `onStoreRead` follows. The key's bytes are copied. */
   read(_now: Instant, fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     if (!this.#reads.begin(fullKey, hashHigh, hashLow, token)) this.#want();
   }
 
@@ -192,14 +192,14 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       this.#start.onGot(now, id, value, error);
       return;
     }
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#reads.onGot(now, id, value, error);
     this.#want();
   }
 
   /** About how many bytes the engine holds; 0 while it is not open. */
   get dataBytes(): number {
-    return this.#serving ? this.#engine.dataBytes() : 0;
+    return this.#isServing() ? this.#engine.dataBytes() : 0;
   }
 
   /**
@@ -208,13 +208,13 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
    */
   write(now: Instant, write: StoreWrite): void {
     assert(!write.memory || (write.sync === SyncMode.none && write.hint === null), "a memory write is of a record");
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.counters.writes += 1;
     if (write.hint !== null) this.#hints.begin(write, write.hint);
     else if (write.forgotten) this.#tail?.add(now, write, true);
     else if (write.memory || this.#tail !== undefined) {
       // What is queued for a batch must not be overtaken by a later change of its key.
-      if (!this.#overloaded && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return;
+      if (!this.#isOverloaded() && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return;
       mark("store.memory-waits");
       this.counters.memoryWaits += 1;
       this.#tail?.add(now, write, true);
@@ -252,7 +252,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       this.#start.onWritten(now, error);
       return;
     }
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     if (!this.#isDone(now, "a write failed", error)) return;
     const writes = this.#commit.finish();
     for (const write of writes) this.#settle(write);
@@ -293,7 +293,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   /** Brings every record written until now, acknowledged or not, to stable storage; `onStoreSynced` follows. Needs a log. */
   syncAll(now: Instant, token: number): void {
     assert(this.#tail !== undefined, "without a log nothing tells what the engine has yet to be given");
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#logSyncs.add(token, SyncMode.now);
     this.#beginSync(now);
     this.#want();
@@ -305,7 +305,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
    */
   settleLog(_now: Instant, token: number): void {
     assert(this.#cut !== undefined, "without a log there is nothing to settle");
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#cut.awaitSettled(token);
     this.#want();
   }
@@ -346,21 +346,21 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   /** Reads one page of a partition's records, with all that was acknowledged so far; `onStoreScanned` follows. */
   scanRecords(_now: Instant, request: ScanRequest): void {
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#scans.records(request);
     this.#want();
   }
 
   /** Reads the hints kept under one key; `onStoreHints` follows. Not needed while `hintTotal` is 0. */
   readHints(_now: Instant, fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#scans.hints(fullKey, hashHigh, hashLow, token);
     if (this.#scans.refusing) this.#want();
   }
 
   /** Reads one page of the list of a target's hints, or of all, without their records; `onStoreHintPage` follows. */
   scanHints(_now: Instant, request: HintScanRequest): void {
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#scans.list(request);
     if (this.#scans.refusing) this.#want();
   }
@@ -371,7 +371,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
    * page, and one after a key that was left standing, waits until the log holds nothing that a replay could bring back.
    */
   deleteRange(_now: Instant, request: DeleteRequest): void {
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     if (this.#cut === undefined || (request.cursor !== null && !this.#deletes.leftStanding)) {
       this.#deletes.begin(request, deleteScan);
       return;
@@ -395,7 +395,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       this.#start.onScanned(now, page, error);
       return;
     }
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     if (id !== deleteScan) this.#scans.onScanned(now, id, page, error);
     else if (page !== null) this.#deletes.onPage(page);
     else {
@@ -427,12 +427,12 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
    */
   endTurn(now: Instant): void {
     this.#turnWanted = false;
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#answerQueued(now);
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     if (this.#cut?.wanted === true) this.#progressCut(now, this.#cut);
     this.#beginSync(now);
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     if (this.#deletes.empty) {
       this.#deletes.composeNothing();
       this.#finishDelete(now);
@@ -466,7 +466,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   /** Ends the waits of memory writes and designated syncs whose time has come. */
   tick(now: Instant): void {
-    if (!this.#serving) return;
+    if (!this.#isServing()) return;
     this.#writeBack.tick(now);
     if (this.#commit.due) this.#want();
     if (this.#tail !== undefined && this.#tail.nextTick() <= now && !this.#appendLog(now)) return;

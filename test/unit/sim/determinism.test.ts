@@ -24,6 +24,18 @@ describe("determinism", () => {
   });
 });
 
+describe("short runs", () => {
+  it("have a second of faults and no change of the ring, and say how to see them again", () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const { plan, violations, again } = runSeed({ seed, short: true });
+      expect(violations).toEqual([]);
+      expect([plan.chaosUs, plan.ringActs, plan.joiners]).toEqual([1_000_000, [], 0]);
+      expect(again).toBe(`ringtail sim --seed ${seed} --short`);
+    }
+    expect(runSeed({ seed: 1, nodes: 2 }).again).toBe("ringtail sim --seed 1 --nodes 2");
+  });
+});
+
 describe("poison", () => {
   it("makes every way to outside time and chance throw", () => {
     const ways: readonly (() => unknown)[] = [
