@@ -127,11 +127,6 @@ function withTrace(options: RunOptions, first: RunResult): RunResult {
   return { ...first, violations: [violation, ...first.violations], trace };
 }
 
-/** Every readable line of a run, whether it ends well or not. */
-export function traceSeed(options: RunOptions): string[] {
-  return runOnce(options, true).run.cluster.world.trace.lines.map(lineText);
-}
-
 const lastLines = 80;
 const keyLines = 400;
 
