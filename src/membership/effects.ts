@@ -54,6 +54,8 @@ export interface MembershipOptions {
   /** The payload of the state file, or null. Throws `WireError` if it is not one. */
   readonly stored: Uint8Array | null;
   readonly rng: Rng;
+  /** Batches that this node's store has written, ever: told to the others, who remember it over this node's lives. 0: not to be told. */
+  readonly batches: () => number;
 }
 
 /** What is counted; all only rise. */

@@ -95,6 +95,8 @@ export class Inbox {
     member.heardAt = now;
     member.epoch = head.epoch;
     member.loopDelayUs = head.loopDelayUs;
+    // What an earlier life has sent comes too late.
+    if (head.batches > 0 && head.incarnation >= member.incarnation) member.batches = head.batches;
     if (member.number === 0 && head.number <= 0xffff) member.number = head.number;
     const disbelieved = member.state !== MemberState.alive;
     if (disbelieved && head.incarnation > member.incarnation && head.incarnation <= incarnationMax) {
@@ -126,8 +128,9 @@ export class Inbox {
     const own = this.#parts.own;
     if (own.leaving || claim.incarnation < own.incarnation || canary("skip-refutation")) return;
     if (claim.state === MemberState.alive) {
-      if (claim.address !== own.meta.address) this.#parts.clones.begin(now, claim.address, claim.incarnation);
-      else if (claim.incarnation > own.incarnation) this.#parts.raise(now, claim.incarnation + 1);
+      // Also at its own address: a twin may have been told to bear it. Whoever gets the ping knows.
+      if (claim.address !== own.meta.address || claim.incarnation > own.incarnation)
+        this.#parts.clones.begin(now, claim.address, claim.incarnation);
       return;
     }
     mark("membership.refuted");

@@ -68,6 +68,8 @@ export interface MemberView extends Update {
   readonly epoch: number;
   /** How late its event loop ran, by its own word, when it was last heard. */
   readonly loopDelayUs: number;
+  /** Batches that its store had written when it was last heard; 0: it did not say so in this life. */
+  readonly batches: number;
   /** It dies and returns so often that it should be routed around although it is alive. */
   readonly flapping: boolean;
   /** Alive, or suspect and not yet dead: worth a message. */
@@ -89,6 +91,7 @@ export class Member implements MemberView {
   heardAt: Instant = instant(0);
   epoch = 0;
   loopDelayUs = 0;
+  batches = 0;
   flapping = false;
   /** Made at its first death: most members of a large cluster never need one. */
   flaps: FlapScore | undefined = undefined;

@@ -29,6 +29,7 @@ export class OwnMember {
   meta: MemberMeta;
   digest: RingDigest = { epoch: 0, hashHigh: 0, hashLow: 0 };
   loopDelayUs = 0;
+  readonly #batches: () => number;
   leaving = false;
   #incarnation = 0;
   /** What the file on disk leases. */
@@ -41,11 +42,13 @@ export class OwnMember {
     readonly boot: number;
     readonly meta: MemberMeta;
     readonly storedTop: number;
+    readonly batches: () => number;
   }) {
     this.id = options.id;
     this.idBytes = idBytes(options.id);
     this.boot = options.boot;
     this.meta = options.meta;
+    this.#batches = options.batches;
     this.#durableTop = options.storedTop;
     this.#wanted = options.storedTop + 1;
   }
@@ -102,6 +105,7 @@ export class OwnMember {
       ringHashHigh: hashHigh,
       ringHashLow: hashLow,
       loopDelayUs: this.loopDelayUs,
+      batches: this.#batches(),
     };
   }
 }

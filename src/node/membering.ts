@@ -167,8 +167,10 @@ export class Membering extends Part implements MembershipEffects {
       seeds: config.seedNodes,
       stored: loadMembers(env.stateFiles),
       rng: new Rng(seedOf(env.randomBytes(4))),
+      batches: () => this.#shared.batches(),
     });
     this.#membership = membership;
+    this.#shared.membership = membership;
     this.#loopDelayAt = after(now, loopDelayEveryUs);
     membership.start(now);
     return membership;
@@ -305,7 +307,8 @@ export class Membering extends Part implements MembershipEffects {
     if (peer?.send(FrameType.STATE_SYNC, token, StateSync, state) !== true) this.#failedSyncs.push(token);
   }
 
-  memberChanged(_now: Instant, member: MemberView, before: MemberState | undefined): void {
+  memberChanged(now: Instant, member: MemberView, before: MemberState | undefined): void {
+    this.#shared.watchMembers(now, member, before);
     this.#changes.push({ member, before, state: member.state });
   }
 

@@ -4,7 +4,8 @@
  */
 import { noBytes } from "../base/bytes.ts";
 import { RingtailError } from "../base/errors.ts";
-import { idBytes, nodeIdOf } from "../base/ids.ts";
+import { idBytes, type NodeNumber, nodeIdOf } from "../base/ids.ts";
+import { mark } from "../base/mark.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { softwareName } from "../base/version.ts";
 import type { Actors } from "../replica/actors.ts";
@@ -35,7 +36,7 @@ import type { Environment } from "./environment.ts";
 import { Gate } from "./gate.ts";
 import { loadIdentity } from "./node-files.ts";
 import type { Part } from "./part.ts";
-import { type PeerEvents, Peers } from "./peers.ts";
+import { type Peer, type PeerEvents, Peers } from "./peers.ts";
 import type { ReplicaOrigin } from "./request.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { ringNews } from "./ring-news.ts";
@@ -75,6 +76,8 @@ export class Node implements StoreEvents {
   #sweepAt: Instant = never;
   #stopBy: Instant = never;
   #storeStopping = false;
+  /** Why the directory is one of an earlier time; empty: nothing says so. */
+  #fromPast = "";
 
   /** Throws `RingtailError` if the node's identity file is damaged or of a later format. */
   constructor(env: Environment, config: NodeConfig) {
@@ -86,7 +89,7 @@ export class Node implements StoreEvents {
     shared.mayHaveVoted = identity?.hasBallot ?? false;
     this.#shared = shared;
     const common = {
-      describe: (): Hello => this.#describe(),
+      describe: (to: NodeNumber | 0 = 0): Hello => this.#describe(to),
       wantFlush: (writer: FrameWriter): void => this.#wantFlush(writer),
       settle: (now: Instant): void => this.#settleSoon(now),
     };
@@ -198,6 +201,7 @@ export class Node implements StoreEvents {
     const store = this.#store;
     this.#questions = new StoreQuestions(store);
     this.#data.openStore(store, this.#questions);
+    this.#shared.batches = () => (this.ready ? store.writtenBatch : 0);
     this.#shared.storeBehind = () => store.queuedBytes > storeQueuedBytesMax;
     store.start(now);
   }
@@ -247,6 +251,19 @@ export class Node implements StoreEvents {
     this.#data.onRing(now);
   }
 
+  /**
+   * What this node has told of its store was on its disk, so a peer that has seen more of it than there is proves that the
+   * directory was put back to an earlier state, or copied; a machine that went down explains it as well, and is doubted
+   * anyway. What the others have forgotten since must not come back from here.
+   */
+  #checkPast(peer: Peer, seenBatches: number): void {
+    const batches = this.#store?.batchNumber ?? 0;
+    if (seenBatches <= batches || this.#shared.doubt !== null) return;
+    mark("node.directory-from-the-past");
+    const seen = `${peer.member.name} has seen ${seenBatches} batches of its store, and it has ${batches}`;
+    this.#fromPast = `this directory is from the past: ${seen}; start with an empty one, and replace node ${this.#shared.number}`;
+  }
+
   /** Serves nobody any more, but tells the ring to clients; only a restart changes that. */
   #fence(now: Instant, reason: string, ring: EncodedRing | undefined): void {
     const shared = this.#shared;
@@ -261,8 +278,9 @@ export class Node implements StoreEvents {
     for (const session of this.#sessions) session.goAway();
   }
 
-  #describe(): Hello {
-    const { ringOrNone, clusterId, nodeId, number, epoch, env } = this.#shared;
+  #describe(to: NodeNumber | 0): Hello {
+    const { ringOrNone, clusterId, nodeId, number, epoch, env, membership } = this.#shared;
+    const asker = to === 0 ? undefined : ringOrNone?.member(to);
     return {
       versionMin: protocolVersions.min,
       versionMax: protocolVersions.max,
@@ -273,6 +291,7 @@ export class Node implements StoreEvents {
       epoch,
       software: softwareName,
       pid: env.pid,
+      seenBatches: (asker && membership?.member(asker.id)?.batches) ?? 0,
     };
   }
 
@@ -310,7 +329,8 @@ export class Node implements StoreEvents {
       onPeerGone: (peer) => this.#data.onPeerGone(peer),
       onPeerAlive: (now, peer) => this.#data.onPeerAlive(now, peer),
       onPeerStopping: (now, peer) => this.#data.onPeerStopping(now, peer),
-      onPeerUp: (now, peer) => {
+      onPeerUp: (now, peer, seenBatches) => {
+        this.#checkPast(peer, seenBatches);
         this.#data.onPeerUp(now, peer);
         for (const part of this.#parts) part.onPeerUp(now, peer.number);
       },
@@ -410,6 +430,7 @@ export class Node implements StoreEvents {
   #settle(now: Instant): void {
     do for (const part of this.#parts) part.settle(now);
     while (this.#data.coordination.settle(now));
+    if (this.#fromPast !== "") this.#fence(now, this.#fromPast, undefined);
     if (this.#shared.phase === "starting") this.#serveWhenReady();
     if (this.#shared.phase === "stopping") this.#stopStoreWhenIdle(now);
     let next = earlier(this.#sweepAt, this.#stopBy);

@@ -44,8 +44,8 @@ export interface PeerEvents {
     start: number,
     end: number,
   ): void;
-  /** The peer's hello came: it can be asked. */
-  onPeerUp(now: Instant, peer: Peer): void;
+  /** The peer's hello came: it can be asked. `seenBatches`: what this node's store had written when it last told the peer. */
+  onPeerUp(now: Instant, peer: Peer, seenBatches: number): void;
   /** The link broke, could not be made, or was refused: whatever was asked of the peer and not answered has failed. */
   onPeerLost(now: Instant, peer: Peer, wasUp: boolean): void;
   /** The peer takes no new work: it is about to stop. What it was asked it still answers. */
@@ -188,7 +188,7 @@ export class Peer implements LinkEvents, FrameSink {
     this.#pinged = false;
     this.#due = after(now, pingAfterUs);
     this.#shared.env.log.info("peer reached", { peer: this.member.name, address: this.member.address });
-    this.#events.onPeerUp(now, this);
+    this.#events.onPeerUp(now, this, hello.seenBatches);
   }
 
   #onGoAway(now: Instant): void {

@@ -24,8 +24,8 @@ export type SessionRole = "none" | "client" | "node" | "joining";
 export interface SessionEvents {
   /** A hello came. Null accepts it (the session's role has been set); an error refuses it with its code and message. */
   onHello(now: Instant, session: Session, hello: Hello): RingtailError | null;
-  /** The answer to an accepted hello. */
-  describe(): Hello;
+  /** The answer to an accepted hello, of this node; 0: of a stranger, or a client. */
+  describe(to: NodeNumber | 0): Hello;
   /** A request; body = bytes[start..end), borrowed until return. May throw `WireError` or `RingtailError`. */
   onRequest(
     now: Instant,
@@ -144,7 +144,7 @@ export class Session implements LinkEvents, FrameSink {
   #onHello(now: Instant, frameId: number, hello: Hello): void {
     const refusal = this.#events.onHello(now, this, hello);
     if (refusal === null)
-      this.#writer.send(FrameType.HELLO | REPLY_BIT, statusOk, frameId, Hello, this.#events.describe());
+      this.#writer.send(FrameType.HELLO | REPLY_BIT, statusOk, frameId, Hello, this.#events.describe(this.number));
     else this.refuse(FrameType.HELLO, frameId, refusal.code, refusal.message);
   }
 
@@ -180,7 +180,7 @@ export class Session implements LinkEvents, FrameSink {
   /** Answers with an error that says what this side is, and ends the connection. */
   refuse(type: number, frameId: number, code: ErrorCode, message: string): void {
     if (this.closed || this.#closing) return;
-    const { epoch, clusterId, versionMin, versionMax } = this.#events.describe();
+    const { epoch, clusterId, versionMin, versionMax } = this.#events.describe(0);
     const why = message === "" ? errorTable[code].meaning : message;
     const reply = { message: why, epoch, clusterId, versionMin, versionMax };
     this.#writer.send(type | REPLY_BIT, wireOf(code), frameId, ErrorReply, reply);

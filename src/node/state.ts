@@ -7,6 +7,8 @@ import { Hash64 } from "../base/hash.ts";
 import { type ClusterId, idBytes, type NodeId, type NodeNumber, noNode, type PartitionId } from "../base/ids.ts";
 import { type Instant, instant } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
+import type { MemberState, MemberView } from "../membership/member.ts";
+import type { Membership } from "../membership/membership.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { DiskRoom } from "../replica/replica-options.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -23,6 +25,9 @@ import { StateSaves } from "./state-saves.ts";
  */
 export type Phase = "starting" | "serving" | "fenced" | "stopping";
 
+/** Told of every change in the table of members, inside the core: it may look, and call nothing. */
+export type MemberWatcher = (now: Instant, member: MemberView, before: MemberState | undefined) => void;
+
 /** Told, outside of every core, that membership has changed its mind about a member of the ring. */
 export type MemberListener = (now: Instant, number: NodeNumber, reachable: boolean) => void;
 
@@ -35,6 +40,10 @@ export class NodeState {
   readonly saves: StateSaves;
   /** Who wants to know which members come and go; parts add themselves before the node starts. */
   readonly onMemberChanged: MemberListener[] = [];
+  /** Membership, from the first ring on: for checkers, which may look at it. */
+  membership: Membership | undefined = undefined;
+  /** For checkers. */
+  watchMembers: MemberWatcher = () => {};
   startedAt: Instant = instant(0);
   phase: Phase = "starting";
   /** Why the node is fenced; empty while it is not. */
@@ -47,6 +56,8 @@ export class NodeState {
   inFlightBytes = 0;
   /** The store has fallen behind: it should get no new writes. */
   storeBehind: () => boolean = () => false;
+  /** Batches that the store has written, ever; 0 while the node does not serve. */
+  batches: () => number = () => 0;
   /** How much room this node's disk has; `DiskSpace` looks. */
   diskRoom: DiskRoom = DiskRoom.enough;
   /** A member has said that its disk is nearly full, or is so no more: writes are to go elsewhere. */

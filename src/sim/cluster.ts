@@ -16,6 +16,7 @@ import { type AckWatch, fullKeyOfName, simBucket } from "./client-call.ts";
 import { SimDrive } from "./drive.ts";
 import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";
+import { MemberWatch } from "./member-watch.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Program, SimNode } from "./process.ts";
 import { RingWatch } from "./ring-watch.ts";
@@ -54,6 +55,17 @@ export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
   return { ...config, ...small, logSegmentKiB, repairPassMs, repairWindowMs, reapAgeMs };
 }
 
+/** Where a second process with the directory of the node at a position listens. */
+export function twinAddressOf(position: number): string {
+  return `127.0.1.${position + 1}:7401`;
+}
+
+/** The configuration of a node that comes to a cluster which exists: everybody else is its seed node. */
+function asNewcomer(config: NodeConfig, plan: RunPlan): NodeConfig {
+  const everybody = Array.from({ length: plan.nodes }, (_, position) => addressOf(position));
+  return { ...config, bootstrap: false, expect: 1, seedNodes: everybody.filter((one) => one !== config.listen) };
+}
+
 export class Cluster {
   readonly plan: RunPlan;
   readonly world: World;
@@ -62,6 +74,9 @@ export class Cluster {
   readonly drives: SimDrive[] = [];
   readonly clients: SimClient[] = [];
   readonly rings: RingWatch = new RingWatch();
+  readonly membership: MemberWatch = new MemberWatch();
+  /** Seats whose nodes have lost their disks, and are to find the cluster again as strangers. */
+  readonly newcomers: Set<number> = new Set();
   /** Seats whose nodes have left the cluster and know it. */
   readonly ousted: Set<number> = new Set();
   readonly #hash = new Hash64();
@@ -83,15 +98,28 @@ export class Cluster {
   }
 
   #addNode(position: number): void {
-    const config = nodeConfig(this.plan, position);
     const drive = new SimDrive(this.world.rng.fork(`disk/${position}`));
-    const program: Program = (env) => new Node(env, config);
+    const program: Program = (env) => {
+      const config = nodeConfig(this.plan, position);
+      const node = new Node(env, this.newcomers.has(position) ? asNewcomer(config, this.plan) : config);
+      this.membership.onBoot(this.world.nodes[position] as SimNode, node);
+      return node;
+    };
     this.drives.push(drive);
     this.world.addNode(
       addressOf(position),
       new WatchedDrive(drive, position, this.ledger, this.rings, () => this.world.now),
       program,
     );
+  }
+
+  /** A second seat, on another machine, with a copy of the directory of this one; `advertise` is what its process is told. */
+  addTwin(position: number, advertise: string): SimNode {
+    const listen = twinAddressOf(position);
+    const config: NodeConfig = { ...nodeConfig(this.plan, position), listen, advertise };
+    const drive = new SimDrive(this.world.rng.fork(`twin/${position}`));
+    drive.disk.putBack((this.drives[position] as SimDrive).disk.image());
+    return this.world.addStranger(listen, drive, (env) => new Node(env, config));
   }
 
   /** The partition of a key, from its hash alone. */

@@ -53,6 +53,14 @@ export class LogSegment {
   }
 }
 
+/** Everything that a disk held at one time. */
+export interface DiskImage {
+  readonly files: SortedBytes;
+  readonly log: readonly LoggedBatch[];
+  readonly segments: ReadonlyMap<number, Uint8Array>;
+  readonly stateFiles: ReadonlyMap<StateFileName, Uint8Array>;
+}
+
 /** How long the disk takes, in microseconds: uniform between the two. */
 export interface SimLatencies {
   readonly readUs: readonly [DurationUs, DurationUs];
@@ -88,7 +96,7 @@ export class SimDisk {
   readonly stateFiles: Map<StateFileName, Uint8Array> = new Map();
   /** The write-ahead log, by number. */
   readonly segments: Map<number, LogSegment> = new Map();
-  readonly #files: SortedBytes = new SortedBytes();
+  #files: SortedBytes = new SortedBytes();
   #log: LoggedBatch[] = [];
   /** Batches at the start of the log that are durable. */
   #synced = 0;
@@ -203,6 +211,31 @@ export class SimDisk {
     value[bit >>> 3] = (value[bit >>> 3] as number) ^ (1 << (bit & 7));
     entry.value = value;
     return true;
+  }
+
+  /** A copy of all that has reached the system. */
+  image(): DiskImage {
+    const inFlight = this.#log.findIndex((batch) => !batch.applied);
+    return {
+      files: this.#files.copy(),
+      log: inFlight < 0 ? [...this.#log] : this.#log.slice(0, inFlight),
+      segments: new Map([...this.segments].map(([number, segment]) => [number, segment.content()])),
+      stateFiles: new Map(this.stateFiles),
+    };
+  }
+
+  /** The disk is one that holds what another one, or this one at an earlier time, held. No process may be alive. */
+  putBack(image: DiskImage): void {
+    this.wipe();
+    this.#files = image.files.copy();
+    this.#log = image.log.map(({ entries }) => ({ entries, applied: true }));
+    this.#synced = this.#log.length;
+    for (const [number, bytes] of image.segments) {
+      const segment = this.addSegment(number);
+      segment.append(bytes);
+      segment.synced = segment.length;
+    }
+    for (const [name, bytes] of image.stateFiles) this.stateFiles.set(name, bytes);
   }
 
   /** The disk is replaced by an empty one. No process may be alive. */

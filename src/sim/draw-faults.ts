@@ -18,6 +18,7 @@ export function mortalNodes(plan: RunPlan, rng: Rng): number[] {
 export function drawFaults(plan: RunPlan, rng: Rng): Fault[] {
   const mortals = mortalNodes(plan, rng.fork("mortals"));
   const faults = drawRingActs(plan, rng.fork("rings"), mortals);
+  faults.push(...drawIdentityAct(plan, rng.fork("identities"), mortals));
   if (plan.faults.length === 0) return faults;
   const count = Math.ceil((plan.chaosUs / 1_000_000) * (plan.faultsPerKiloSecond / 1_000));
   for (let i = 0; i < count; i += 1) {
@@ -26,6 +27,16 @@ export function drawFaults(plan: RunPlan, rng: Rng): Fault[] {
     if (fault !== undefined) faults.push(fault);
   }
   return faults.sort((a, b) => a.at - b.at);
+}
+
+/** In the middle of the run, with something to miss before and after. `factor` of a clone, 1: it is told an address of its own. */
+function drawIdentityAct(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault[] {
+  const { identity: kind, chaosUs } = plan;
+  if (kind === null || mortals.length === 0) return [];
+  const at = rng.between(300_000, chaosUs >> 1);
+  const node = rng.pick(mortals);
+  const lasts = kind === "wipe" ? rng.below(2_000_000) : rng.between(chaosUs >> 2, chaosUs >> 1);
+  return [{ at, kind, node, lasts, pairs: [], factor: rng.chance(250) ? 1 : 0 }];
 }
 
 const pathFaults: readonly FaultClass[] = ["split", "udp-split", "tcp-split", "slow-link"];

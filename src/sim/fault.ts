@@ -4,7 +4,7 @@
  */
 import { Durability } from "../base/durability.ts";
 import type { DurationUs } from "../base/time.ts";
-import type { FaultClass, RingActClass } from "./plan.ts";
+import { type FaultClass, type IdentityClass, identityClasses, type RingActClass } from "./plan.ts";
 
 /**
  * One fault, or something that operators do (ring-acts.ts). `pairs` are directed, positions of places; `node` indexes
@@ -12,7 +12,7 @@ import type { FaultClass, RingActClass } from "./plan.ts";
  */
 export interface Fault {
   readonly at: DurationUs;
-  readonly kind: FaultClass | RingActClass;
+  readonly kind: FaultClass | RingActClass | IdentityClass;
   readonly node: number;
   readonly lasts: DurationUs;
   readonly pairs: readonly (readonly [number, number])[];
@@ -20,11 +20,21 @@ export interface Fault {
 }
 
 /** Whether a fault of this class can take acknowledged copies from a node of this plan's mode. */
-export function losesCopies(kind: FaultClass | RingActClass, durability: Durability): boolean {
-  if (kind === "remove") return true;
+export function losesCopies(kind: Fault["kind"], durability: Durability): boolean {
+  if (kind === "remove" || kind === "wipe" || kind === "rollback") return true;
   if (kind === "power") return durability !== Durability.durable;
   const kills = kind === "crash" || kind === "read-errors" || kind === "write-errors";
   return kills && durability === Durability.memory;
+}
+
+/** Something that befalls a node's directory: identity-acts.ts. */
+export interface IdentityAct extends Fault {
+  readonly kind: IdentityClass;
+}
+
+/** Whether it is something that befalls a directory. */
+export function isIdentityAct(fault: Fault): fault is IdentityAct {
+  return (identityClasses as readonly string[]).includes(fault.kind);
 }
 
 /** One line for people. */

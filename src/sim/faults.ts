@@ -5,7 +5,8 @@
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import type { SimClient } from "./client.ts";
 import type { SimDrive } from "./drive.ts";
-import { type Fault, faultText } from "./fault.ts";
+import { type Fault, faultText, type IdentityAct, isIdentityAct } from "./fault.ts";
+import type { Blocked } from "./invariants/no-false-dead.ts";
 import type { SimNode } from "./process.ts";
 import { isRingAct, type RingAct } from "./ring-acts.ts";
 import { TraceType } from "./trace.ts";
@@ -21,6 +22,10 @@ export interface FaultsOptions {
   readonly onClientCrash: (client: SimClient) => void;
   /** Operators are to do something. */
   readonly onRingAct: (now: Instant, act: RingAct) => void;
+  /** Messages do not pass any more, or pass again. */
+  readonly onNetworkFault: (now: Instant, blocked: Blocked, begins: boolean) => void;
+  /** Something befalls a node's directory. */
+  readonly onIdentityAct: (now: Instant, act: IdentityAct) => void;
   /** Whether a process may run on that seat: its node has not been given up, and has not left. */
   readonly mayRun: (seat: number) => boolean;
 }
@@ -63,6 +68,10 @@ export class Faults {
     const { trace } = this.#world;
     trace.note(now, fault.node, TraceType.fault, fault.lasts);
     if (trace.recording) trace.say(now, "fault", faultText(fault));
+    if (isIdentityAct(fault)) {
+      this.#options.onIdentityAct(now, fault);
+      return;
+    }
     if (isRingAct(fault)) {
       this.#options.onRingAct(now, fault);
       return;
@@ -74,7 +83,7 @@ export class Faults {
         this.#crash(now, node, fault.lasts);
         return;
       case "restart":
-        this.#restart(now, node);
+        this.restart(now, node);
         return;
       case "power":
         node.powerCut(now);
@@ -101,7 +110,7 @@ export class Faults {
         this.#crashClient(now, fault);
         return;
       default:
-        this.#hitNetwork(fault);
+        this.#hitNetwork(now, fault);
     }
   }
 
@@ -113,16 +122,21 @@ export class Faults {
     this.#later(fault.lasts, () => healDisk(drive));
   }
 
-  #hitNetwork(fault: Fault): void {
+  #hitNetwork(now: Instant, fault: Fault): void {
     const { network } = this.#world;
+    const { onNetworkFault } = this.#options;
+    const blocked = blockedBy(fault);
+    onNetworkFault(now, blocked, true);
     if (fault.kind === "reset") {
       const open = network.connections();
       if (open.length > 0) open[fault.lasts % open.length]?.reset();
+      onNetworkFault(now, blocked, false);
       return;
     }
     for (const [from, to] of fault.pairs) this.#hitPath(fault, from, to, true);
-    this.#later(fault.lasts, () => {
+    this.#later(fault.lasts, (at) => {
       for (const [from, to] of fault.pairs) this.#hitPath(fault, from, to, false);
+      onNetworkFault(at, blocked, false);
     });
   }
 
@@ -149,7 +163,7 @@ export class Faults {
   }
 
   /** A clean stop, then a start; a stop that takes too long ends in a kill only if the mode can bear it. */
-  #restart(now: Instant, node: SimNode): void {
+  restart(now: Instant, node: SimNode): void {
     if (!node.alive || node.paused) return;
     const { life } = node;
     node.stop(now);
@@ -192,6 +206,11 @@ export class Faults {
       this.#boot(now, node);
     }
   }
+}
+
+/** What a fault of the network keeps from passing; what is slow may be too late to count. */
+function blockedBy({ kind }: Fault): Blocked {
+  return kind === "udp-split" ? "udp" : kind === "tcp-split" || kind === "reset" ? "tcp" : "all";
 }
 
 function healDisk(drive: SimDrive): void {

@@ -5,10 +5,9 @@
 import { Rng } from "../base/rng.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import { profiles } from "../membership/profile.ts";
-import { syncIntervalUs } from "../membership/suspicion.ts";
 import { quietDatagrams } from "./datagrams.ts";
 import { IncarnationsRise } from "./invariants/incarnations-rise.ts";
-import { checkMembersAgree } from "./invariants/members-agree.ts";
+import { agreeWithinUs, compareMembers } from "./invariants/members-agree.ts";
 import { NoFalseDead } from "./invariants/no-false-dead.ts";
 import type { MemberSeat } from "./member-seat.ts";
 import { MemberWorld } from "./member-world.ts";
@@ -115,10 +114,10 @@ class MemberRun {
     const { world, rng } = this;
     const side = world.seats.filter(() => rng.chance(400)).map((seat) => seat.position);
     world.split(side);
-    this.noFalseDead.onNetworkFault(world.now, true);
+    this.noFalseDead.onNetworkFault(world.now, "all", true);
     this.#later(lasts, (now) => {
       world.split([]);
-      this.noFalseDead.onNetworkFault(now, false);
+      this.noFalseDead.onNetworkFault(now, "all", false);
     });
   }
 
@@ -153,7 +152,7 @@ class MemberRun {
     world.runFor(longestUs + 10_000_000);
     world.datagrams.options = quietDatagrams;
     const calm = world.now;
-    const patience = 2 * syncIntervalUs(world.profile, world.seats.length) + 10_000_000;
+    const patience = agreeWithinUs(world.profile, world.seats.length);
     let steps = 0;
     const agreed = world.runUntil(patience, () => {
       steps += 1;
@@ -162,7 +161,13 @@ class MemberRun {
     const agreedAfterUs = agreed ? world.now - calm : undefined;
     world.runFor(patience);
     for (const seat of world.seats) this.rise.look(world.now, seat);
-    checkMembersAgree(world, (violation) => this.violations.push(violation));
+    compareMembers(
+      world.seats,
+      (seat, about) => world.belief(seat as MemberSeat, about),
+      (text) => {
+        this.violations.push({ at: world.now, invariant: "members-agree", text });
+      },
+    );
     const { hash } = world.trace;
     const { violations, faults } = this;
     const { deaths } = this.noFalseDead;

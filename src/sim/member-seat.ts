@@ -13,6 +13,7 @@ import { Membership } from "../membership/membership.ts";
 import type { Profile } from "../membership/profile.ts";
 import { Ack, decode, encode, type Fields, type MessageCodec, Ping, StateSync } from "../wire/codec.ts";
 import type { DatagramNetwork, SimDatagrams } from "./datagrams.ts";
+import type { MemberPlace } from "./member-event.ts";
 import type { Place } from "./place.ts";
 import type { Action, Scheduler } from "./scheduler.ts";
 
@@ -48,7 +49,7 @@ export interface SeatIdentity {
   readonly seeds: readonly string[];
 }
 
-export class MemberSeat implements Place {
+export class MemberSeat implements Place, MemberPlace {
   readonly name: string;
   readonly position: number;
   readonly identity: SeatIdentity;
@@ -84,6 +85,18 @@ export class MemberSeat implements Place {
     return this.#membership as Membership;
   }
 
+  get id(): NodeId {
+    return this.identity.id;
+  }
+
+  get incarnation(): number {
+    return this.#membership?.incarnation ?? 0;
+  }
+
+  get healthFactor(): number {
+    return this.membership.health.factor;
+  }
+
   /** Starts a process. */
   boot(now: Instant): void {
     assert(!this.alive, "the seat holds a process already");
@@ -107,6 +120,7 @@ export class MemberSeat implements Place {
       seeds,
       stored: this.stored,
       rng: this.#rng.fork(`life/${this.life}`),
+      batches: () => 0,
     });
     this.#membership = membership;
     socket.attach({ onDatagram: (at, from, bytes) => membership.onDatagram(at, from, bytes) });

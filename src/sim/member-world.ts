@@ -11,6 +11,7 @@ import { MemberState, type MemberView, type Update } from "../membership/member.
 import { encodeMembers } from "../membership/members-file.ts";
 import { type Profile, profiles } from "../membership/profile.ts";
 import { DatagramNetwork, type DatagramOptions, type DatagramPaths, quietDatagrams } from "./datagrams.ts";
+import type { MemberEvent, MemberPlace } from "./member-event.ts";
 import { MemberSeat, type SeatWorld } from "./member-seat.ts";
 import type { Place } from "./place.ts";
 import { type Action, Scheduler } from "./scheduler.ts";
@@ -28,18 +29,6 @@ export interface MemberWorldOptions {
   readonly acquainted?: boolean;
 }
 
-/** A member's state changed in somebody's table. */
-export interface MemberEvent {
-  readonly at: Instant;
-  readonly seat: MemberSeat;
-  readonly about: MemberSeat;
-  readonly state: MemberState;
-  readonly before: MemberState | undefined;
-  readonly incarnation: number;
-  /** Who says that it is suspect or dead. */
-  readonly accuser: NodeId | "";
-}
-
 /** A SYN that nobody answers. */
 const dialTimeoutUs: DurationUs = 3_000_000;
 
@@ -51,7 +40,7 @@ export class MemberWorld implements SeatWorld, DatagramPaths {
   readonly clusterId: ReturnType<typeof clusterId> = clusterId("5".repeat(32));
   readonly seats: MemberSeat[] = [];
   /** Called for every change in anybody's table. */
-  watch: ((event: MemberEvent) => void) | undefined;
+  watch: ((event: MemberEvent<MemberSeat>) => void) | undefined;
   readonly alarms: { readonly at: Instant; readonly seat: MemberSeat; readonly alarm: Alarm; readonly id: NodeId }[] =
     [];
   /** Bytes over TCP so far, both ways. */
@@ -200,8 +189,8 @@ export class MemberWorld implements SeatWorld, DatagramPaths {
   }
 
   /** What one seat believes of another; undefined: it knows no such member. */
-  belief(seat: MemberSeat, about: MemberSeat): MemberView | undefined {
-    return seat.membership.member(about.identity.id);
+  belief(seat: MemberSeat, about: MemberPlace): MemberView | undefined {
+    return seat.membership.member(about.id);
   }
 
   /** Whether all live seats believe the live ones alive, and the others not. */

@@ -6,6 +6,7 @@ import { equalBytes, noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { errorTable } from "../base/errors.ts";
 import { type DurationUs, instant } from "../base/time.ts";
+import { profiles } from "../membership/profile.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { VersionVector } from "../version/version-vector.ts";
 import { Audit, type Invariant } from "./audit.ts";
@@ -17,6 +18,7 @@ import { drawFaults } from "./draw-faults.ts";
 import type { SimDrive } from "./drive.ts";
 import { type Fault, losesCopies } from "./fault.ts";
 import { Faults } from "./faults.ts";
+import { IdentityActs } from "./identity-acts.ts";
 import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
 import { isRepaired } from "./invariants/anti-entropy-converges.ts";
 import { causality } from "./invariants/causality.ts";
@@ -26,7 +28,10 @@ import { DotsUnique } from "./invariants/dots-unique.ts";
 import { fallbacksKnow } from "./invariants/fallbacks-know.ts";
 import { HintsComeHome } from "./invariants/hints-come-home.ts";
 import { hintsDrain, hintsLeft } from "./invariants/hints-drain.ts";
+import { IncarnationsRise } from "./invariants/incarnations-rise.ts";
+import { agreeWithinUs, membersAgree, membersAgreed } from "./invariants/members-agree.ts";
 import { merkleEqual } from "./invariants/merkle-equal.ts";
+import { NoFalseDead } from "./invariants/no-false-dead.ts";
 import { noPhantomValues } from "./invariants/no-phantom-values.ts";
 import { OneRingPerEpoch } from "./invariants/one-ring-per-epoch.ts";
 import { operationsEnd } from "./invariants/operations-end.ts";
@@ -52,9 +57,12 @@ const endInvariants: readonly Invariant[] = [
   queuesDrain,
   operationsEnd,
   ringAgrees,
+  membersAgree,
 ];
 
 const violationsMax = 40;
+/** Two processes with one directory know of each other: a probe of everybody, gossip back, and three pings. */
+const partWithinUs: DurationUs = 10_000_000;
 const healWithinUs: DurationUs = 30_000_000;
 const convergeWithinUs: DurationUs = 30_000_000;
 const convergeRoundsMax = 5;
@@ -77,6 +85,9 @@ const ringPollUs: DurationUs = 250_000;
  * partition a second, and as many ages.
  */
 const reapWithinUs: DurationUs = 240_000_000;
+/** With more loss than this false deaths are a matter of chance. */
+const judgedLossPerMille = 50;
+const firewallUs: DurationUs = 8_000_000;
 const settleUs: DurationUs = 300_000;
 const quietUs: DurationUs = 1_500_000;
 
@@ -88,8 +99,10 @@ export class Run {
   /** The faults as scheduled. */
   readonly schedule: readonly Fault[];
   readonly #report: Report;
+  readonly #noFalseDead: NoFalseDead;
   #faults: Faults | undefined;
   #operators: RingOperators | undefined;
+  #identities: IdentityActs | undefined;
 
   /** Without `faults` the schedule is drawn from the plan's seed. */
   constructor(plan: RunPlan, faults: readonly Fault[] | undefined, recording: boolean) {
@@ -98,6 +111,7 @@ export class Run {
     this.#report = (violation) => {
       if (this.violations.length < violationsMax) this.violations.push(violation);
     };
+    this.#noFalseDead = new NoFalseDead(profiles.lan, plan.nodes, this.#report);
     this.schedule = faults ?? drawFaults(plan, this.cluster.world.rng.fork("faults"));
     if (recording) tellFrames(this.cluster.world.network);
   }
@@ -127,6 +141,7 @@ export class Run {
 
   #watch(): void {
     const { ledger, world } = this.cluster;
+    this.#watchMembers();
     ledger.watch(new HintsComeHome(this.cluster, this.#report));
     const oneRing = new OneRingPerEpoch(this.#report);
     const noGaps = new OwnershipNeverGaps(
@@ -155,6 +170,13 @@ export class Run {
     ledger.watch(new CountersRise(numberOf, lifeOf, this.#report));
   }
 
+  #watchMembers(): void {
+    const { membership } = this.cluster;
+    membership.add(new IncarnationsRise(this.#report));
+    const { lossPerMille } = this.plan.datagrams;
+    if (lossPerMille <= judgedLossPerMille) membership.add(this.#noFalseDead);
+  }
+
   #blame(invariant: string, text: string): void {
     this.#report({ at: this.cluster.world.now, invariant, text });
   }
@@ -169,6 +191,7 @@ export class Run {
     while (!this.#dead && world.now < until) {
       world.runFor(Math.min(queueCheckUs, until - world.now));
       checkQueues(this.cluster, this.#report);
+      this.cluster.membership.look(world.now);
     }
   }
 
@@ -184,16 +207,21 @@ export class Run {
     const workload = new Workload(plan, cluster.world, cluster.clients);
     const operators = new RingOperators(cluster);
     this.#operators = operators;
+    const identities = new IdentityActs(cluster, operators);
+    this.#identities = identities;
     this.#faults = new Faults({
       world: cluster.world,
       drives: cluster.drives,
       clients: cluster.clients,
       onClientCrash: (client) => workload.onClientCrash(client),
+      onNetworkFault: (now, blocked, begins) => this.#noFalseDead.onNetworkFault(now, blocked, begins),
+      onIdentityAct: (now, act) => identities.act(now, act),
       onRingAct: (now, act) => operators.act(now, act),
       mayRun: (seat) => operators.mayRun(seat),
     });
     const faults = this.#faults;
-    cluster.world.excuse = (node, reason) => faults.excuses(node, reason) || cluster.excuses(node, reason);
+    cluster.world.excuse = (node, reason) =>
+      faults.excuses(node, reason) || cluster.excuses(node, reason) || identities.excuses(node, reason);
     cluster.bootJoiners();
     workload.start();
     this.#pass(plan.warmUpUs);
@@ -211,14 +239,25 @@ export class Run {
     const faults = this.#faults as Faults;
     const operators = this.#operators as RingOperators;
     faults.heal(world.now);
+    this.#partTwins(faults);
     const ready = this.#until(healWithinUs, () => {
       faults.bootDead(world.now);
-      return cluster.membersReady((seat) => operators.mayRun(seat));
+      return cluster.membersReady((seat) => operators.isAwaited(seat));
     });
     if (!ready && !this.#dead) this.#blame("cluster-not-ready-after-heal", "not every node became ready again");
     // What stalled in a split arrives late: a put that its client gave up long ago may still happen.
     this.#pass(quietUs);
     return ready && !this.#dead && this.#settleRing();
+  }
+
+  /** Two processes that are one node find out, and neither serves; then people choose. */
+  #partTwins(faults: Faults): void {
+    const identities = this.#identities as IdentityActs;
+    const { world } = this.cluster;
+    const parted = this.#until(partWithinUs, () => identities.copyRefuses);
+    if (!parted && !this.#dead)
+      this.#blame("twins-refuse", "a second process with the directory of a node goes on serving");
+    identities.choose(world.now, (now, node) => faults.restart(now, node));
   }
 
   /** Operators and nodes bring to its end whatever was begun with the ring. */
@@ -229,7 +268,10 @@ export class Run {
     for (let rests = false; ; ) {
       rests ||= operators.settle();
       const open = this.cluster.members().filter((seat) => this.cluster.nodeAt(seat)?.shared.transfersOpen() !== 0);
-      if (rests && open.length === 0) return true;
+      if (rests && open.length === 0) {
+        this.#identities?.end();
+        return true;
+      }
       if (this.#dead) return false;
       if (world.now >= until) {
         if (rests) this.#blame("transfers-drain", `transfers of nodes ${open.map((seat) => seat + 1)} never end`);
@@ -272,7 +314,29 @@ export class Run {
     if (!this.#drain()) return false;
     if (!this.#readAll(reader, keys, () => serving, true)) return false;
     this.#pass(quietUs);
+    if (this.plan.firewall) this.#closeFirewall(serving);
+    this.#agree();
     return !this.#dead;
+  }
+
+  /** Long enough that everybody has probed a member which no datagram reaches, and could have given it up. */
+  #closeFirewall(seats: readonly number[]): void {
+    const { datagrams } = this.cluster.world;
+    const inside = seats[this.cluster.world.rng.fork("firewall").below(seats.length)] as number;
+    for (const seat of seats) {
+      datagrams.block(inside, seat);
+      datagrams.block(seat, inside);
+    }
+    this.#pass(firewallUs);
+    datagrams.heal();
+  }
+
+  /** Gives the members the time in which all must believe the same; the audit says whether they do. */
+  #agree(): void {
+    const { membership, world } = this.cluster;
+    const places = membership.placesOf(this.cluster.members());
+    const until = instant(world.now + agreeWithinUs(profiles.lan, places.length));
+    while (!this.#dead && world.now < until && !membersAgreed(places, membership.beliefOf)) this.#pass(queueCheckUs);
   }
 
   /** Without a single read all owners come to hold the same, where anti-entropy is given a chance. */

@@ -50,6 +50,15 @@ export type RingActClass = "join" | "leave" | "replace" | "remove" | "cancel" | 
 /** All that operators do. */
 export const ringActClasses: readonly RingActClass[] = ["join", "leave", "replace", "remove", "cancel", "unstage"];
 
+/**
+ * What befalls the directory that a node is: a second process with a copy of it (clone), a new disk at the old address
+ * (wipe), a disk as it was some time ago (rollback).
+ */
+export type IdentityClass = "clone" | "wipe" | "rollback";
+
+/** All that befalls directories. */
+export const identityClasses: readonly IdentityClass[] = ["clone", "wipe", "rollback"];
+
 /** What clients do; a seed has most of these on. */
 export type OperationClass = "get" | "put" | "blind-put" | "delete" | "multi-get" | "read-modify-write";
 
@@ -93,6 +102,10 @@ export interface RunPlan {
   readonly faults: readonly FaultClass[];
   /** Empty: the ring stays as it is. */
   readonly ringActs: readonly RingActClass[];
+  /** At most one in a run; null: all directories stay where they are. */
+  readonly identity: IdentityClass | null;
+  /** Once all is well, a firewall that lets TCP alone through closes around a member, and opens again. */
+  readonly firewall: boolean;
   /** Faults per simulated second of chaos, in thousandths. */
   readonly faultsPerKiloSecond: number;
   /** Every replica is compared with every other owner's within this time: short where anti-entropy must do it all. */
@@ -138,6 +151,8 @@ function subset<T>(rng: Rng, all: readonly T[], perMille: number): T[] {
 const seatsMax = 9;
 const ringActsPerMille = 330;
 const reapsPerMille = 250;
+const identityPerMille = 120;
+const firewallPerMille = 60;
 
 /** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */
 export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
@@ -145,7 +160,25 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const rings = rng.fork("rings");
   const plan = nodes === undefined && rings.chance(ringActsPerMille) ? withRingActs(steady, rings) : steady;
   const reaps = rng.fork("reaping");
-  return reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
+  const whole = reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
+  const identities = rng.fork("identities");
+  const firewall = rng.fork("firewall").chance(firewallPerMille);
+  return identities.chance(identityPerMille)
+    ? { ...withIdentity(whole, identities), firewall }
+    : { ...whole, firewall };
+}
+
+/**
+ * A directory's fate takes seconds, and changes of the ring of its own. With two nodes nobody could replace a lost one;
+ * and a machine that went down excuses what it lacks, so that nobody would say that its directory is from the past.
+ */
+function withIdentity(plan: RunPlan, rng: Rng): RunPlan {
+  const identity = rng.pick(identityClasses);
+  if (plan.ringActs.length > 0 || plan.nodes < 3 || plan.n < 2 || plan.w < 2) return plan;
+  const faults = identity === "rollback" ? plan.faults.filter((one) => one !== "power") : plan.faults;
+  const chaosUs = plan.chaosUs + rng.between(4_000_000, 8_000_000);
+  const thinkUs = Math.ceil((plan.thinkUs * chaosUs) / plan.chaosUs);
+  return { ...plan, identity, faults, chaosUs, thinkUs };
 }
 
 const shortChaosUs: DurationUs = 1_000_000;
@@ -206,6 +239,8 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     chaosUs,
     faults: subset(rng, faultClasses, 500),
     ringActs: [],
+    identity: null,
+    firewall: false,
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),
     datagrams: drawDatagrams(rng),
     repairPassMs: rng.pick([2_000, 600_000]),

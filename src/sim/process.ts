@@ -93,6 +93,8 @@ export class SimNode implements Place {
   wallOffsetMs = 0;
   /** When the last life ended; 0 while there was none. */
   endedAt: Instant = instant(0);
+  /** When a process last began, ended, or was paused or resumed. */
+  disturbedAt: Instant = instant(0);
   /** The stop that was asked for is complete. */
   stopped = false;
   readonly #network: Network;
@@ -221,7 +223,9 @@ export class SimNode implements Place {
     this.#network.dropPlace(this, power);
   }
 
+  /** A process begins, ends, stands still or goes on. */
   #note(now: Instant, type: TraceType, text: string): void {
+    this.disturbedAt = now;
     const trace = this.#network.trace;
     trace.note(now, this.position, type, type === TraceType.end ? textHash(firstLine(text)) : this.life);
     if (trace.recording) trace.say(now, this.name, text);

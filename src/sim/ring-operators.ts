@@ -6,7 +6,7 @@
  * What they need to know they read off a node they can reach, as people do with `ringtail members` and `cluster plan`;
  * that part is not what is tested here, so it is looked up and not asked for.
  */
-import { idBytes, noNode } from "../base/ids.ts";
+import { idBytes, type NodeNumber, noNode } from "../base/ids.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -27,6 +27,8 @@ export class RingOperators {
   readonly #operators: readonly SimOperator[];
   /** Seats whose nodes were killed for good, and are to be removed. */
   readonly #givenUp: Set<number> = new Set();
+  /** Seats whose nodes have come back without their disks, and the numbers that they had. */
+  readonly #wiped: Map<number, NodeNumber> = new Map();
   #settling = false;
   /** Until then the last question may still be answered. */
   #busyUntil: Instant = instant(0);
@@ -42,9 +44,44 @@ export class RingOperators {
     return this.#cluster.hasLeft(seat) ? !this.#cluster.ousted.has(seat) : !this.#givenUp.has(seat);
   }
 
-  /** Whether the node on that seat was killed for good. */
+  /** Whether the node on that seat, or the one that was there before it, is lost for good. */
   gaveUp(seat: number): boolean {
-    return this.#givenUp.has(seat);
+    return this.#givenUp.has(seat) || this.#wiped.has(seat);
+  }
+
+  /** Whether the cluster is not whole before the node on that seat serves. */
+  isAwaited(seat: number): boolean {
+    return this.mayRun(seat) && !this.#wiped.has(seat);
+  }
+
+  /** The node on that seat has lost its disk: a new one, at the same address, is to take its place. */
+  onWiped(seat: number, number: NodeNumber): void {
+    this.#wiped.set(seat, number);
+  }
+
+  /** What can be done for nodes that were wiped is done, one question at a time; for a world that is not healed yet. */
+  rejoin(): void {
+    const cluster = this.#cluster;
+    const asked = cluster.world.nodes.findIndex((node) => node.ready);
+    const ring = this.#ringAt(asked);
+    if (!this.#settling && ring !== undefined && cluster.world.now >= this.#busyUntil) this.#rejoin(asked, ring);
+  }
+
+  /** Asks for the next step of a node that was wiped; whether there was one. */
+  #rejoin(asked: number, ring: Ring): boolean {
+    for (const [seat, number] of this.#wiped) {
+      const lost = ring.member(number);
+      const by = ring.members.find((one) => one.address === addressOf(seat) && one.number > number);
+      if (lost?.status === "left" && by?.status === "member") this.#wiped.delete(seat);
+      else {
+        if (isMoving(ring)) return true;
+        if (by === undefined) for (const change of this.#join(seat)) this.#ask(0, asked, change);
+        else if (ring.staged.some((change) => change.member === number)) this.#commit(0, asked);
+        else this.#ask(0, asked, { kind: RingChangeKind.stageReplace, member: number, by: by.number });
+        return true;
+      }
+    }
+    return false;
   }
 
   /** An act begins. */
@@ -158,7 +195,7 @@ export class RingOperators {
     if (dead !== undefined && isMoving(ring)) this.#ask(0, asked, { kind: RingChangeKind.cancel });
     else if (dead !== undefined && !ring.staged.some((change) => change.member === dead.number))
       this.#ask(0, asked, { kind: RingChangeKind.stageRemove, member: dead.number });
-    else if (isMoving(ring)) return false;
+    else if (this.#rejoin(asked, ring) || isMoving(ring)) return false;
     else if (ring.staged.length > 0) this.#commit(0, asked);
     else return cluster.members().every((seat) => this.#ringAt(seat)?.epoch === ring.epoch);
     return false;

@@ -65,6 +65,13 @@ export class World implements Watcher {
 
   /** Adds a seat for a node; nothing runs on it until `boot`. */
   addNode(address: string, drive: Drive, program: Program): SimNode {
+    const node = this.addStranger(address, drive, program);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Adds a seat that is none of the cluster's: what is done to its nodes passes it over. */
+  addStranger(address: string, drive: Drive, program: Program): SimNode {
     const position = this.network.size;
     const rng = this.rng.fork(`node/${position}`);
     const node = new SimNode(this.network, {
@@ -78,7 +85,6 @@ export class World implements Watcher {
       datagrams: this.datagrams,
     });
     this.network.add(node, address);
-    this.nodes.push(node);
     return node;
   }
 

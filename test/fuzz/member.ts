@@ -36,5 +36,6 @@ export function membershipOptions(
     seeds: ["127.0.0.2:7401"],
     stored,
     rng,
+    batches: () => 0,
   };
 }

@@ -76,6 +76,7 @@ export class MemberRig implements MembershipEffects {
       seeds: options.seeds ?? [],
       stored: this.saved,
       rng: new Rng(1),
+      batches: () => 0,
     });
     this.membership.start(this.now);
     this.sync();

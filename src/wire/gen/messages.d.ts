@@ -176,6 +176,7 @@ export interface GossipHead {
   ringHashHigh: number;
   ringHashLow: number;
   loopDelayUs: number;
+  batches: number;
 }
 
 export interface HeldRecord {
@@ -195,6 +196,7 @@ export interface Hello {
   epoch: number;
   software: string;
   pid: number;
+  seenBatches: number;
 }
 
 export interface HintDeliverReply {

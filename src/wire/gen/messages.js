@@ -1707,6 +1707,7 @@ export const ringtail = $root.ringtail = (() => {
             this.epoch = 0;
             this.software = "";
             this.pid = 0;
+            this.seenBatches = 0;
         };
 
         Hello.prototype.versionMin = 0;
@@ -1718,6 +1719,7 @@ export const ringtail = $root.ringtail = (() => {
         Hello.prototype.epoch = 0;
         Hello.prototype.software = "";
         Hello.prototype.pid = 0;
+        Hello.prototype.seenBatches = 0;
 
         Hello.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1744,6 +1746,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(66).string(message.software);
             if (message.pid != null && message.pid !== 0)
                 writer.uint32(72).uint32(message.pid);
+            if (message.seenBatches != null && !$Object.is(message.seenBatches, 0))
+                writer.uint32(81).double(message.seenBatches);
             return writer;
         };
 
@@ -1825,6 +1829,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.pid = reader.uint32();
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 1)
+                            break;
+                        message.seenBatches = reader.double();
                         continue;
                     }
                 }
@@ -4150,6 +4160,7 @@ export const ringtail = $root.ringtail = (() => {
             this.ringHashHigh = 0;
             this.ringHashLow = 0;
             this.loopDelayUs = 0;
+            this.batches = 0;
         };
 
         GossipHead.prototype.nodeId = $noBytes;
@@ -4160,6 +4171,7 @@ export const ringtail = $root.ringtail = (() => {
         GossipHead.prototype.ringHashHigh = 0;
         GossipHead.prototype.ringHashLow = 0;
         GossipHead.prototype.loopDelayUs = 0;
+        GossipHead.prototype.batches = 0;
 
         GossipHead.encode = function (message, writer, _depth) {
             if (!writer)
@@ -4184,6 +4196,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(61).fixed32(message.ringHashLow);
             if (message.loopDelayUs != null && message.loopDelayUs !== 0)
                 writer.uint32(64).uint32(message.loopDelayUs);
+            if (message.batches != null && !$Object.is(message.batches, 0))
+                writer.uint32(73).double(message.batches);
             return writer;
         };
 
@@ -4259,6 +4273,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.loopDelayUs = reader.uint32();
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 1)
+                            break;
+                        message.batches = reader.double();
                         continue;
                     }
                 }

@@ -372,7 +372,7 @@ describe("the members' file", () => {
 
 describe("OwnMember", () => {
   function own(storedTop: number): OwnMember {
-    return new OwnMember({ id: id(1), boot: 1, meta: update(1), storedTop });
+    return new OwnMember({ id: id(1), boot: 1, meta: update(1), storedTop, batches: () => 0 });
   }
 
   it("shows no incarnation that is not leased on disk, and begins above the old lease", () => {
