@@ -6,7 +6,7 @@ import type { ClusterId, NodeId } from "../base/ids.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import type { Fields, Ping, StateSync } from "../wire/codec.ts";
-import type { MemberMeta, MemberState, MemberView } from "./member.ts";
+import type { MemberMeta, MemberState, MemberView, StoreProgress } from "./member.ts";
 import type { RingDigest } from "./own-member.ts";
 import type { Profile } from "./profile.ts";
 
@@ -54,8 +54,8 @@ export interface MembershipOptions {
   /** The payload of the state file, or null. Throws `WireError` if it is not one. */
   readonly stored: Uint8Array | null;
   readonly rng: Rng;
-  /** Batches that this node's store has written, ever: told to the others, who remember it over this node's lives. 0: not to be told. */
-  readonly batches: () => number;
+  /** How far this node's store has come, all of it on its disk: told to the others, who remember it over this node's lives. */
+  readonly progress: () => StoreProgress;
 }
 
 /** What is counted; all only rise. */

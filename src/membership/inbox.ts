@@ -96,7 +96,8 @@ export class Inbox {
     member.epoch = head.epoch;
     member.loopDelayUs = head.loopDelayUs;
     // What an earlier life has sent comes too late.
-    if (head.batches > 0 && head.incarnation >= member.incarnation) member.batches = head.batches;
+    const { batches, losses } = head;
+    if (batches > 0 && head.incarnation >= member.incarnation) member.progress = { losses, batches };
     if (member.number === 0 && head.number <= 0xffff) member.number = head.number;
     const disbelieved = member.state !== MemberState.alive;
     if (disbelieved && head.incarnation > member.incarnation && head.incarnation <= incarnationMax) {

@@ -58,6 +58,22 @@ export function supersedes(claim: Standing, held: Standing): boolean {
   return claim.state > held.state;
 }
 
+/** How far a node's store has come, ever; what falls behind it has lost writes that it had. */
+export interface StoreProgress {
+  /** Starts at which the directory was known to lack writes: each begins a new count. */
+  readonly losses: number;
+  /** Batches written; 0: nothing is known. */
+  readonly batches: number;
+}
+
+/** Of a node that has told nothing. */
+export const noProgress: StoreProgress = { losses: 0, batches: 0 };
+
+/** Whether a store that had come so far is not, now, where it was. */
+export function isBehind(now: StoreProgress, seen: StoreProgress): boolean {
+  return now.losses === seen.losses ? now.batches < seen.batches : now.losses < seen.losses;
+}
+
 /** A member as others of its kind hand it to people and to routing: read it, keep it, do not change it. */
 export interface MemberView extends Update {
   /** When its state last changed, as seen here. */
@@ -68,8 +84,8 @@ export interface MemberView extends Update {
   readonly epoch: number;
   /** How late its event loop ran, by its own word, when it was last heard. */
   readonly loopDelayUs: number;
-  /** Batches that its store had written when it was last heard; 0: it did not say so in this life. */
-  readonly batches: number;
+  /** What it last told of its store in this node's life. */
+  readonly progress: StoreProgress;
   /** It dies and returns so often that it should be routed around although it is alive. */
   readonly flapping: boolean;
   /** Alive, or suspect and not yet dead: worth a message. */
@@ -91,7 +107,7 @@ export class Member implements MemberView {
   heardAt: Instant = instant(0);
   epoch = 0;
   loopDelayUs = 0;
-  batches = 0;
+  progress: StoreProgress = noProgress;
   flapping = false;
   /** Made at its first death: most members of a large cluster never need one. */
   flaps: FlapScore | undefined = undefined;

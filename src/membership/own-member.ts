@@ -6,7 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { idBytes, type NodeId } from "../base/ids.ts";
 import type { Fields, GossipHead } from "../wire/codec.ts";
-import { type MemberMeta, MemberState, type Update } from "./member.ts";
+import { type MemberMeta, MemberState, type StoreProgress, type Update } from "./member.ts";
 
 /** Incarnations leased at a time; half of them used up, more are leased. */
 export const incarnationLease = 64;
@@ -29,7 +29,7 @@ export class OwnMember {
   meta: MemberMeta;
   digest: RingDigest = { epoch: 0, hashHigh: 0, hashLow: 0 };
   loopDelayUs = 0;
-  readonly #batches: () => number;
+  readonly #progress: () => StoreProgress;
   leaving = false;
   #incarnation = 0;
   /** What the file on disk leases. */
@@ -42,13 +42,13 @@ export class OwnMember {
     readonly boot: number;
     readonly meta: MemberMeta;
     readonly storedTop: number;
-    readonly batches: () => number;
+    readonly progress: () => StoreProgress;
   }) {
     this.id = options.id;
     this.idBytes = idBytes(options.id);
     this.boot = options.boot;
     this.meta = options.meta;
-    this.#batches = options.batches;
+    this.#progress = options.progress;
     this.#durableTop = options.storedTop;
     this.#wanted = options.storedTop + 1;
   }
@@ -105,7 +105,7 @@ export class OwnMember {
       ringHashHigh: hashHigh,
       ringHashLow: hashLow,
       loopDelayUs: this.loopDelayUs,
-      batches: this.#batches(),
+      ...this.#progress(),
     };
   }
 }

@@ -66,7 +66,7 @@ export class Parts {
   answeringTwin = false;
 
   constructor(options: MembershipOptions) {
-    const { effects, profile, id, meta, rng, batches } = options;
+    const { effects, profile, id, meta, rng, progress } = options;
     const stored = options.stored === null ? noStoredMembers : decodeMembers(options.stored);
     const storedTop = canary("forget-incarnation") ? 0 : stored.incarnationTop;
     const seeds = options.seeds.filter((seed) => seed !== meta.address);
@@ -74,7 +74,7 @@ export class Parts {
     this.profile = profile;
     this.cluster = idBytes(options.clusterId);
     this.health = new LocalHealth(profile.healthLevels);
-    this.own = new OwnMember({ id, boot: rng.u32(), meta, storedTop, batches });
+    this.own = new OwnMember({ id, boot: rng.u32(), meta, storedTop, progress });
     this.table = new MemberTable(rng.fork("order"));
     const { own, table, cluster, health } = this;
     const send = (now: Instant, address: string, bytes: Uint8Array): void => this.#sendDatagram(now, address, bytes);

@@ -48,6 +48,7 @@ export class Boot implements ActorEffects {
   #leaseTop = 0;
   /** This directory may lack history, and only the actor's file knows. */
   #doubted = false;
+  #lossesSaved = 0;
   /** The word of the end is on its way. */
   #ended = false;
 
@@ -141,6 +142,7 @@ export class Boot implements ActorEffects {
     this.#shared.isFirstBoot = this.#firstRing !== undefined;
     this.#shared.doubt = this.#doubtOf(ring, last);
     this.#doubted = this.#shared.doubt !== null;
+    this.#shared.losses = (last?.losses ?? 0) + (this.#doubted ? 1 : 0);
     if (last !== undefined && !last.clean) {
       env.log.warn("the last stop was not clean", { machineRestarted: restarted(last, env.bootId) });
     }
@@ -167,6 +169,7 @@ export class Boot implements ActorEffects {
     this.#shared.doubt = reason;
     if (this.#doubted) return;
     this.#doubted = true;
+    this.#shared.losses += 1;
     this.#saveActor(false, () => {});
   }
 
@@ -177,12 +180,21 @@ export class Boot implements ActorEffects {
     if (!this.#ended) this.#saveActor(false, () => {});
   }
 
+  /** Whether the count of losses may be told. */
+  get lossesSaved(): boolean {
+    return this.#lossesSaved === this.#shared.losses;
+  }
+
   #saveActor(clean: boolean, done: AfterSave): void {
     const { high16, low } = this.#incarnation;
     const { env, saves } = this.#shared;
     const bootId = this.#doubted ? "" : env.bootId;
-    const actor = { incarnationHigh: high16, incarnationLow: low, leaseTop: this.#leaseTop, bootId, clean };
-    saves.save("actor", actorBytes(actor), done);
+    const { losses } = this.#shared;
+    const actor = { incarnationHigh: high16, incarnationLow: low, leaseTop: this.#leaseTop, bootId, clean, losses };
+    saves.save("actor", actorBytes(actor), (now) => {
+      this.#lossesSaved = losses;
+      done(now);
+    });
   }
 
   #mayMint(now: Instant): void {

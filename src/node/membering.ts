@@ -167,7 +167,7 @@ export class Membering extends Part implements MembershipEffects {
       seeds: config.seedNodes,
       stored: loadMembers(env.stateFiles),
       rng: new Rng(seedOf(env.randomBytes(4))),
-      batches: () => this.#shared.batches(),
+      progress: () => this.#shared.progress(),
     });
     this.#membership = membership;
     this.#shared.membership = membership;

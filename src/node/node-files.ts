@@ -34,6 +34,8 @@ export interface ActorState {
   readonly incarnationLow: number;
   readonly leaseTop: number;
   readonly bootId: string;
+  /** Starts at which the directory was known to lack writes. */
+  readonly losses: number;
   readonly clean: boolean;
 }
 

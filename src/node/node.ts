@@ -3,11 +3,13 @@
  * turn, and the order of stopping. What it does not do is think: that is in the cores.
  */
 import { noBytes } from "../base/bytes.ts";
+import { canary } from "../base/canary.ts";
 import { RingtailError } from "../base/errors.ts";
 import { idBytes, type NodeNumber, nodeIdOf } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { softwareName } from "../base/version.ts";
+import { isBehind, noProgress, type StoreProgress } from "../membership/member.ts";
 import type { Actors } from "../replica/actors.ts";
 import { Replica } from "../replica/replica.ts";
 import type { EncodedRing } from "../ring/consensus-messages.ts";
@@ -201,7 +203,9 @@ export class Node implements StoreEvents {
     const store = this.#store;
     this.#questions = new StoreQuestions(store);
     this.#data.openStore(store, this.#questions);
-    this.#shared.batches = () => (this.ready ? store.writtenBatch : 0);
+    const { shared } = this;
+    const mayTell = (): boolean => this.ready && this.#boot.lossesSaved;
+    shared.progress = () => (mayTell() ? { losses: shared.losses, batches: store.writtenBatch } : noProgress);
     this.#shared.storeBehind = () => store.queuedBytes > storeQueuedBytesMax;
     store.start(now);
   }
@@ -252,16 +256,16 @@ export class Node implements StoreEvents {
   }
 
   /**
-   * What this node has told of its store was on its disk, so a peer that has seen more of it than there is proves that the
-   * directory was put back to an earlier state, or copied; a machine that went down explains it as well, and is doubted
-   * anyway. What the others have forgotten since must not come back from here.
+   * What this node has told of its store was on its disk, and what it knows to have lost is counted. So a peer that has seen
+   * its store further on proves that the directory was put back to an earlier state, or copied. What the others have
+   * forgotten since must not come back from here.
    */
-  #checkPast(peer: Peer, seenBatches: number): void {
-    const batches = this.#store?.batchNumber ?? 0;
-    if (seenBatches <= batches || this.#shared.doubt !== null) return;
+  #checkPast(peer: Peer, seen: StoreProgress): void {
+    const { losses, number } = this.#shared;
+    if (!isBehind({ losses, batches: this.#store?.batchNumber ?? 0 }, seen) || canary("trust-any-directory")) return;
     mark("node.directory-from-the-past");
-    const seen = `${peer.member.name} has seen ${seenBatches} batches of its store, and it has ${batches}`;
-    this.#fromPast = `this directory is from the past: ${seen}; start with an empty one, and replace node ${this.#shared.number}`;
+    const proof = `${peer.member.name} has seen its store further on, at batch ${seen.batches}`;
+    this.#fromPast = `this directory is from the past: ${proof}; start with an empty one, and replace node ${number}`;
   }
 
   /** Serves nobody any more, but tells the ring to clients; only a restart changes that. */
@@ -281,6 +285,7 @@ export class Node implements StoreEvents {
   #describe(to: NodeNumber | 0): Hello {
     const { ringOrNone, clusterId, nodeId, number, epoch, env, membership } = this.#shared;
     const asker = to === 0 ? undefined : ringOrNone?.member(to);
+    const seen = (asker && membership?.member(asker.id)?.progress) ?? noProgress;
     return {
       versionMin: protocolVersions.min,
       versionMax: protocolVersions.max,
@@ -291,7 +296,8 @@ export class Node implements StoreEvents {
       epoch,
       software: softwareName,
       pid: env.pid,
-      seenBatches: (asker && membership?.member(asker.id)?.batches) ?? 0,
+      seenLosses: seen.losses,
+      seenBatches: seen.batches,
     };
   }
 
@@ -329,8 +335,8 @@ export class Node implements StoreEvents {
       onPeerGone: (peer) => this.#data.onPeerGone(peer),
       onPeerAlive: (now, peer) => this.#data.onPeerAlive(now, peer),
       onPeerStopping: (now, peer) => this.#data.onPeerStopping(now, peer),
-      onPeerUp: (now, peer, seenBatches) => {
-        this.#checkPast(peer, seenBatches);
+      onPeerUp: (now, peer, seen) => {
+        this.#checkPast(peer, seen);
         this.#data.onPeerUp(now, peer);
         for (const part of this.#parts) part.onPeerUp(now, peer.number);
       },

@@ -12,6 +12,7 @@ import { hexOf } from "../base/bytes.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type Instant, never } from "../base/time.ts";
+import type { StoreProgress } from "../membership/member.ts";
 import type { Member, Ring } from "../ring/ring.ts";
 import { decode, type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
 import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
@@ -44,8 +45,8 @@ export interface PeerEvents {
     start: number,
     end: number,
   ): void;
-  /** The peer's hello came: it can be asked. `seenBatches`: what this node's store had written when it last told the peer. */
-  onPeerUp(now: Instant, peer: Peer, seenBatches: number): void;
+  /** The peer's hello came: it can be asked. `seen`: what this node last told the peer of its store. */
+  onPeerUp(now: Instant, peer: Peer, seen: StoreProgress): void;
   /** The link broke, could not be made, or was refused: whatever was asked of the peer and not answered has failed. */
   onPeerLost(now: Instant, peer: Peer, wasUp: boolean): void;
   /** The peer takes no new work: it is about to stop. What it was asked it still answers. */
@@ -188,7 +189,7 @@ export class Peer implements LinkEvents, FrameSink {
     this.#pinged = false;
     this.#due = after(now, pingAfterUs);
     this.#shared.env.log.info("peer reached", { peer: this.member.name, address: this.member.address });
-    this.#events.onPeerUp(now, this, hello.seenBatches);
+    this.#events.onPeerUp(now, this, { losses: hello.seenLosses, batches: hello.seenBatches });
   }
 
   #onGoAway(now: Instant): void {

@@ -7,7 +7,7 @@ import { Hash64 } from "../base/hash.ts";
 import { type ClusterId, idBytes, type NodeId, type NodeNumber, noNode, type PartitionId } from "../base/ids.ts";
 import { type Instant, instant } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
-import type { MemberState, MemberView } from "../membership/member.ts";
+import { type MemberState, type MemberView, noProgress, type StoreProgress } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { DiskRoom } from "../replica/replica-options.ts";
@@ -56,8 +56,10 @@ export class NodeState {
   inFlightBytes = 0;
   /** The store has fallen behind: it should get no new writes. */
   storeBehind: () => boolean = () => false;
-  /** Batches that the store has written, ever; 0 while the node does not serve. */
-  batches: () => number = () => 0;
+  /** What the others may be told of this node's store: none while it does not serve. */
+  progress: () => StoreProgress = () => noProgress;
+  /** Starts at which this directory was known to lack writes; in the actor's file, this one included. */
+  losses = 0;
   /** How much room this node's disk has; `DiskSpace` looks. */
   diskRoom: DiskRoom = DiskRoom.enough;
   /** A member has said that its disk is nearly full, or is so no more: writes are to go elsewhere. */

@@ -8,7 +8,7 @@ import type { ClusterId, NodeId } from "../base/ids.ts";
 import type { Rng } from "../base/rng.ts";
 import { type Instant, instant, never } from "../base/time.ts";
 import type { Alarm, MembershipEffects } from "../membership/effects.ts";
-import type { MemberState, MemberView } from "../membership/member.ts";
+import { type MemberState, type MemberView, noProgress } from "../membership/member.ts";
 import { Membership } from "../membership/membership.ts";
 import type { Profile } from "../membership/profile.ts";
 import { Ack, decode, encode, type Fields, type MessageCodec, Ping, StateSync } from "../wire/codec.ts";
@@ -120,7 +120,7 @@ export class MemberSeat implements Place, MemberPlace {
       seeds,
       stored: this.stored,
       rng: this.#rng.fork(`life/${this.life}`),
-      batches: () => 0,
+      progress: () => noProgress,
     });
     this.#membership = membership;
     socket.attach({ onDatagram: (at, from, bytes) => membership.onDatagram(at, from, bytes) });

@@ -63,7 +63,7 @@ export class RingOperators {
   rejoin(): void {
     const cluster = this.#cluster;
     const asked = cluster.world.nodes.findIndex((node) => node.ready);
-    const ring = this.#ringAt(asked);
+    const ring = asked < 0 ? undefined : this.#ringAt(asked);
     if (!this.#settling && ring !== undefined && cluster.world.now >= this.#busyUntil) this.#rejoin(asked, ring);
   }
 

@@ -2,6 +2,7 @@
 import { clusterIdOf, nodeIdOf } from "../../src/base/ids.ts";
 import type { Rng } from "../../src/base/rng.ts";
 import type { MembershipOptions } from "../../src/membership/effects.ts";
+import { noProgress } from "../../src/membership/member.ts";
 import { profiles } from "../../src/membership/profile.ts";
 
 const nothing = (): void => {};
@@ -36,6 +37,6 @@ export function membershipOptions(
     seeds: ["127.0.0.2:7401"],
     stored,
     rng,
-    batches: () => 0,
+    progress: () => noProgress,
   };
 }

@@ -164,7 +164,7 @@ const stateFiles: Target = {
   name: "state files",
   corpus: [
     identityBytes({ nodeId, clusterId, hasBallot: true }),
-    actorBytes({ incarnationHigh: 1, incarnationLow: 2, leaseTop: 20_000, bootId: "boot", clean: false }),
+    actorBytes({ incarnationHigh: 1, incarnationLow: 2, leaseTop: 20_000, bootId: "boot", clean: false, losses: 0 }),
     membersBytes(encodeMembers(64, [])),
     ...messageVectors
       .filter(([name]) => name === "RingState" || name.endsWith("File"))

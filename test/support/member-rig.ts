@@ -6,7 +6,7 @@ import { clusterId, idBytes, type NodeId, nodeId } from "../../src/base/ids.ts";
 import { Rng } from "../../src/base/rng.ts";
 import { type Instant, instant } from "../../src/base/time.ts";
 import type { MembershipEffects } from "../../src/membership/effects.ts";
-import { MemberState, type Update } from "../../src/membership/member.ts";
+import { MemberState, noProgress, type Update } from "../../src/membership/member.ts";
 import { Membership } from "../../src/membership/membership.ts";
 import { DatagramType, DatagramWriter, datagramHeaderBytes, updateBytes } from "../../src/membership/packets.ts";
 import { type Profile, profiles } from "../../src/membership/profile.ts";
@@ -76,7 +76,7 @@ export class MemberRig implements MembershipEffects {
       seeds: options.seeds ?? [],
       stored: this.saved,
       rng: new Rng(1),
-      batches: () => 0,
+      progress: () => noProgress,
     });
     this.membership.start(this.now);
     this.sync();

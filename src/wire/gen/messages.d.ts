@@ -20,6 +20,7 @@ export interface ActorFile {
   leaseTop: number;
   bootId: string;
   clean: boolean;
+  losses: number;
 }
 
 export interface BallotFile {
@@ -176,6 +177,7 @@ export interface GossipHead {
   ringHashHigh: number;
   ringHashLow: number;
   loopDelayUs: number;
+  losses: number;
   batches: number;
 }
 
@@ -196,6 +198,7 @@ export interface Hello {
   epoch: number;
   software: string;
   pid: number;
+  seenLosses: number;
   seenBatches: number;
 }
 

@@ -1707,6 +1707,7 @@ export const ringtail = $root.ringtail = (() => {
             this.epoch = 0;
             this.software = "";
             this.pid = 0;
+            this.seenLosses = 0;
             this.seenBatches = 0;
         };
 
@@ -1719,6 +1720,7 @@ export const ringtail = $root.ringtail = (() => {
         Hello.prototype.epoch = 0;
         Hello.prototype.software = "";
         Hello.prototype.pid = 0;
+        Hello.prototype.seenLosses = 0;
         Hello.prototype.seenBatches = 0;
 
         Hello.encode = function (message, writer, _depth) {
@@ -1746,8 +1748,10 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(66).string(message.software);
             if (message.pid != null && message.pid !== 0)
                 writer.uint32(72).uint32(message.pid);
+            if (message.seenLosses != null && message.seenLosses !== 0)
+                writer.uint32(80).uint32(message.seenLosses);
             if (message.seenBatches != null && !$Object.is(message.seenBatches, 0))
-                writer.uint32(81).double(message.seenBatches);
+                writer.uint32(89).double(message.seenBatches);
             return writer;
         };
 
@@ -1832,6 +1836,12 @@ export const ringtail = $root.ringtail = (() => {
                         continue;
                     }
                 case 10: {
+                        if (wireType !== 0)
+                            break;
+                        message.seenLosses = reader.uint32();
+                        continue;
+                    }
+                case 11: {
                         if (wireType !== 1)
                             break;
                         message.seenBatches = reader.double();
@@ -4160,6 +4170,7 @@ export const ringtail = $root.ringtail = (() => {
             this.ringHashHigh = 0;
             this.ringHashLow = 0;
             this.loopDelayUs = 0;
+            this.losses = 0;
             this.batches = 0;
         };
 
@@ -4171,6 +4182,7 @@ export const ringtail = $root.ringtail = (() => {
         GossipHead.prototype.ringHashHigh = 0;
         GossipHead.prototype.ringHashLow = 0;
         GossipHead.prototype.loopDelayUs = 0;
+        GossipHead.prototype.losses = 0;
         GossipHead.prototype.batches = 0;
 
         GossipHead.encode = function (message, writer, _depth) {
@@ -4196,8 +4208,10 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(61).fixed32(message.ringHashLow);
             if (message.loopDelayUs != null && message.loopDelayUs !== 0)
                 writer.uint32(64).uint32(message.loopDelayUs);
+            if (message.losses != null && message.losses !== 0)
+                writer.uint32(72).uint32(message.losses);
             if (message.batches != null && !$Object.is(message.batches, 0))
-                writer.uint32(73).double(message.batches);
+                writer.uint32(81).double(message.batches);
             return writer;
         };
 
@@ -4276,6 +4290,12 @@ export const ringtail = $root.ringtail = (() => {
                         continue;
                     }
                 case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.losses = reader.uint32();
+                        continue;
+                    }
+                case 10: {
                         if (wireType !== 1)
                             break;
                         message.batches = reader.double();
@@ -10643,6 +10663,7 @@ export const ringtail = $root.ringtail = (() => {
             this.leaseTop = 0;
             this.bootId = "";
             this.clean = false;
+            this.losses = 0;
         };
 
         ActorFile.prototype.incarnationLow = 0;
@@ -10650,6 +10671,7 @@ export const ringtail = $root.ringtail = (() => {
         ActorFile.prototype.leaseTop = 0;
         ActorFile.prototype.bootId = "";
         ActorFile.prototype.clean = false;
+        ActorFile.prototype.losses = 0;
 
         ActorFile.encode = function (message, writer, _depth) {
             if (!writer)
@@ -10668,6 +10690,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(34).string(message.bootId);
             if (message.clean != null && message.clean !== false)
                 writer.uint32(40).bool(message.clean);
+            if (message.losses != null && message.losses !== 0)
+                writer.uint32(56).uint32(message.losses);
             return writer;
         };
 
@@ -10725,6 +10749,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.clean = reader.bool();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.losses = reader.uint32();
                         continue;
                     }
                 }

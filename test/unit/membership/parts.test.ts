@@ -6,7 +6,14 @@ import { Rng } from "../../../src/base/rng.ts";
 import { instant } from "../../../src/base/time.ts";
 import { FlapScore, flapHalfLifeUs, flapPenalty, flapReuse, flapSuppress } from "../../../src/membership/flap.ts";
 import { LocalHealth } from "../../../src/membership/local-health.ts";
-import { Member, MemberState, type Standing, supersedes, type Update } from "../../../src/membership/member.ts";
+import {
+  Member,
+  MemberState,
+  noProgress,
+  type Standing,
+  supersedes,
+  type Update,
+} from "../../../src/membership/member.ts";
 import { MemberTable } from "../../../src/membership/member-table.ts";
 import { decodeMembers, encodeMembers } from "../../../src/membership/members-file.ts";
 import { incarnationLease, OwnMember } from "../../../src/membership/own-member.ts";
@@ -372,7 +379,7 @@ describe("the members' file", () => {
 
 describe("OwnMember", () => {
   function own(storedTop: number): OwnMember {
-    return new OwnMember({ id: id(1), boot: 1, meta: update(1), storedTop, batches: () => 0 });
+    return new OwnMember({ id: id(1), boot: 1, meta: update(1), storedTop, progress: () => noProgress });
   }
 
   it("shows no incarnation that is not leased on disk, and begins above the old lease", () => {
