@@ -151,7 +151,7 @@ function subset<T>(rng: Rng, all: readonly T[], perMille: number): T[] {
 const seatsMax = 9;
 const ringActsPerMille = 330;
 const reapsPerMille = 250;
-const identityPerMille = 120;
+const identityPerMille = 200;
 const firewallPerMille = 60;
 
 /** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */

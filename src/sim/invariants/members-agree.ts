@@ -4,7 +4,7 @@
  * seconds more for knocking at those believed dead. Judged at the end of a run.
  */
 import type { DurationUs } from "../../base/time.ts";
-import { MemberState, type MemberView } from "../../membership/member.ts";
+import { MemberState, type MemberView, stateName } from "../../membership/member.ts";
 import type { Profile } from "../../membership/profile.ts";
 import { syncIntervalUs } from "../../membership/suspicion.ts";
 import type { Audit, Invariant } from "../audit.ts";
@@ -29,7 +29,7 @@ export function compareMembers(seats: readonly MemberPlace[], beliefOf: BeliefOf
       const believed = member === undefined ? "unknown" : member.reachable ? "reachable" : "gone";
       if (about.alive ? believed !== "reachable" : believed === "reachable")
         blame(`${seat.name} believes ${about.name} ${believed}, which is ${about.alive ? "alive" : "not"}`);
-      beliefs.set(member === undefined ? "nothing" : `${member.state} at ${member.incarnation}`, seat.name);
+      beliefs.set(member === undefined ? "nothing" : `${stateName(member.state)} at ${member.incarnation}`, seat.name);
     }
     if (beliefs.size <= 1) continue;
     const views = [...beliefs].map(([belief, name]) => `${name}: ${belief}`).join(", ");

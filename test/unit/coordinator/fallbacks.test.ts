@@ -1,5 +1,6 @@
 /** Fallbacks, the pending member and silence: whom a put and a get ask beside the owners, and what then counts. */
 import { describe, expect, test } from "vitest";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { Durability } from "../../../src/base/durability.ts";
 import { codeOf, statusOk, wireOf } from "../../../src/base/errors.ts";
 import { instant } from "../../../src/base/time.ts";
@@ -295,7 +296,11 @@ describe("a get", () => {
   });
 
   test("that no such key is there counts from synced owners only", () => {
-    const story = new GetStory().begin().unsynced(10, 0, null).unsynced(20, 1, null);
+    const tell = (): GetStory => new GetStory().begin().unsynced(10, 0, null).unsynced(20, 1, null);
+    enableCanaries(["unsynced-counts"]);
+    expect(tell().status).toBe(statusOk);
+    enableCanaries([]);
+    const story = tell();
     expect(codeOf(story.status)).toBe("QUORUM_NOT_MET");
     expect(slotsIn(story.op.missing)).toEqual([]);
   });

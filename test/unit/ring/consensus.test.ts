@@ -1,5 +1,6 @@
 /** The consensus of one node and of small clusters: what it answers its operator, what it refuses, what it takes for an alarm. */
 import { describe, expect, it } from "vitest";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { type ErrorCode, errorTable, statusOk } from "../../../src/base/errors.ts";
 import { clusterId, type NodeId, type NodeNumber } from "../../../src/base/ids.ts";
 import { instant } from "../../../src/base/time.ts";
@@ -171,6 +172,25 @@ describe("rings from elsewhere", () => {
     world.crash(1);
     world.start(1);
     expect(world.core(1).votes).toBe(false);
+  });
+
+  it.each([
+    [[], 2],
+    [["skip-ring-pull"], 1],
+  ] as const)("that are newer are pulled at the first word of them (%j: epoch %i)", (planted, epoch) => {
+    const world = worldOf(3);
+    world.crash(3);
+    expect(outcome(world, world.propose(1, withWeight(ringAt(world, 1), 1, 9)))[0]).toBe("ok");
+    world.reaches = () => false;
+    world.start(3);
+    world.run(100);
+    world.reaches = () => true;
+    enableCanaries(planted);
+    const { high, low } = world.core(1).ring.hash;
+    world.core(3).onDigest(world.time, 1 as NodeNumber, 2, high, low);
+    world.run(500);
+    enableCanaries([]);
+    expect(ringAt(world, 3).epoch).toBe(epoch);
   });
 
   it("of the same epoch and other content are an alarm, over whatever way they are told", () => {
