@@ -23,7 +23,7 @@ interface PreviewFlags extends AskFlags {
   readonly keys: string;
 }
 
-const relations = ["same", "behind", "ahead", "diverged"];
+const relations = ["same", "behind", "ahead", "diverged", "unreadable", "damaged"];
 
 /** Adds the commands. */
 export function addRepair(program: Command): void {

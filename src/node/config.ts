@@ -44,6 +44,7 @@ export interface NodeConfig {
   readonly idleTimeoutMs: number;
   readonly diskReserveMiB: number;
   readonly repairPassMs: number;
+  readonly scrubRoundMs: number;
   readonly repairWindowMs: number;
   readonly reapAgeMs: number;
 }
@@ -306,6 +307,15 @@ export const settings: readonly Setting[] = [
     max: 600_000,
     unit: "ms",
     help: "A difference between replicas is repaired when it has lasted this long; more than the deadline of most writes makes sense. Shorter: transfers end sooner; longer: fewer writes under way are taken for differences.",
+  },
+  {
+    key: "scrubRoundMs",
+    kind: "integer",
+    value: 604_800_000,
+    min: 1000,
+    max: 2_592_000_000,
+    unit: "ms",
+    help: "Every record is read from the disk, and its checksum verified, within this time if the background work's share allows. Shorter: damage is found while other replicas are still whole; longer: less is read.",
   },
   {
     key: "reapAgeMs",

@@ -32,6 +32,12 @@ const previewedMax = 4096;
 const storageFailed = wireOf("STORAGE_FAILED");
 const wrongOwner = wireOf("WRONG_OWNER");
 
+/** Who asks a peer about trees, or sends it a record. */
+export interface TreeAsker {
+  onAnswer(now: Instant, id: number, status: Status, answer: Answer | null): void;
+  onMoved(now: Instant, id: number, status: Status): void;
+}
+
 /** What seats share. */
 export interface SeatHost {
   readonly shared: NodeState;
@@ -39,10 +45,10 @@ export interface SeatHost {
   readonly questions: StoreQuestions;
   readonly records: LocalRecords;
   readonly windowUs: DurationUs;
-  /** Sends a question; `onAnswer` of the seat follows, never inside the call. */
-  ask(now: Instant, seat: ExchangeSeat, id: number, peer: NodeNumber, question: Question): void;
-  /** Sends a record; `onMoved` of the seat follows, never inside the call. */
-  push(now: Instant, seat: ExchangeSeat, id: number, peer: NodeNumber, fullKey: Uint8Array, sealed: Uint8Array): void;
+  /** Sends a question; `onAnswer` of the asker follows, never inside the call. */
+  ask(now: Instant, asker: TreeAsker, id: number, peer: NodeNumber, question: Question): void;
+  /** Sends a record; `onMoved` of the asker follows, never inside the call. */
+  push(now: Instant, asker: TreeAsker, id: number, peer: NodeNumber, fullKey: Uint8Array, sealed: Uint8Array): void;
 }
 
 /** Who began the exchange. */
@@ -71,7 +77,7 @@ class Push implements RecordAsker {
 }
 
 /** One exchange at a time. */
-export class ExchangeSeat implements ExchangeEffects, RecordAsker, StoreAsker {
+export class ExchangeSeat implements ExchangeEffects, RecordAsker, StoreAsker, TreeAsker {
   readonly exchange: Exchange;
   readonly #host: SeatHost;
   readonly #onEnd: OnExchangeEnd;

@@ -67,11 +67,22 @@ export class LocalRecords {
     this.#run(this.#newOp(now, ReplicaKind.read, new Task(asker, id, this.#ended), fullKey));
   }
 
-  /** Merges a record, its checksum verified, into the own one. All bytes are copied. */
-  merge(now: Instant, asker: RecordAsker, id: number, fullKey: Uint8Array, sealed: Uint8Array): void {
+  /**
+   * Merges a record, its checksum verified, into the own one. All bytes are copied. `mends`: it is synced, and takes the
+   * place of a damaged one.
+   */
+  merge(
+    now: Instant,
+    asker: RecordAsker,
+    id: number,
+    fullKey: Uint8Array,
+    sealed: Uint8Array,
+    mends: boolean = false,
+  ): void {
     const op = this.#newOp(now, ReplicaKind.write, new Task(asker, id, this.#ended), fullKey);
     op.sealed = sealed.slice();
-    op.durability = Durability.buffered;
+    op.durability = mends ? Durability.durable : Durability.buffered;
+    op.mends = mends;
     this.#run(op);
   }
 

@@ -355,6 +355,10 @@ export class Node implements StoreEvents {
     this.#data.coordination.settle(now);
   }
 
+  onStoreDamaged(now: Instant, fullKey: Uint8Array, flaw: string): void {
+    this.#shared.onDamaged(now, fullKey, flaw);
+  }
+
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     this.#replica?.onStoreHints(now, token, hints, error);
     this.#data.coordination.settle(now);

@@ -21,6 +21,7 @@ import { FrameType } from "../wire/frame-types.ts";
 import { previewPeersMax, previewRowsMax } from "../wire/limits.ts";
 import { slicesMax } from "./background.ts";
 import { ExchangeSeat, nextTickOf, type SeatHost, settleSeats, tickSeats } from "./exchange-seat.ts";
+import type { Mending } from "./mending.ts";
 import type { Session } from "./session.ts";
 
 /** Previews under way at once; each costs as much as a repair. */
@@ -31,6 +32,7 @@ export interface RepairWorks {
   readonly seat: ExchangeSeat;
   readonly schedule: RepairSchedule;
   readonly scrub: Scrub;
+  readonly mending: Mending;
 }
 
 /** A pair of a tree and somebody who is to have the same one. */
@@ -181,8 +183,8 @@ function peerOf(seat: ExchangeSeat, status: Status, result: ExchangeResult, keys
   return { peer: result.peer, status, refused, keys: seat.previewed.length, rows };
 }
 
-function countersOf({ seat, scrub }: RepairWorks): Counter[] {
+function countersOf({ seat, scrub, mending }: RepairWorks): Counter[] {
   const of = (prefix: string, counters: object): Counter[] =>
     Object.entries(counters).map(([name, value]) => ({ name: `${prefix}${name}`, value: value as number }));
-  return [...of("", seat.exchange.counters), ...of("scrub_", scrub.counters)];
+  return [...of("", seat.exchange.counters), ...of("scrub_", scrub.counters), ...of("mend_", mending.mender.counters)];
 }

@@ -21,8 +21,9 @@ import type { RecordPage, Store } from "../storage/store.ts";
 import { decode, type Encoder, type MessageCodec, ReplicaWriteRequest } from "../wire/codec.ts";
 import { FrameType, WritePurpose } from "../wire/frame-types.ts";
 import { Comparisons } from "./comparisons.ts";
-import { ExchangeSeat, type SeatHost } from "./exchange-seat.ts";
+import { ExchangeSeat, type SeatHost, type TreeAsker } from "./exchange-seat.ts";
 import { LocalRecords, type RunLocally } from "./local-records.ts";
+import { Mending } from "./mending.ts";
 import { Part, type Route } from "./part.ts";
 import { PeerQuestions } from "./peer-questions.ts";
 import type { Peer, Peers } from "./peers.ts";
@@ -41,6 +42,8 @@ const creditsPerSecond = 4_000;
 const scrubPagesPerSecond = 40;
 const scrubKeys = 512;
 const scrubBytes = 512 * 1024;
+/** Damaged records per second that are written anew, with all slices. */
+const mendsPerSecond = 320;
 const pushTimeoutUs = 10_000_000;
 
 const connectionLost = wireOf("CONNECTION_LOST");
@@ -57,7 +60,7 @@ export interface PartResources {
 
 /** A question about trees, or a pushed record, under way at a peer. */
 interface AskedPeer {
-  readonly seat: ExchangeSeat;
+  readonly asker: TreeAsker;
   readonly id: number;
   readonly push: boolean;
 }
@@ -69,6 +72,7 @@ class Works {
   readonly comparisons: Comparisons;
   readonly schedule: RepairSchedule;
   readonly scrub: Scrub;
+  readonly mending: Mending;
   readonly report: RepairReport;
 
   constructor(part: Repairing, host: SeatHost, resources: PartResources) {
@@ -85,7 +89,9 @@ class Works {
       reachable: (peer) => peers.of(peer)?.state === "ok",
       passUs: shared.config.repairPassMs * 1000,
     });
-    this.scrub = new Scrub({ effects: part, leaves, batches: store(), treeOf, partitions });
+    const roundUs = shared.config.scrubRoundMs * 1000;
+    this.scrub = new Scrub({ effects: part, leaves, batches: store(), treeOf, partitions, roundUs });
+    this.mending = new Mending(host, (now, partition, leaf) => this.scrub.rebuildLeaf(now, partition, leaf));
     this.report = new RepairReport(host, (tree) => part.mayCompare(tree));
   }
 }
@@ -135,13 +141,15 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
       questions: questions(),
       records: this.#records,
       windowUs: shared.config.repairWindowMs * 1000,
-      ask: (_at, seat, id, peer, question) => this.#ask(seat, id, peer, question),
-      push: (_at, seat, id, peer, fullKey, sealed) => this.#push(seat, id, peer, fullKey, sealed),
+      ask: (_at, asker, id, peer, question) => this.#ask(asker, id, peer, question),
+      push: (_at, asker, id, peer, fullKey, sealed) => this.#push(asker, id, peer, fullKey, sealed),
     };
-    this.#works = new Works(this, host, this.#resources);
+    const works = new Works(this, host, this.#resources);
+    this.#works = works;
+    shared.onDamaged = (at, fullKey, flaw) => works.mending.found(at, fullKey, flaw);
     this.#grantAt = after(now, grantEveryUs);
     this.#updateAt = now;
-    if (shared.hasHole) this.#rebuildAll(now, this.#works);
+    if (shared.hasHole) this.#rebuildAll(now, works);
   }
 
   // Frames.
@@ -164,12 +172,12 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     else works.service.onRequest(now, session, type as Asked["type"], frameId, bytes, start, end);
   }
 
-  #ask(seat: ExchangeSeat, id: number, peer: NodeNumber, { type, body }: Question): void {
+  #ask(asker: TreeAsker, id: number, peer: NodeNumber, { type, body }: Question): void {
     const codec: Encoder<Question["body"]> = questionCodecs[type] as Encoder<Question["body"]>;
-    this.#asked.ask(peer, type, codec, { ...body, epoch: this.#shared.epoch }, { seat, id, push: false });
+    this.#asked.ask(peer, type, codec, { ...body, epoch: this.#shared.epoch }, { asker, id, push: false });
   }
 
-  #push(seat: ExchangeSeat, id: number, peer: NodeNumber, fullKey: Uint8Array, record: Uint8Array): void {
+  #push(asker: TreeAsker, id: number, peer: NodeNumber, fullKey: Uint8Array, record: Uint8Array): void {
     const message: ReplicaWriteRequest = {
       bucket: bucketOf(fullKey),
       key: keyOf(fullKey),
@@ -179,7 +187,7 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
       durability: Durability.buffered,
       purpose: WritePurpose.readRepair,
     };
-    this.#asked.ask(peer, FrameType.RECORD_PUSH, ReplicaWriteRequest, message, { seat, id, push: true });
+    this.#asked.ask(peer, FrameType.RECORD_PUSH, ReplicaWriteRequest, message, { asker, id, push: true });
   }
 
   override onReply(
@@ -194,15 +202,19 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
   ): void {
     const asked = this.#asked.take(frameId);
     if (asked === undefined) return;
-    const { seat, id } = asked;
-    if (asked.push) seat.onMoved(now, id, status);
-    else if (status !== statusOk) seat.onAnswer(now, id, status, null);
+    const { asker, id } = asked;
+    if (asked.push) asker.onMoved(now, id, status);
+    else if (status !== statusOk) asker.onAnswer(now, id, status, null);
     else {
       const codec = replyCodecs[type as Answer["type"]] as MessageCodec<Answer["body"]>;
       const body = decode(codec, bytes, start, end);
       this.#shared.onNewerEpoch(now, peer.number, body.epoch);
-      seat.onAnswer(now, id, statusOk, { type, body } as Answer);
+      asker.onAnswer(now, id, statusOk, { type, body } as Answer);
     }
+  }
+
+  override onPeerUp(now: Instant): void {
+    this.#works?.mending.mender.onPeerUp(now);
   }
 
   override onPeerLost(_now: Instant, number: NodeNumber): void {
@@ -272,14 +284,14 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     this.#resources.questions().scanRecords(now, this, leaf < 0 ? page : { ...page, leaf });
   }
 
-  correct(_now: Instant, { n, partition, leaf, deltaHigh, deltaLow }: WrongLeaf): void {
+  correct(_now: Instant, { n, partition, leaf, deltaHigh, deltaLow, expected }: WrongLeaf): void {
     this.#resources.store().leaves.correct(n, partition, leaf, deltaHigh, deltaLow);
-    if (this.isRebuilding(partition)) return;
+    if (expected || this.isRebuilding(partition)) return;
     this.#alarm("a Merkle tree did not say what is stored: it was corrected", { n, partition, leaf });
   }
 
-  unreadable(_now: Instant, partition: number, _fullKey: Uint8Array): void {
-    this.#alarm("a stored record cannot be read", { partition });
+  unreadable(now: Instant, _partition: number, fullKey: Uint8Array): void {
+    this.#works?.mending.found(now, fullKey, "it cannot be read");
   }
 
   scrubbed(_now: Instant, { partition, complete, error }: ScrubResult): void {
@@ -313,6 +325,8 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     if (exchange.nextTick() <= now) exchange.tick(now);
     works.report.tick(now);
     works.comparisons.tick(now);
+    const { mender } = works.mending;
+    if (mender.nextTick() <= now) mender.tick(now);
     if (works.scrub.nextTick() <= now) works.scrub.tick(now);
     if (this.#grantAt <= now) this.#grant(now, works);
   }
@@ -330,6 +344,9 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     const pages = Math.floor(this.#scrubRest / 1000);
     this.#scrubRest -= pages * 1000;
     if (this.#again.length > 0) works.scrub.rebuild(now, this.#again.splice(0));
+    if (works.mending.mender.starved) {
+      works.mending.mender.grant(now, Math.ceil(background.shareOf(mendsPerSecond) / 10));
+    }
     if (pages > 0 && works.scrub.starved) works.scrub.grant(now, pages);
   }
 
@@ -341,10 +358,12 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
       this.#shared.background.nextTick(),
       works.schedule.nextTick(),
       works.comparisons.nextTick(),
+      works.mending.mender.nextTick(),
     );
     next = Math.min(next, works.scrub.nextTick());
     next = Math.min(next, works.seat.exchange.nextTick(), works.report.nextTick());
     let starves = works.scrub.starved || this.#again.length > 0 || works.seat.exchange.starved;
+    starves ||= works.mending.mender.starved;
     for (const { exchange } of works.report.seats) starves ||= exchange.starved;
     for (const { exchange } of works.comparisons.seats) starves ||= exchange.starved;
     return (starves ? Math.min(next, this.#grantAt) : next) as Instant;
@@ -353,9 +372,9 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
   override settle(now: Instant): void {
     const works = this.#works;
     if (works === undefined) return;
-    for (const { seat, id, push } of this.#asked.takeFailed()) {
-      if (push) seat.onMoved(now, id, connectionLost);
-      else seat.onAnswer(now, id, connectionLost, null);
+    for (const { asker, id, push } of this.#asked.takeFailed()) {
+      if (push) asker.onMoved(now, id, connectionLost);
+      else asker.onAnswer(now, id, connectionLost, null);
     }
     this.#records.settle(now);
     works.seat.settle(now);

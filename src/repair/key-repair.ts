@@ -124,7 +124,7 @@ export class KeyRepair {
     this.#next += count;
     for (let i = 0; i < count; i += 1) {
       const { relation, record, recordBytes } = reply.records[i] as RecordFetchReply["records"][number];
-      if (relation < Relation.same || relation > Relation.diverged) return false;
+      if (relation < Relation.same || relation > Relation.damaged) return false;
       this.#settle(now, first + i, relation as Relation, record, recordBytes);
     }
     this.#goOn(now);
@@ -139,7 +139,8 @@ export class KeyRepair {
     else if (preview) {
       this.moved += 1;
       this.#effects.difference(now, { tree, fullKey, relation, bytesHere, bytesThere });
-    } else {
+    } else if (relation >= Relation.unreadable) this.#fail();
+    else {
       if (bringsRecord(relation)) this.#pull(now, tree, fullKey, record);
       if (!wantsRecord(relation)) return;
       if (pullOnly) this.#counters.keysLeft += 1;

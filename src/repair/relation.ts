@@ -5,8 +5,18 @@
  */
 import { compareVersions, type VersionVector } from "../version/version-vector.ts";
 
-/** Who lacks something; numbers of the schema's `Relation`. */
-export const Relation = { same: 0, askerBehind: 1, answererBehind: 2, diverged: 3 } as const;
+/**
+ * Who lacks something; numbers of the schema's `Relation`. `unreadable`: the answerer cannot say what it holds, this time;
+ * `damaged`: nor ever.
+ */
+export const Relation = {
+  same: 0,
+  askerBehind: 1,
+  answererBehind: 2,
+  diverged: 3,
+  unreadable: 4,
+  damaged: 5,
+} as const;
 /** One of the relations. */
 export type Relation = (typeof Relation)[keyof typeof Relation];
 

@@ -12,7 +12,7 @@ import { Hash64 } from "../base/hash.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
 import { leafRange, leavesPerTree } from "../storage/keys.ts";
-import type { RecordPage } from "../storage/store-events.ts";
+import { type RecordPage, storeDamaged } from "../storage/store-events.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import type { LeafKeysRequest, RecordFetchRequest, TreeLeavesRequest, TreeRootsRequest } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
@@ -22,7 +22,7 @@ import { entriesOfPage, type TreeOf } from "./leaf-list.ts";
 import type { LeafSource, TreeId } from "./merkle-tree.ts";
 import { branchesOf, branchesPerTree, leavesOf, leavesPerBranch, rootOf, treeN, treePartition } from "./merkle-tree.ts";
 import type { Asked, Reply } from "./questions.ts";
-import { bringsRecord, decideRelation, type Held } from "./relation.ts";
+import { bringsRecord, decideRelation, type Held, Relation } from "./relation.ts";
 
 /** A reply to RECORD_FETCH takes no further record past this. */
 const replyBytesMax = 1024 * 1024;
@@ -229,14 +229,14 @@ export class Responder<T> {
     this.#inside = false;
   }
 
-  /** The record of a key, or null; with an error it counts as none: the asker's copy is better than that. */
+  /** The record of a key, or null: there is none or, with an error, nobody can tell. */
   onRecord(now: Instant, id: number, sealed: Uint8Array | null, error: string | null): void {
     this.#enter();
     const job = this.#jobs.get(id);
     const key = job?.keys[job.fetched.length];
     assert(job !== undefined && key !== undefined, "a record nobody asked for");
     const own = error === null ? sealed : null;
-    const relation = decideRelation(key.held, heldIn(own, key.fullKey));
+    const relation = error === null ? decideRelation(key.held, heldIn(own, key.fullKey)) : unread(error);
     const brings = bringsRecord(relation) && !job.preview && own !== null;
     job.fetched.push({ relation, record: brings ? own.slice() : noBytes, recordBytes: own?.length ?? 0 });
     job.bytes += brings ? own.length : 0;
@@ -248,6 +248,10 @@ export class Responder<T> {
     }
     this.#inside = false;
   }
+}
+
+function unread(error: string): Relation {
+  return error === storeDamaged ? Relation.damaged : Relation.unreadable;
 }
 
 function isRising(numbers: Uint8Array, limit: number): boolean {

@@ -38,6 +38,8 @@ export interface WrongLeaf {
   /** The live leaf XOR what its records add up to: the leaf must change by it. */
   readonly deltaHigh: number;
   readonly deltaLow: number;
+  /** Somebody knew that it might be wrong: `rebuildLeaf`. */
+  readonly expected: boolean;
 }
 
 /** The end of a partition's scrub. */
@@ -386,7 +388,7 @@ export class Scrub {
       if ((deltaHigh | deltaLow) === 0) continue;
       mark("scrub.leaf-wrong");
       wrong = true;
-      this.#effects.correct(now, { n, partition, leaf: suspect.leaf, deltaHigh, deltaLow });
+      this.#effects.correct(now, { n, partition, leaf: suspect.leaf, deltaHigh, deltaLow, expected: !job.whole });
     }
     if (!wrong) return;
     job.corrected += 1;

@@ -113,6 +113,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   version: VersionVector = VersionVector.empty;
   /** Put: goes with `version`, where the write had to be named by itself. */
   own: OwnWrite | null = null;
+  /** Write: takes the place of a stored record that is damaged (`storeDamaged`); merged with one that is not, as ever. */
+  mends = false;
   /** Set before `done`. */
   status: Status = statusOk;
   /** Why, for people, when `status` is an error. */

@@ -24,7 +24,7 @@ import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
-import { type StoredHint, type StoreWrite, SyncMode, storeBusy } from "../storage/store.ts";
+import { type StoredHint, type StoreWrite, SyncMode, storeBusy, storeDamaged } from "../storage/store.ts";
 import { openRecord, sealRecord } from "../version/record.ts";
 import { SealedChange } from "../version/sealed-change.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
@@ -198,6 +198,7 @@ export class Replica<O> {
   /** `stored` may be a view that the next call on the store takes away. */
   #onRecord(now: Instant, op: ReplicaOp<O>, stored: Uint8Array | null): boolean {
     if (op.kind === ReplicaKind.forget) return this.#forget(now, op, stored);
+    if (op.mends && stored === null) return this.#end(now, op);
     if (op.kind === ReplicaKind.write && stored !== null && this.#store.hintTotal === 0) {
       return this.#mergeBytes(now, op, stored);
     }
@@ -407,14 +408,31 @@ export class Replica<O> {
 
   #unanswered(now: Instant, op: ReplicaOp<O>, error: string): boolean {
     if (error === storeBusy) return this.#fail(now, op, overloaded, error);
-    return this.#unreadable(now, op);
+    if (error === storeDamaged && op.mends) return this.#mend(now, op);
+    return this.#unreadable(now, op, error === storeDamaged ? error : undefined);
+  }
+
+  /**
+   * What the other owners hold takes the place of a damaged record, which may have held dots of ours that nobody else
+   * knows: the partition has a new actor before anything is minted over it. What the key's leaf counted is unknown too.
+   */
+  #mend(now: Instant, op: ReplicaOp<O>): boolean {
+    const sealed = op.sealed as Uint8Array;
+    const set = opened(sealed);
+    if (set === null) return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
+    mark("replica.mended");
+    if (!canary("mend-keeps-actor")) this.#actors.renew(now, op.partition);
+    this.#hashBefore.high = 0;
+    this.#hashBefore.low = 0;
+    causalHash(set, op.fullKey, this.#hashAfter);
+    this.#write(now, op, sealed);
+    return false;
   }
 
   /** Nobody knows what the stored record held, own dots included: nothing is minted over it, nor written. */
-  #unreadable(now: Instant, op: ReplicaOp<O>): boolean {
+  #unreadable(now: Instant, op: ReplicaOp<O>, why: string = "the stored record cannot be read"): boolean {
     mark("replica.unreadable");
-    this.#actors.renew(now, op.partition);
-    return this.#fail(now, op, storageFailed, "the stored record cannot be read");
+    return this.#fail(now, op, storageFailed, why);
   }
 
   /** The store's answer to `read`: the record (the replica's from here on), null for none, or why it cannot be read. */

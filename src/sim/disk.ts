@@ -200,17 +200,17 @@ export class SimDisk {
     return true;
   }
 
-  /** Flips one bit of one value among the keys of `from` <= key < `to`, at rest; false if there is none. */
-  flipBit(from: string, to: string): boolean {
+  /** Flips one bit of one value among the keys of `from` <= key < `to`, at rest; its key, or null if there is none. */
+  flipBit(from: string, to: string): Uint8Array | null {
     const entries: Entry[] = [];
     this.contents().walk(from, to, (entry) => entries.push(entry) > 0);
     const entry = entries.length === 0 ? undefined : this.rng.pick(entries);
-    if (entry === undefined || entry.value === null || entry.value.length === 0) return false;
+    if (entry === undefined || entry.value === null || entry.value.length === 0) return null;
     const value = entry.value.slice();
     const bit = this.rng.below(value.length * 8);
     value[bit >>> 3] = (value[bit >>> 3] as number) ^ (1 << (bit & 7));
     entry.value = value;
-    return true;
+    return entry.key;
   }
 
   /** A copy of all that has reached the system. */

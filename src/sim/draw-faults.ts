@@ -4,7 +4,7 @@
  * run long, so that every acknowledged write keeps an intact holder.
  */
 import type { Rng } from "../base/rng.ts";
-import { type Fault, losesCopies } from "./fault.ts";
+import { type Fault, type FaultKind, losesCopies } from "./fault.ts";
 import { type FaultClass, type RunPlan, reapsWithinRun } from "./plan.ts";
 import { drawRingActs } from "./ring-acts.ts";
 
@@ -19,6 +19,7 @@ export function drawFaults(plan: RunPlan, rng: Rng): Fault[] {
   const mortals = mortalNodes(plan, rng.fork("mortals"));
   const faults = drawRingActs(plan, rng.fork("rings"), mortals);
   faults.push(...drawIdentityAct(plan, rng.fork("identities"), mortals));
+  for (const fault of drawDiskFaults(plan, rng.fork("disks"), mortals)) faults.push(fault);
   if (plan.faults.length === 0) return faults;
   const count = Math.ceil((plan.chaosUs / 1_000_000) * (plan.faultsPerKiloSecond / 1_000));
   for (let i = 0; i < count; i += 1) {
@@ -39,6 +40,26 @@ function drawIdentityAct(plan: RunPlan, rng: Rng, mortals: readonly number[]): F
   return [{ at, kind, node, lasts, pairs: [], factor: rng.chance(250) ? 1 : 0 }];
 }
 
+/** A node that the fault may hit; -1: there is none. */
+function drawVictim(plan: RunPlan, kind: FaultKind, rng: Rng, mortals: readonly number[]): number {
+  if (!losesCopies(kind, plan.durability)) return rng.below(plan.nodes);
+  return mortals.length === 0 ? -1 : rng.pick(mortals);
+}
+
+/** A few of each class that the plan has. */
+function drawDiskFaults(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault[] {
+  const faults: Fault[] = [];
+  for (const kind of plan.diskFaults) {
+    for (let left = rng.between(1, 6); left > 0; left -= 1) {
+      const node = drawVictim(plan, kind, rng, mortals);
+      const at = rng.below(plan.chaosUs);
+      const lasts = rng.between(500_000, 3_000_000);
+      if (node >= 0) faults.push({ at, kind, node, lasts, pairs: [], factor: rng.below(2) });
+    }
+  }
+  return faults;
+}
+
 const pathFaults: readonly FaultClass[] = ["split", "udp-split", "tcp-split", "slow-link"];
 
 function drawFault(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault | undefined {
@@ -46,11 +67,7 @@ function drawFault(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fault |
   const at = rng.below(plan.chaosUs);
   const short = rng.chance(500);
   const lasts = short ? rng.between(1_000, 100_000) : rng.between(100_000, 3_000_000);
-  const node = losesCopies(kind, plan.durability)
-    ? mortals.length === 0
-      ? -1
-      : rng.pick(mortals)
-    : rng.below(plan.nodes);
+  const node = drawVictim(plan, kind, rng, mortals);
   if (node < 0) return undefined;
   const places = plan.nodes + plan.clients;
   const pairs = pathFaults.includes(kind) ? drawPairs(plan.nodes, places, rng) : [];

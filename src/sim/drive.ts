@@ -3,6 +3,7 @@ import type { Rng } from "../base/rng.ts";
 import { fullKeyOfRecord, KeyKind, kindRange } from "../storage/keys.ts";
 import { isForgotten, replayed } from "../storage/log-replay.ts";
 import { readLogEntries } from "../storage/write-ahead-log.ts";
+import { checkRecord } from "../version/record.ts";
 import { SimDisk, type SimLatencies } from "./disk.ts";
 import { SimLog } from "./log.ts";
 import type { Drive, Later } from "./process.ts";
@@ -47,10 +48,26 @@ export class SimDrive implements Drive {
     this.disk.faults.slowness = 1 + factor;
   }
 
+  /** Flips a bit of one of its own copies, at rest; its full key, or null if the engine holds none. */
+  rot(): Uint8Array | null {
+    const { from, to } = kindRange(KeyKind.record);
+    const key = this.disk.flipBit(nameOf(from), nameOf(to));
+    return key === null ? null : fullKeyOfRecord(key);
+  }
+
+  /** Its own copies as the engine holds them, as full keys and sealed records, damaged ones among them. */
+  stored(): readonly (readonly [Uint8Array, Uint8Array])[] {
+    return this.#held(KeyKind.record).map(([key, value]) => [fullKeyOfRecord(key), value] as const);
+  }
+
   /** What it keeps for others, as disk keys and values. */
   hints(): readonly (readonly [Uint8Array, Uint8Array])[] {
+    return this.#held(KeyKind.hint);
+  }
+
+  #held(kind: number): (readonly [Uint8Array, Uint8Array])[] {
     const found: (readonly [Uint8Array, Uint8Array])[] = [];
-    const { from, to } = kindRange(KeyKind.hint);
+    const { from, to } = kindRange(kind);
     this.disk.contents().walk(nameOf(from), nameOf(to), (entry) => {
       if (entry.value !== null) found.push([entry.key, entry.value]);
       return true;
@@ -58,7 +75,7 @@ export class SimDrive implements Drive {
     return found;
   }
 
-  /** Every copy of its own: what is in the engine, merged with what is in the log. */
+  /** Every copy of its own that can be read: what is in the engine, merged with what is in the log. */
   records(): Iterable<readonly [Uint8Array, Uint8Array]> {
     const found: Map<string, readonly [Uint8Array, Uint8Array]> = new Map();
     const add = (fullKey: Uint8Array, sealed: Uint8Array): void => {
@@ -66,11 +83,7 @@ export class SimDrive implements Drive {
       const held = found.get(name);
       found.set(name, [fullKey, held === undefined ? sealed : replayed(fullKey, held[1], sealed)]);
     };
-    const { from, to } = kindRange(KeyKind.record);
-    this.disk.contents().walk(nameOf(from), nameOf(to), (entry) => {
-      if (entry.value !== null) add(fullKeyOfRecord(entry.key), entry.value);
-      return true;
-    });
+    for (const [fullKey, sealed] of this.stored()) if (checkRecord(sealed) === null) add(fullKey, sealed);
     const numbers = [...this.disk.segments.keys()].sort((a, b) => a - b);
     for (const number of numbers) {
       const content = this.disk.segments.get(number)?.content() ?? new Uint8Array(0);

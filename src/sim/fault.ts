@@ -4,7 +4,16 @@
  */
 import { Durability } from "../base/durability.ts";
 import type { DurationUs } from "../base/time.ts";
-import { type FaultClass, type IdentityClass, identityClasses, type RingActClass } from "./plan.ts";
+import {
+  type DiskFaultClass,
+  type FaultClass,
+  type IdentityClass,
+  identityClasses,
+  type RingActClass,
+} from "./plan.ts";
+
+/** Everything that can happen. */
+export type FaultKind = FaultClass | DiskFaultClass | RingActClass | IdentityClass;
 
 /**
  * One fault, or something that operators do (ring-acts.ts). `pairs` are directed, positions of places; `node` indexes
@@ -12,7 +21,7 @@ import { type FaultClass, type IdentityClass, identityClasses, type RingActClass
  */
 export interface Fault {
   readonly at: DurationUs;
-  readonly kind: FaultClass | RingActClass | IdentityClass;
+  readonly kind: FaultKind;
   readonly node: number;
   readonly lasts: DurationUs;
   readonly pairs: readonly (readonly [number, number])[];
@@ -20,8 +29,8 @@ export interface Fault {
 }
 
 /** Whether a fault of this class can take acknowledged copies from a node of this plan's mode. */
-export function losesCopies(kind: Fault["kind"], durability: Durability): boolean {
-  if (kind === "remove" || kind === "wipe" || kind === "rollback") return true;
+export function losesCopies(kind: FaultKind, durability: Durability): boolean {
+  if (kind === "remove" || kind === "wipe" || kind === "rollback" || kind === "bit-rot") return true;
   if (kind === "power") return durability !== Durability.durable;
   const kills = kind === "crash" || kind === "read-errors" || kind === "write-errors";
   return kills && durability === Durability.memory;

@@ -12,6 +12,9 @@ import { isRingAct, type RingAct } from "./ring-acts.ts";
 import { TraceType } from "./trace.ts";
 import type { World } from "./world.ts";
 
+/** Half of what a node of the default configuration keeps free. */
+const halfReserveBytes = 128 * 1024 * 1024;
+
 /** What faults happen to. */
 export interface FaultsOptions {
   readonly world: World;
@@ -20,6 +23,8 @@ export interface FaultsOptions {
   readonly clients: readonly SimClient[];
   /** A client's process died and started anew. */
   readonly onClientCrash: (client: SimClient) => void;
+  /** A record on that seat's disk has been damaged. */
+  readonly onRot: (seat: number, fullKey: Uint8Array) => void;
   /** Operators are to do something. */
   readonly onRingAct: (now: Instant, act: RingAct) => void;
   /** Messages do not pass any more, or pass again. */
@@ -106,6 +111,12 @@ export class Faults {
       case "clock":
         node.wallOffsetMs = (fault.lasts % 7_200_000) - 3_600_000;
         return;
+      case "bit-rot":
+        this.#rot(drive, fault.node);
+        return;
+      case "disk-full":
+        this.#fillDisk(drive, fault);
+        return;
       case "client-crash":
         this.#crashClient(now, fault);
         return;
@@ -120,6 +131,17 @@ export class Faults {
     if (reads) faults.readErrors = perMille;
     else faults.writeErrors = faults.syncErrors = perMille;
     this.#later(fault.lasts, () => healDisk(drive));
+  }
+
+  #rot(drive: SimDrive, seat: number): void {
+    const fullKey = drive.rot();
+    if (fullKey !== null) this.#options.onRot(seat, fullKey);
+  }
+
+  /** `factor` 0: all but full; 1: no new key is coordinated there. */
+  #fillDisk(drive: SimDrive, fault: Fault): void {
+    drive.disk.faults.freeBytes = fault.factor === 0 ? 0 : halfReserveBytes;
+    this.#later(fault.lasts, () => freeDisk(drive));
   }
 
   #hitNetwork(now: Instant, fault: Fault): void {
@@ -200,6 +222,7 @@ export class Faults {
     for (const drive of this.#drives) {
       drive.slow(0);
       healDisk(drive);
+      freeDisk(drive);
     }
     for (const node of this.#world.nodes) {
       node.resume(now);
@@ -211,6 +234,10 @@ export class Faults {
 /** What a fault of the network keeps from passing; what is slow may be too late to count. */
 function blockedBy({ kind }: Fault): Blocked {
   return kind === "udp-split" ? "udp" : kind === "tcp-split" || kind === "reset" ? "tcp" : "all";
+}
+
+function freeDisk(drive: SimDrive): void {
+  drive.disk.faults.freeBytes = Number.MAX_SAFE_INTEGER;
 }
 
 function healDisk(drive: SimDrive): void {

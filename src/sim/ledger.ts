@@ -116,6 +116,11 @@ export class Ledger implements DiskWatch {
     if (target === 0) for (const watcher of this.#watchers) watcher.onCopy?.(node, key, set);
   }
 
+  /** The node's copy of the key is damaged: what it will hold instead is no change of it. */
+  onDamaged(node: number, key: string): void {
+    this.#account(key).own[node] = VersionVector.empty;
+  }
+
   onBoot(node: number): void {
     for (const account of this.#accounts.values()) account.own[node] = VersionVector.empty;
     for (const watcher of this.#watchers) watcher.onBoot?.(node);

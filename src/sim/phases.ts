@@ -2,9 +2,10 @@
  * Phases: one run from an empty world to its verdict (reliability.md section 5.9): warm-up, chaos, heal, convergence by
  * reads, audit. It takes a plan and a schedule of faults and gives violations; drawing them and reporting is run.ts.
  */
-import { equalBytes, noBytes } from "../base/bytes.ts";
+import { equalBytes, noBytes, utf8Text } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { errorTable } from "../base/errors.ts";
+import { keyOf } from "../base/full-key.ts";
 import { type DurationUs, instant } from "../base/time.ts";
 import { profiles } from "../membership/profile.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -23,6 +24,7 @@ import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
 import { isRepaired } from "./invariants/anti-entropy-converges.ts";
 import { causality } from "./invariants/causality.ts";
 import { CountersRise } from "./invariants/counters-rise.ts";
+import { damagedCopies, damageMended } from "./invariants/damage-mended.ts";
 import { DeletedStaysDeleted } from "./invariants/deleted-stays-deleted.ts";
 import { DotsUnique } from "./invariants/dots-unique.ts";
 import { fallbacksKnow } from "./invariants/fallbacks-know.ts";
@@ -30,7 +32,7 @@ import { HintsComeHome } from "./invariants/hints-come-home.ts";
 import { hintsDrain, hintsLeft } from "./invariants/hints-drain.ts";
 import { IncarnationsRise } from "./invariants/incarnations-rise.ts";
 import { agreeWithinUs, membersAgree, membersAgreed } from "./invariants/members-agree.ts";
-import { merkleEqual } from "./invariants/merkle-equal.ts";
+import { merkleEqual, wrongTrees } from "./invariants/merkle-equal.ts";
 import { NoFalseDead } from "./invariants/no-false-dead.ts";
 import { noPhantomValues } from "./invariants/no-phantom-values.ts";
 import { OneRingPerEpoch } from "./invariants/one-ring-per-epoch.ts";
@@ -51,6 +53,7 @@ const endInvariants: readonly Invariant[] = [
   noPhantomValues,
   causality,
   replicasConverge,
+  damageMended,
   merkleEqual,
   hintsDrain,
   fallbacksKnow,
@@ -76,6 +79,8 @@ const drainWithinUs: DurationUs = 150_000_000;
 const repairPassMsMax = 10_000;
 /** Passes in which replicas must have become equal: lists of keys are compared a window after the roots. */
 const repairRounds = 12;
+/** Damage must be found, by a scrub, and an attempt to mend that has failed again and again waits a minute for the next. */
+const mendWithinUs: DurationUs = 150_000_000;
 const repairPollUs: DurationUs = 500_000;
 /** Plans that were stopped, staged anew and planned again, each with its transfers. */
 const ringWithinUs: DurationUs = 240_000_000;
@@ -216,6 +221,7 @@ export class Run {
       onClientCrash: (client) => workload.onClientCrash(client),
       onNetworkFault: (now, blocked, begins) => this.#noFalseDead.onNetworkFault(now, blocked, begins),
       onIdentityAct: (now, act) => identities.act(now, act),
+      onRot: (seat, fullKey) => cluster.ledger.onDamaged(seat, utf8Text(keyOf(fullKey))),
       onRingAct: (now, act) => operators.act(now, act),
       mayRun: (seat) => operators.mayRun(seat),
     });
@@ -302,7 +308,7 @@ export class Run {
   #converge(): boolean {
     const reader = this.cluster.addClient(undefined, true);
     const keys = this.cluster.history.keys();
-    if (!this.#repair(keys) || !this.#reap(reader, keys)) return false;
+    if (!this.#mend() || !this.#repair(keys) || !this.#reap(reader, keys)) return false;
     if (!this.#writeAll(reader, keys) || !this.#drain()) return false;
     const serving = this.cluster.members();
     for (let round = 0; round < convergeRoundsMax; round += 1) {
@@ -337,6 +343,24 @@ export class Run {
     const places = membership.placesOf(this.cluster.members());
     const until = instant(world.now + agreeWithinUs(profiles.lan, places.length));
     while (!this.#dead && world.now < until && !membersAgreed(places, membership.beliefOf)) this.#pass(queueCheckUs);
+  }
+
+  /** What is damaged is found and, where another owner can help, written anew; and the trees are true again. */
+  #mend(): boolean {
+    if (!this.plan.diskFaults.includes("bit-rot")) return true;
+    const until = instant(this.cluster.world.now + mendWithinUs);
+    const isWhole = (audit: Audit): boolean => damagedCopies(audit).length === 0 && wrongTrees(audit).length === 0;
+    for (;;) {
+      const audit = new Audit(this.cluster, this.#ring, this.#report);
+      if (isWhole(audit)) return true;
+      if (this.#dead) return false;
+      if (this.cluster.world.now >= until) {
+        damageMended.check(audit);
+        merkleEqual.check(audit);
+        return false;
+      }
+      this.#pass(repairPollUs);
+    }
   }
 
   /** Without a single read all owners come to hold the same, where anti-entropy is given a chance. */

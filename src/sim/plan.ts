@@ -44,6 +44,12 @@ export const faultClasses: readonly FaultClass[] = [
   "client-crash",
 ];
 
+/** What happens to disks besides; a third of the seeds have some of it. */
+export type DiskFaultClass = "bit-rot" | "disk-full";
+
+/** All of that. */
+export const diskFaultClasses: readonly DiskFaultClass[] = ["bit-rot", "disk-full"];
+
 /** What operators do to the ring; about a third of the seeds have some of these on. */
 export type RingActClass = "join" | "leave" | "replace" | "remove" | "cancel" | "unstage";
 
@@ -106,6 +112,10 @@ export interface RunPlan {
   readonly identity: IdentityClass | null;
   /** Once all is well, a firewall that lets TCP alone through closes around a member, and opens again. */
   readonly firewall: boolean;
+  /** Mostly empty. */
+  readonly diskFaults: readonly DiskFaultClass[];
+  /** Every record is read within this time: in most runs longer than they last. */
+  readonly scrubRoundMs: number;
   /** Faults per simulated second of chaos, in thousandths. */
   readonly faultsPerKiloSecond: number;
   /** Every replica is compared with every other owner's within this time: short where anti-entropy must do it all. */
@@ -153,6 +163,7 @@ const ringActsPerMille = 330;
 const reapsPerMille = 250;
 const identityPerMille = 200;
 const firewallPerMille = 60;
+const diskFaultsPerMille = 330;
 
 /** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */
 export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
@@ -163,9 +174,15 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const whole = reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
   const identities = rng.fork("identities");
   const firewall = rng.fork("firewall").chance(firewallPerMille);
-  return identities.chance(identityPerMille)
-    ? { ...withIdentity(whole, identities), firewall }
-    : { ...whole, firewall };
+  if (identities.chance(identityPerMille)) return { ...withIdentity(whole, identities), firewall };
+  // Damage is an excuse for what a directory lacks, too: not both in one run.
+  const disks = rng.fork("disks");
+  return { ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole), firewall };
+}
+
+/** Bits that flip at rest, and disks that fill up. */
+function withDiskFaults(plan: RunPlan, rng: Rng): RunPlan {
+  return { ...plan, diskFaults: subset(rng, diskFaultClasses, 600), scrubRoundMs: rng.pick([2_000, 10_000]) };
 }
 
 /**
@@ -241,6 +258,8 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     ringActs: [],
     identity: null,
     firewall: false,
+    diskFaults: [],
+    scrubRoundMs: 604_800_000,
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),
     datagrams: drawDatagrams(rng),
     repairPassMs: rng.pick([2_000, 600_000]),

@@ -185,6 +185,8 @@ export class LogReplay {
   #replay(batch: EngineBatch, { entry, forgotten }: KeyEntry, stored: Uint8Array | null): void {
     if (stored !== null && checkRecord(stored) !== null) {
       this.#hole = true;
+      // The log has all of the key that this node had acknowledged: better than what nobody can read.
+      if (!entry.forgotten) this.#replay(batch, { entry, forgotten }, null);
       return;
     }
     const goes = stored !== null && forgotten !== null && isForgotten(stored, forgotten);

@@ -13,7 +13,7 @@ import type { KeyTouches } from "./key-touches.ts";
 import { fullKeyOfRecord, hashHighOf, hashLowOf, recordKey } from "./keys.ts";
 import type { ObjectBuffer } from "./object-buffer.ts";
 import type { StoreCounters } from "./store-counters.ts";
-import { type StoreEvents, storeBusy } from "./store-events.ts";
+import { type StoreEvents, storeBusy, storeDamaged } from "./store-events.ts";
 
 /** What reads work on. */
 export interface RecordReadsOptions {
@@ -87,10 +87,12 @@ export class RecordReads {
     const read = this.#reads.get(id);
     if (read === undefined) return;
     this.#reads.remove(id);
-    const flaw = canary("unreadable-is-missing") ? null : (error ?? (value === null ? null : checkRecord(value)));
-    if (flaw === null && value !== null) this.#fill(read, value);
-    if (flaw !== null) this.#counters.unreadable += 1;
-    this.#events.onStoreRead(now, read.token, flaw === null ? value : null, flaw);
+    const flaw = value === null ? null : checkRecord(value);
+    const wrong = canary("unreadable-is-missing") ? null : (error ?? (flaw === null ? null : storeDamaged));
+    if (wrong === null && value !== null) this.#fill(read, value);
+    if (wrong !== null) this.#counters.unreadable += 1;
+    if (flaw !== null) this.#events.onStoreDamaged(now, fullKeyOfRecord(read.key), flaw);
+    this.#events.onStoreRead(now, read.token, wrong === null ? value : null, wrong);
   }
 
   #fill(read: Read, sealed: Uint8Array): void {

@@ -199,19 +199,21 @@ export class RecordScans {
     }
     this.#end(id);
     if (scan.what === "records") {
-      this.#events.onStoreScanned(now, scan.token, page === null ? null : this.#checked(page), error);
+      this.#events.onStoreScanned(now, scan.token, page === null ? null : this.#checked(now, page), error);
     } else this.#events.onStoreHintPage(now, scan.token, page === null ? null : listed(page), error);
   }
 
-  #checked(page: Page): RecordPage {
+  #checked(now: Instant, page: Page): RecordPage {
     const fullKeys: Uint8Array[] = [];
     const records: Uint8Array[] = [];
     const unreadable: Uint8Array[] = [];
     for (let i = 0; i < page.keys.length; i += 1) {
       const fullKey = fullKeyOfRecord(page.keys[i] as Uint8Array);
       const sealed = page.values[i] as Uint8Array;
-      if (checkRecord(sealed) !== null) {
+      const flaw = checkRecord(sealed);
+      if (flaw !== null) {
         unreadable.push(fullKey);
+        this.#events.onStoreDamaged(now, fullKey, flaw);
         continue;
       }
       fullKeys.push(fullKey);

@@ -4,6 +4,8 @@ import type { HintEntry } from "./keys.ts";
 
 /** The error of a read that was refused because too many are in flight: nothing is wrong with the disk. */
 export const storeBusy = "too many reads are in flight";
+/** The error of a read that found bytes whose checksum fails: they are lost, and the next read finds no others. */
+export const storeDamaged = "the stored record is damaged";
 
 /** What the boot scan found. */
 export interface StartReport {
@@ -61,8 +63,8 @@ export interface StoreEvents {
   onStoreStarted(now: Instant, report: StartReport): void;
   /**
    * `sealed` is null when there is no such record; it belongs to the receiver and its checksum is good. `error` is null
-   * on success; on an error `sealed` means nothing: a record that cannot be read is never "not found". `storeBusy` is the
-   * one error that says nothing about the record.
+   * on success; on an error `sealed` means nothing: a record that cannot be read is never "not found". `storeBusy` says
+   * nothing about the record, `storeDamaged` that nobody will read it any more.
    */
   onStoreRead(now: Instant, token: number, sealed: Uint8Array | null, error: string | null): void;
   /** The write reached the operating system or, for a memory write, is in the object buffer. */
@@ -70,6 +72,8 @@ export interface StoreEvents {
   /** The write is on stable storage; follows `onStoreWritten`, for a sync mode other than none. */
   onStoreSynced(now: Instant, token: number): void;
   onStoreScanned(now: Instant, token: number, page: RecordPage | null, error: string | null): void;
+  /** A record whose checksum fails was found, by whatever reads or scans; told each time. The key's bytes are borrowed. */
+  onStoreDamaged(now: Instant, fullKey: Uint8Array, flaw: string): void;
   /** All hints of one key, or an error as for a read. */
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void;
   onStoreHintPage(now: Instant, token: number, page: HintPage | null, error: string | null): void;

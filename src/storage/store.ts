@@ -37,7 +37,7 @@ import type { WriteAheadLog, WriteAheadLogEvents } from "./write-ahead-log.ts";
 import { WriteBack } from "./write-back.ts";
 
 export type { DeletedPage, HintPage, RecordPage, StartReport, StoredHint, StoreEvents } from "./store-events.ts";
-export { storeBusy } from "./store-events.ts";
+export { storeBusy, storeDamaged } from "./store-events.ts";
 export type { HintChange } from "./store-write.ts";
 export { StoreWrite, SyncMode } from "./store-write.ts";
 export type { DeleteRequest, HintCounts, HintScanRequest, ScanRequest, StoreOptions };

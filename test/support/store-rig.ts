@@ -448,6 +448,10 @@ export class StoreRig implements StoreEvents {
     this.pages.set(token, { page, error });
   }
 
+  onStoreDamaged(_now: Instant, fullKey: Uint8Array, flaw: string): void {
+    this.#event(`damaged ${utf8Text(keyOf(fullKey))}: ${flaw}`);
+  }
+
   onStoreHints(_now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     this.#event(`hints ${token}`);
     this.hints.set(token, { hints, error });

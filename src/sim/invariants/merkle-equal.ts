@@ -34,24 +34,28 @@ function equalWords(live: Uint32Array, found: Uint32Array): boolean {
   return true;
 }
 
-/** Judged on every node, when everything has reached the engines. */
+/** What the members' trees get wrong. */
+export function wrongTrees(audit: Audit): readonly string[] {
+  const wrong: string[] = [];
+  for (const seat of audit.members) {
+    const leaves = audit.cluster.nodeAt(seat)?.store?.leaves;
+    if (leaves === undefined) continue;
+    const trees = treesOf(audit, seat);
+    leaves.forEach((n, partition, live) => {
+      const found = trees.get(n * 0x10000 + partition);
+      trees.delete(n * 0x10000 + partition);
+      if (equalWords(live, found ?? noLeaves)) return;
+      wrong.push(`node ${seat + 1}: the tree of partition ${partition}, n ${n}, is not its records'`);
+    });
+    for (const id of trees.keys()) wrong.push(`node ${seat + 1}: tree ${id} is missing`);
+  }
+  return wrong;
+}
+
+/** Judged on every member, when everything has reached the engines. */
 export const merkleEqual: Invariant = {
   name: "merkle-equal",
   check(audit) {
-    for (const seat of audit.cluster.drives.keys()) {
-      const leaves = audit.cluster.nodeAt(seat)?.store?.leaves;
-      if (leaves === undefined) continue;
-      const trees = treesOf(audit, seat);
-      leaves.forEach((n, partition, live) => {
-        const found = trees.get(n * 0x10000 + partition);
-        trees.delete(n * 0x10000 + partition);
-        if (equalWords(live, found ?? noLeaves)) return;
-        audit.blame(
-          "merkle-equal",
-          `node ${seat + 1}: the tree of partition ${partition}, n ${n}, is not its records'`,
-        );
-      });
-      for (const id of trees.keys()) audit.blame("merkle-equal", `node ${seat + 1}: tree ${id} is missing`);
-    }
+    for (const text of wrongTrees(audit)) audit.blame("merkle-equal", text);
   },
 };

@@ -7,6 +7,7 @@ import { noLeaves, treeIdOf } from "../../../src/repair/merkle-tree.ts";
 import type { Asked, Reply } from "../../../src/repair/questions.ts";
 import { Relation } from "../../../src/repair/relation.ts";
 import { Responder, type ResponderEffects } from "../../../src/repair/responder.ts";
+import { storeDamaged } from "../../../src/storage/store-events.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
 import { keyNamed, RepairWorld, treeOf } from "../../support/repair-world.ts";
 
@@ -126,14 +127,15 @@ describe("responder", () => {
     const world = new RepairWorld();
     const sealed = world.b.put("k1", "x".repeat(700_000));
     const rig = new Rig();
-    const names = ["k0", "k1", "k2", "k3"];
+    const names = ["k0", "k1", "k2", "k3", "k4", "k5"];
     const body = { epoch: 1, tree, held: names.map((name) => held(name)) as never, preview: false };
     rig.responder.onQuestion(now, "t", { type: FrameType.RECORD_FETCH, body });
-    // k0 is not here; k1 is, k2 cannot be read; with k1 again the reply is full.
+    // k0 is not here; k1 is, k2 cannot be read, k3 never again; with k1 again the reply is full.
     const answers: [Uint8Array | null, string | null][] = [
       [null, null],
       [sealed, null],
-      [null, "checksum"],
+      [null, "a read error"],
+      [null, storeDamaged],
       [sealed, null],
     ];
     for (const [record, error] of answers) {
@@ -145,10 +147,11 @@ describe("responder", () => {
     expect(records.map(({ relation }) => relation)).toEqual([
       Relation.same,
       Relation.askerBehind,
-      Relation.same,
+      Relation.unreadable,
+      Relation.damaged,
       Relation.askerBehind,
     ]);
-    expect(records.map(({ record }) => record.length)).toEqual([0, sealed.length, 0, sealed.length]);
+    expect(records.map(({ record }) => record.length)).toEqual([0, sealed.length, 0, 0, sealed.length]);
     expect(rig.responder.inFlight).toBe(0);
   });
 });

@@ -78,6 +78,8 @@ class Life implements StoreEvents, ReplicaEffects<string>, ActorEffects {
     this.replica.onStoreRead(now, token, sealed, error);
   }
 
+  onStoreDamaged(): void {}
+
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     this.replica.onStoreHints(now, token, hints, error);
   }

@@ -4,6 +4,7 @@ import { describe, it } from "vitest";
 import { hexOf } from "../../../src/base/bytes.ts";
 import { Durability } from "../../../src/base/durability.ts";
 import { after as later } from "../../../src/base/time.ts";
+import { storeDamaged } from "../../../src/storage/store.ts";
 import { VersionVector } from "../../../src/version/version-vector.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { keyNamed, ReplicaStory, recordNamed, versionNamed } from "../../support/replica-story.ts";
@@ -156,17 +157,36 @@ describe("replica stories", () => {
     story.put("k", "apple");
     story.put("k", "bear");
     story.answer(0, "the record's checksum does not match its bytes");
-    story.say("    the one behind gets its turn; its dot is that of a new actor");
+    story.say("    the one behind gets its turn; nothing was minted in between");
     story.answer();
     story.answer();
     story.read("k");
     story.answer(0, "the record's checksum does not match its bytes");
-    story.put("j", "fig");
+    expectGolden("replica-unreadable", story.text("What cannot be read is never overwritten by a put."));
+  });
+
+  it("damaged record", () => {
+    const story = new ReplicaStory();
+    const others = recordNamed("B1");
+    story.merge("k", others);
+    story.answer(0, storeDamaged);
+    story.merge("k", others, { mends: true, durability: Durability.durable });
+    story.answer(0, "simulated read error");
+    story.say("    a read that has failed says nothing about the record");
+    story.merge("k", others, { mends: true, durability: Durability.durable });
+    story.answer(0, storeDamaged);
     story.answer();
     story.answer();
+    story.put("k", "fig");
+    story.answer();
+    story.say("    the lost record may have held dots of the actor before");
+    story.answer();
+    story.merge("k", recordNamed("C1"), { mends: true, durability: Durability.durable });
+    story.answer();
+    story.say("    what can be read is merged with, as ever");
     expectGolden(
-      "replica-unreadable",
-      story.text("What cannot be read is never overwritten, and what follows is minted by a new actor."),
+      "replica-mended",
+      story.text("A damaged record gives way to what the other owners hold, and to nothing else."),
     );
   });
 
