@@ -1,6 +1,7 @@
 /** The environment of a real node: RocksDB, files, TCP, UDP, the system's clock and its randomness. `run-node.ts` builds it. */
 import { randomBytes } from "node:crypto";
-import { readFileSync, statfsSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import type { Logger } from "../base/log.ts";
 import type { Clock, Instant, WallMs } from "../base/time.ts";
 import type { Environment } from "../node/environment.ts";
@@ -29,13 +30,34 @@ export function machineBootId(): string {
   }
 }
 
-/** Bytes that an ordinary user may still write into the file system of `directory`. */
-export function freeBytesAt(directory: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize;
-  } catch {
-    return Number.MAX_SAFE_INTEGER;
+/**
+ * Bytes that an ordinary user may still write into the file system of a directory, as of the last time that the system has
+ * told: a thread asks it, because a disk that hangs must not hold up the loop.
+ */
+export class FreeBytes {
+  readonly #directory: string;
+  #bytes = Number.MAX_SAFE_INTEGER;
+  #asking = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** What is known, and has the system asked again. Where it has never told anything there is always room. */
+  look(): number {
+    if (!this.#asking) {
+      this.#asking = true;
+      void this.#ask();
+    }
+    return this.#bytes;
+  }
+
+  async #ask(): Promise<void> {
+    this.#bytes = await statfs(this.#directory).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => this.#bytes,
+    );
+    this.#asking = false;
   }
 }
 
@@ -53,7 +75,7 @@ export class RealEnvironment implements Environment {
   readonly pid: number = process.pid;
   readonly #clock: Clock;
   readonly #secret: Uint8Array | undefined;
-  readonly #directory: string;
+  readonly #freeBytes: FreeBytes;
   readonly #hooks: HostHooks;
   #random: Uint8Array = new Uint8Array(0);
   #randomUsed = 0;
@@ -77,7 +99,8 @@ export class RealEnvironment implements Environment {
     this.datagrams = options.datagrams;
     this.#clock = options.clock;
     this.#secret = options.secret;
-    this.#directory = options.directory;
+    this.#freeBytes = new FreeBytes(options.directory);
+    this.#freeBytes.look();
     this.#hooks = options.hooks;
     this.transport = new TcpTransport(options.clock);
   }
@@ -101,7 +124,7 @@ export class RealEnvironment implements Environment {
   }
 
   freeDiskBytes(): number {
-    return freeBytesAt(this.#directory);
+    return this.#freeBytes.look();
   }
 
   setAlarm(at: Instant): void {

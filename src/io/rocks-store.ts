@@ -13,7 +13,15 @@ import RocksDB from "rocksdb";
 import { assert } from "../base/assert.ts";
 import { RingtailError } from "../base/errors.ts";
 import type { Clock } from "../base/time.ts";
-import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
+import {
+  damagedStoreText,
+  type Engine,
+  type EngineBatch,
+  type EngineEvents,
+  lostPrefix,
+  type Page,
+  type ScanRange,
+} from "../storage/engine.ts";
 import { syncMarkerKey } from "../storage/keys.ts";
 
 /** How the engine is opened. */
@@ -32,6 +40,11 @@ const unsynced = { sync: false };
 const synced = { sync: true };
 const markerValue = new Uint8Array([1]);
 const closedError = "the engine is closed";
+/**
+ * Databases with a scan that has failed, and its iterator: the binding never ends it, nor closes the database around it,
+ * and ends the process if one of them is collected as garbage.
+ */
+const unended: Map<RocksDB, RocksDB.Iterator> = new Map();
 /** Idle call objects and batches kept for reuse. */
 const spareMax = 1024;
 const spareBatchesMax = 4;
@@ -190,7 +203,7 @@ export class RocksEngine implements Engine {
     const now = this.#clock.now();
     if (error === null || error === undefined) this.#sink.onGot(now, token, value ?? null, null);
     else if (error.message.startsWith("NotFound")) this.#sink.onGot(now, token, null, null);
-    else this.#sink.onGot(now, token, null, error.message);
+    else this.#sink.onGot(now, token, null, readError(error));
   }
 
   batch(): EngineBatch {
@@ -273,8 +286,8 @@ export class RocksEngine implements Engine {
 
   #fetch(call: ScanCall): void {
     call.iterator.nextPage((error, rows) => {
-      if (error !== null && error !== undefined) this.#endScan(call, null, error.message);
-      else this.#onRows(call, rows);
+      if (error === null || error === undefined) this.#onRows(call, rows);
+      else this.#failScan(call, readError(error));
     });
   }
 
@@ -289,14 +302,20 @@ export class RocksEngine implements Engine {
     const ended = rows === undefined || rows.length === 0;
     const full = call.bytes >= call.range.bytesMax || call.keys.length >= call.range.keysMax;
     if (!ended && !full) this.#fetch(call);
-    else this.#endScan(call, { keys: call.keys, values: call.values, done: !full }, null);
+    else this.#endScan(call, { keys: call.keys, values: call.values, done: !full });
   }
 
-  #endScan(call: ScanCall, page: Page | null, error: string | null): void {
+  #endScan(call: ScanCall, page: Page): void {
     call.iterator._end(() => {
       this.#settle();
-      this.#sink.onScanned(this.#clock.now(), call.token, page, error);
+      this.#sink.onScanned(this.#clock.now(), call.token, page, null);
     });
+  }
+
+  #failScan(call: ScanCall, error: string): void {
+    unended.set(this.#database, call.iterator);
+    this.#settle();
+    this.#sink.onScanned(this.#clock.now(), call.token, null, error);
   }
 
   close(): void {
@@ -313,11 +332,18 @@ export class RocksEngine implements Engine {
   #closeWhenIdle(): void {
     if (this.#inFlight > 0 || this.#closeAsked) return;
     this.#closeAsked = true;
-    this.#database.close((error) => {
+    const done = (): void => {
       this.#closed = true;
-      assert(error === null || error === undefined, "RocksDB does not refuse to close");
       this.#sink.onClosed(this.#clock.now());
-    });
+    };
+    // What the store wants to keep it has synced by now; the end of the process does the rest.
+    if (unended.has(this.#database)) this.#later(done);
+    else {
+      this.#database.close((error) => {
+        assert(error === null || error === undefined, "RocksDB does not refuse to close");
+        done();
+      });
+    }
   }
 
   #later(run: () => void): void {
@@ -329,9 +355,16 @@ function messageOf(error: Error | null | undefined): string | null {
   return error === null || error === undefined ? null : error.message;
 }
 
+/** Damaged blocks, and files that are damaged or missing, hold what nobody will read any more; other errors may pass. */
+function readError({ message }: Error): string {
+  return /^Corruption|No such file/.test(message) ? lostPrefix + message : message;
+}
+
 function openError(directory: string, error: Error): RingtailError {
-  if (/lock/i.test(error.message)) {
+  if (/\/LOCK\b/.test(error.message)) {
     return new RingtailError("STORAGE_FAILED", `another process uses ${directory}: stop it first (${error.message})`);
   }
-  return new RingtailError("STORAGE_FAILED", `cannot open the store in ${directory}: ${error.message}`);
+  const cause = readError(error);
+  const why = cause === error.message ? cause : damagedStoreText(cause);
+  return new RingtailError("STORAGE_FAILED", `cannot open the store in ${directory}: ${why}`);
 }

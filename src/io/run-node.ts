@@ -2,6 +2,7 @@
  * Runs one node in this process: opens its directory, listens on TCP and UDP, builds the node over the real environment, and stops it
  * cleanly. `ringtail serve` runs one per process; a test cluster runs several in one.
  */
+import { RingtailError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { never } from "../base/time.ts";
 import type { NodeConfig } from "../node/config.ts";
@@ -95,8 +96,8 @@ class NodeHost implements RunningNode {
       directory: this.#options.directory,
       clock: systemClock,
       engine: this.#engine,
-      writeAheadLog: new LogFiles(this.#paths.log, systemClock),
-      stateFiles: new DiskStateFiles(this.#paths.state, systemClock),
+      writeAheadLog: opened(this.#paths.log, (path) => new LogFiles(path, systemClock)),
+      stateFiles: opened(this.#paths.state, (path) => new DiskStateFiles(path, systemClock)),
       hooks: {
         setAlarm: (at) => this.#alarm.set(at),
         wantTurnEnd: () => this.#turnEnd.want(),
@@ -175,6 +176,15 @@ class NodeHost implements RunningNode {
     await this.#listener?.close();
     await this.#datagrams?.close();
     if (this.#node?.store === undefined) await closeUnused(this.#engine);
+  }
+}
+
+/** What lies in a part of the data directory; throws `STORAGE_FAILED` with its name. */
+function opened<T>(path: string, open: (path: string) => T): T {
+  try {
+    return open(path);
+  } catch (error) {
+    throw new RingtailError("STORAGE_FAILED", `cannot use ${path}: ${String(error)}`);
   }
 }
 

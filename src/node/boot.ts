@@ -49,6 +49,8 @@ export class Boot implements ActorEffects {
   /** This directory may lack history, and only the actor's file knows. */
   #doubted = false;
   #lossesSaved = 0;
+  /** The run before has not said that it ended well. */
+  wasUnclean = false;
   /** The word of the end is on its way. */
   #ended = false;
 
@@ -143,7 +145,8 @@ export class Boot implements ActorEffects {
     this.#shared.doubt = this.#doubtOf(ring, last);
     this.#doubted = this.#shared.doubt !== null;
     this.#shared.losses = (last?.losses ?? 0) + (this.#doubted ? 1 : 0);
-    if (last !== undefined && !last.clean) {
+    this.wasUnclean = last?.clean === false;
+    if (this.wasUnclean && last !== undefined) {
       env.log.warn("the last stop was not clean", { machineRestarted: restarted(last, env.bootId) });
     }
     this.#incarnation = this.drawIncarnation();

@@ -32,7 +32,7 @@ export interface Environment {
   readonly bootId: string;
   /** The operating system's process id, for `status`. */
   readonly pid: number;
-  /** Bytes that this process may still write where its data lies; `Number.MAX_SAFE_INTEGER` where nobody can tell. */
+  /** Bytes that this process may still write where its data lies, as of about a second ago; `Number.MAX_SAFE_INTEGER` where nobody can tell. */
   freeDiskBytes(): number;
   /** Asks for one `Node.tick` at or soon after `at`. Only the latest call counts. */
   setAlarm(at: Instant): void;

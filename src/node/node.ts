@@ -218,6 +218,7 @@ export class Node implements StoreEvents {
       this.#boot.doubt("batches are missing from the middle of the store's log");
     }
     if (report.created && !this.#shared.isFirstBoot) this.#boot.doubt("the store is empty");
+    else if (this.#boot.wasUnclean && !report.logged) this.#boot.doubt("the write-ahead log is gone");
     this.#replica = new Replica<ReplicaOrigin>({
       effects: {
         prepared: (at, op) => this.#data.coordination.prepared(at, op),

@@ -35,6 +35,16 @@ export interface ScanRange {
   readonly bytesMax: number;
 }
 
+/** How the error of a read begins that says that what was stored there is lost: nobody will read it any more. */
+export const lostPrefix = "lost: ";
+
+/** What people are told when more is lost than a record: `error` names the file. */
+export function damagedStoreText(error: string): string {
+  const cause = error.startsWith(lostPrefix) ? error.slice(lostPrefix.length) : error;
+  const cure = "start a node with an empty directory, and have it take this one's place: `ringtail cluster replace`";
+  return `the files of the store are damaged or missing (${cause}); ${cure}`;
+}
+
 export interface EngineEvents {
   /** `value` is null when there is no such key; it belongs to the receiver. `error` is null on success; on an error `value` is null and means nothing. */
   onGot(now: Instant, token: number, value: Uint8Array | null, error: string | null): void;

@@ -9,7 +9,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { equalBytes } from "../base/bytes.ts";
+import { equalBytes, noBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
 import { Hash64 } from "../base/hash.ts";
 import { mark } from "../base/mark.ts";
@@ -17,7 +17,7 @@ import type { Instant } from "../base/time.ts";
 import { checkRecord, mergeSealed, versionOfSealed } from "../version/record.ts";
 import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
 import { compareVersions } from "../version/version-vector.ts";
-import type { Engine, EngineBatch } from "./engine.ts";
+import { type Engine, type EngineBatch, lostPrefix } from "./engine.ts";
 import { recordKey } from "./keys.ts";
 import type { Leaves } from "./leaves.ts";
 import { type LogEntry, readLogEntries, type WriteAheadLog } from "./write-ahead-log.ts";
@@ -157,11 +157,12 @@ export class LogReplay {
   }
 
   onGot(now: Instant, token: number, value: Uint8Array | null, error: string | null): void {
-    if (error !== null) {
+    const lost = error?.startsWith(lostPrefix) === true;
+    if (error !== null && !lost) {
       this.#effects.failed(now, `cannot read a record that the log has changed: ${error}`);
       return;
     }
-    this.#stored[token] = value;
+    this.#stored[token] = lost ? noBytes : value;
     this.#waiting -= 1;
     if (this.#waiting === 0) this.#writePage(now);
   }

@@ -6,13 +6,16 @@
  * waits for its turn; one past those that may wait is refused with `storeBusy`.
  */
 import { Fifo } from "../base/fifo.ts";
+import { Hash64, hashKey } from "../base/hash.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
 import { checkRecord } from "../version/record.ts";
-import type { Engine, Page } from "./engine.ts";
+import { type Engine, lostPrefix, type Page } from "./engine.ts";
 import type { KeyRange } from "./keys.ts";
 import {
   fullKeyOfRecord,
+  hashHighOf,
+  hashLowOf,
   hintEntryOf,
   hintKey,
   hintListRange,
@@ -33,6 +36,7 @@ import type { WriteBack } from "./write-back.ts";
 const inFlightMax = 4096;
 /** Those and the ones that wait: as many as a replica may have ops in flight. */
 const scansMax = 65_536;
+const keyDamaged = `${lostPrefix}a key is not where its hash belongs`;
 const hintKeys = 64;
 const hintBytes = 4 * 1024 * 1024;
 
@@ -100,6 +104,7 @@ export class RecordScans {
   readonly #behind: Fifo<WaitingScan> = new Fifo(scansMax);
   readonly #scans: Slab<Scan> = new Slab(scansMax);
   readonly #waiting: Fifo<number> = new Fifo(scansMax);
+  readonly #hash: Hash64 = new Hash64();
   #refused: Scan[] = [];
 
   constructor(engine: Engine, events: StoreEvents, counters: StoreCounters, partitions: number, writeBack: WriteBack) {
@@ -189,26 +194,31 @@ export class RecordScans {
     }
   }
 
-  /** The engine's answer to a scan of this class. */
-  onScanned(now: Instant, id: number, page: Page | null, error: string | null): void {
+  /** The engine's answer to a scan of this class. Returns an error that begins with `lostPrefix` unanswered. */
+  onScanned(now: Instant, id: number, page: Page | null, error: string | null): string | null {
     const scan = this.#scans.get(id);
-    if (scan === undefined) return;
+    if (scan === undefined) return null;
+    if (error?.startsWith(lostPrefix) === true) return error;
     if (scan.what === "hints of a key") {
       this.#onHints(now, id, scan, page, error);
-      return;
+      return null;
     }
+    const records = scan.what === "records" && page !== null ? this.#checked(now, page) : null;
+    if (scan.what === "records" && page !== null && records === null) return keyDamaged;
     this.#end(id);
-    if (scan.what === "records") {
-      this.#events.onStoreScanned(now, scan.token, page === null ? null : this.#checked(now, page), error);
-    } else this.#events.onStoreHintPage(now, scan.token, page === null ? null : listed(page), error);
+    if (scan.what === "records") this.#events.onStoreScanned(now, scan.token, records, error);
+    else this.#events.onStoreHintPage(now, scan.token, page === null ? null : listed(page), error);
+    return null;
   }
 
-  #checked(now: Instant, page: Page): RecordPage {
+  /** Null: a key is damaged, and nobody knows which record is missing. */
+  #checked(now: Instant, page: Page): RecordPage | null {
     const fullKeys: Uint8Array[] = [];
     const records: Uint8Array[] = [];
     const unreadable: Uint8Array[] = [];
     for (let i = 0; i < page.keys.length; i += 1) {
       const fullKey = fullKeyOfRecord(page.keys[i] as Uint8Array);
+      if (!this.#isPlaced(page.keys[i] as Uint8Array, fullKey)) return null;
       const sealed = page.values[i] as Uint8Array;
       const flaw = checkRecord(sealed);
       if (flaw !== null) {
@@ -221,6 +231,12 @@ export class RecordScans {
     }
     this.#counters.unreadable += unreadable.length;
     return { fullKeys, records, unreadable, cursor: cursorAfter(page) };
+  }
+
+  /** Whether the key lies under its own hash: no checksum covers keys. */
+  #isPlaced(key: Uint8Array, fullKey: Uint8Array): boolean {
+    hashKey(fullKey, this.#hash);
+    return this.#hash.high === hashHighOf(key) && this.#hash.low === hashLowOf(key);
   }
 
   #onHints(now: Instant, id: number, scan: Scan, page: Page | null, scanError: string | null): void {

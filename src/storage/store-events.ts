@@ -13,6 +13,8 @@ export interface StartReport {
   readonly created: boolean;
   /** Batches, or entries of the write-ahead log, are missing from the middle: distrust every tree and every partition (mechanisms.md 3.8). */
   readonly hole: boolean;
+  /** The write-ahead log held segments: after an unclean stop there is at least the last one. */
+  readonly logged: boolean;
   /** The number of the newest batch; 0: none yet. */
   readonly batchNumber: number;
   /** Merkle leaves loaded. */

@@ -8,7 +8,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Instant } from "../base/time.ts";
-import type { Engine, Page } from "./engine.ts";
+import { damagedStoreText, type Engine, lostPrefix, type Page } from "./engine.ts";
 import type { HintTable } from "./hint-table.ts";
 import type { KeyRange } from "./keys.ts";
 import {
@@ -47,6 +47,7 @@ type Step = "stamp" | "create" | "sync" | "numbers" | "leaves" | "replay" | "hin
 export class StoreStart {
   readonly #engine: Engine;
   readonly #leaves: Leaves;
+  readonly #logged: boolean;
   readonly #partitions: number;
   readonly #effects: StartEffects;
   #step: Step = "stamp";
@@ -74,6 +75,7 @@ export class StoreStart {
     this.#hints = hints;
     this.#partitions = partitions;
     this.#effects = effects;
+    this.#logged = log !== undefined && log.segments().length > 0;
     if (log === undefined) return;
     this.#replay = new LogReplay(log, engine, leaves, {
       replayed: (_now, report) => {
@@ -126,7 +128,8 @@ export class StoreStart {
 
   onScanned(now: Instant, page: Page | null, error: string | null): void {
     if (page === null) {
-      this.#fail(now, `cannot read the store: ${error ?? "no reason given"}`);
+      const lost = error?.startsWith(lostPrefix) === true;
+      this.#fail(now, lost ? damagedStoreText(error) : `cannot read the store: ${error ?? "no reason given"}`);
       return;
     }
     switch (this.#step) {
@@ -268,6 +271,7 @@ export class StoreStart {
       created: this.#created,
       hole: this.#numbersHole || this.#logHole,
       batchNumber: this.#newest,
+      logged: this.#logged,
       leaves: this.#leaves.held,
       hints: this.#hints.total,
     });

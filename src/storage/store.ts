@@ -15,7 +15,7 @@ import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
 import { type Instant, instant, never } from "../base/time.ts";
-import type { Engine, EngineEvents, Page } from "./engine.ts";
+import { damagedStoreText, type Engine, type EngineEvents, type Page } from "./engine.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type HintCounts, HintTable } from "./hint-table.ts";
 import { KeyTouches } from "./key-touches.ts";
@@ -396,8 +396,10 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       return;
     }
     if (!this.#isServing()) return;
-    if (id !== deleteScan) this.#scans.onScanned(now, id, page, error);
-    else if (page !== null) this.#deletes.onPage(page);
+    if (id !== deleteScan) {
+      const lost = this.#scans.onScanned(now, id, page, error);
+      if (lost !== null) this.#fail(now, damagedStoreText(lost));
+    } else if (page !== null) this.#deletes.onPage(page);
     else {
       const token = this.#deletes.token;
       this.#deletes.abandon();

@@ -31,6 +31,12 @@ function aged(scrubRoundMs: number): DataStory {
   return story;
 }
 
+/** Looks twice a second: what these conditions ask for is too much after every event. */
+function become(story: DataStory, condition: () => boolean): void {
+  for (let i = 0; i < 120 && !condition(); i += 1) story.pass(500_000);
+  expect(condition()).toBe(true);
+}
+
 function events(story: DataStory, seat: number): readonly string[] {
   return story
     .node(seat)
@@ -56,7 +62,7 @@ test("a damaged record is an error to its reader, and is written anew from the o
   expect(events(story, 1)[0]).toMatch(/^a stored record of partition \d+ is damaged/);
   expect(events(story, 1).join()).toContain("cannot be written anew yet");
   network.heal();
-  expect(story.until(60_000_000, () => damaged(story, 1) === 0)).toBe(true);
+  become(story, () => damaged(story, 1) === 0);
   expect(story.read(keys(20), 3)).toEqual({ ok: 20, missing: [] });
   story.pass(5_000_000);
   expect(events(story, 1).at(-1)).toBe("all damaged records that were found have been written anew");
@@ -69,7 +75,6 @@ test("the scrub finds damage that nobody reads, on two of three owners too", () 
   for (const seat of [0, 2]) for (let i = 0; i < 40; i += 1) story.cluster.drives[seat]?.rot();
   expect(damaged(story, 0)).toBeGreaterThan(10);
   expect(damaged(story, 2)).toBeGreaterThan(10);
-  expect(story.until(60_000_000, () => damaged(story, 0) + damaged(story, 2) === 0)).toBe(true);
-  expect(story.until(60_000_000, () => story.wrongTrees().length === 0)).toBe(true);
+  become(story, () => damaged(story, 0) + damaged(story, 2) === 0 && story.wrongTrees().length === 0);
   expect(story.read(keys(20), 3)).toEqual({ ok: 20, missing: [] });
 });
