@@ -308,7 +308,8 @@ export class Replica<O> {
     if (incoming === null || incoming.isEmpty) {
       return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
     }
-    if (mine.isEmpty && this.#diskRoom() === DiskRoom.none) return this.#fail(now, op, overloaded, diskFull);
+    const isNew = mine.isEmpty || canary("full-refuses-changes");
+    if (isNew && this.#diskRoom() === DiskRoom.none) return this.#fail(now, op, overloaded, diskFull);
     this.#noticeAmnesia(now, op.partition, incoming.version, held.version);
     const after = mine.merge(incoming);
     if (after === mine) return this.#keepAsIs(now, op, sealRecord(mine));

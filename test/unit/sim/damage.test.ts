@@ -3,6 +3,9 @@
  * the others; a disk fills up, and its node takes no new keys until there is room again.
  */
 import { expect, test } from "vitest";
+import { noContext } from "../../../src/sim/client-call.ts";
+import type { DiskFaults } from "../../../src/sim/disk.ts";
+import type { Operation } from "../../../src/sim/history.ts";
 import { checkRecord } from "../../../src/version/record.ts";
 import { DataStory } from "../../support/data-story.ts";
 
@@ -27,7 +30,7 @@ function aged(scrubRoundMs: number): DataStory {
     expect(story.until(10_000_000, () => node.ready)).toBe(true);
   }
   // The scrub that follows a boot is over.
-  story.pass(20_000_000);
+  story.pass(8_000_000);
   return story;
 }
 
@@ -37,11 +40,11 @@ function become(story: DataStory, condition: () => boolean): void {
   expect(condition()).toBe(true);
 }
 
-function events(story: DataStory, seat: number): readonly string[] {
+function events(story: DataStory, seat: number, about: string = "repair"): readonly string[] {
   return story
     .node(seat)
     .shared.journal.after(0, 0)
-    .filter(({ kind }) => kind === "repair")
+    .filter(({ kind }) => kind === about)
     .map(({ text }) => text);
 }
 
@@ -77,4 +80,70 @@ test("the scrub finds damage that nobody reads, on two of three owners too", () 
   expect(damaged(story, 2)).toBeGreaterThan(10);
   become(story, () => damaged(story, 0) + damaged(story, 2) === 0 && story.wrongTrees().length === 0);
   expect(story.read(keys(20), 3)).toEqual({ ok: 20, missing: [] });
+});
+
+const mebibyte = 1024 * 1024;
+
+/** Writes a key with that seat as its coordinator; how it ended. */
+function writeAt(story: DataStory, seat: number, key: string, kind: "put" | "delete" = "put"): Operation["outcome"] {
+  let ended: Operation | undefined;
+  const wish = { kind, key, value: 7_000 + story.cluster.history.operations.length, padding: 10, context: noContext };
+  story.client.write({ ...wish, node: seat }, (_now, operation) => {
+    ended = operation;
+  });
+  story.until(20_000_000, () => ended !== undefined);
+  return (ended as Operation).outcome;
+}
+
+function holds(story: DataStory, seat: number, key: string): boolean {
+  return story.audit().disks[seat]?.has(key) === true;
+}
+
+/** How many other nodes have heard that the second node takes no new keys; follows what they hear. */
+function avoiders(story: DataStory): () => number {
+  const avoid: Set<number> = new Set();
+  for (const seat of [0, 2, 3]) {
+    const { shared } = story.node(seat);
+    const { onReadOnly } = shared;
+    shared.onReadOnly = (number, readOnly) => {
+      onReadOnly(number, readOnly);
+      if (number !== story.node(1).shared.number) return;
+      if (readOnly) avoid.add(seat);
+      else avoid.delete(seat);
+    };
+  }
+  return () => avoid.size;
+}
+
+test("a disk that fills up: no new keys there, changes and deletes as ever, and all is made up for when it has room", () => {
+  const story = new DataStory({ nodes: 4, repairPassMs: 600_000 });
+  expect(story.cluster.awaitReady()).toBe(true);
+  expect(story.write(0, 20, 100)).toBe(20);
+  story.pass(2_000_000);
+  const faults = story.cluster.drives[1]?.disk.faults as DiskFaults;
+  const avoided = avoiders(story);
+
+  faults.freeBytes = 128 * mebibyte;
+  expect(story.until(10_000_000, () => avoided() === 3)).toBe(true);
+  expect(events(story, 1, "disk").at(-1)).toContain("this node takes no new keys");
+
+  faults.freeBytes = 0;
+  story.pass(2_000_000);
+  for (let i = 20; i < 40; i += 1) expect(writeAt(story, 1, `key-${i}`)).toBe("ok");
+  const kept = keys(20).filter((key) => story.cluster.owners(key).includes(1));
+  expect(kept.length).toBeGreaterThan(5);
+  for (const key of kept.slice(0, 4)) expect(writeAt(story, 1, key)).toBe("ok");
+  for (const key of kept.slice(4, 6)) expect(writeAt(story, 0, key, "delete")).toBe("ok");
+  story.pass(3_000_000);
+  const news = Array.from({ length: 20 }, (_, i) => `key-${20 + i}`);
+  const ours = news.filter((key) => story.cluster.owners(key).includes(1));
+  expect(ours.length).toBeGreaterThan(5);
+  for (const key of ours) expect(holds(story, 1, key), key).toBe(false);
+  expect(story.read(news, 2)).toEqual({ ok: 20, missing: [] });
+
+  faults.freeBytes = Number.MAX_SAFE_INTEGER;
+  expect(story.until(10_000_000, () => avoided() === 0)).toBe(true);
+  become(story, () => ours.every((key) => holds(story, 1, key)));
+  expect(story.read(news, 3)).toEqual({ ok: 20, missing: [] });
+  expect(story.wrongTrees()).toEqual([]);
 });
