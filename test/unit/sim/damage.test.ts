@@ -3,6 +3,7 @@
  * the others; a disk fills up, and its node takes no new keys until there is room again.
  */
 import { expect, test } from "vitest";
+import { wireOf } from "../../../src/base/errors.ts";
 import { noContext } from "../../../src/sim/client-call.ts";
 import type { DiskFaults } from "../../../src/sim/disk.ts";
 import type { Operation } from "../../../src/sim/history.ts";
@@ -84,15 +85,15 @@ test("the scrub finds damage that nobody reads, on two of three owners too", () 
 
 const mebibyte = 1024 * 1024;
 
-/** Writes a key with that seat as its coordinator; how it ended. */
-function writeAt(story: DataStory, seat: number, key: string, kind: "put" | "delete" = "put"): Operation["outcome"] {
+/** Asks that seat to write a key; how it ended. */
+function writeAt(story: DataStory, seat: number, key: string, kind: "put" | "delete" = "put"): Operation {
   let ended: Operation | undefined;
   const wish = { kind, key, value: 7_000 + story.cluster.history.operations.length, padding: 10, context: noContext };
   story.client.write({ ...wish, node: seat }, (_now, operation) => {
     ended = operation;
   });
   story.until(20_000_000, () => ended !== undefined);
-  return (ended as Operation).outcome;
+  return ended as unknown as Operation;
 }
 
 function holds(story: DataStory, seat: number, key: string): boolean {
@@ -129,21 +130,21 @@ test("a disk that fills up: no new keys there, changes and deletes as ever, and 
 
   faults.freeBytes = 0;
   story.pass(2_000_000);
-  for (let i = 20; i < 40; i += 1) expect(writeAt(story, 1, `key-${i}`)).toBe("ok");
-  const kept = keys(20).filter((key) => story.cluster.owners(key).includes(1));
-  expect(kept.length).toBeGreaterThan(5);
-  for (const key of kept.slice(0, 4)) expect(writeAt(story, 1, key)).toBe("ok");
-  for (const key of kept.slice(4, 6)) expect(writeAt(story, 0, key, "delete")).toBe("ok");
-  story.pass(3_000_000);
   const news = Array.from({ length: 20 }, (_, i) => `key-${20 + i}`);
-  const ours = news.filter((key) => story.cluster.owners(key).includes(1));
-  expect(ours.length).toBeGreaterThan(5);
-  for (const key of ours) expect(holds(story, 1, key), key).toBe(false);
+  for (const key of news) expect(writeAt(story, 0, key).outcome).toBe("ok");
+  const kept = keys(20).filter((key) => story.cluster.owners(key).includes(1));
+  const refused = news.filter((key) => story.cluster.owners(key).includes(1));
+  expect(Math.min(kept.length, refused.length)).toBeGreaterThan(5);
+  for (const key of kept.slice(0, 4)) expect(writeAt(story, 1, key).outcome).toBe("ok");
+  for (const key of kept.slice(4, 6)) expect(writeAt(story, 0, key, "delete").outcome).toBe("ok");
+  expect(writeAt(story, 1, refused[0] as string)).toMatchObject({ outcome: "fail", status: wireOf("OVERLOADED") });
+  story.pass(3_000_000);
+  for (const key of refused) expect(holds(story, 1, key), key).toBe(false);
   expect(story.read(news, 2)).toEqual({ ok: 20, missing: [] });
 
   faults.freeBytes = Number.MAX_SAFE_INTEGER;
   expect(story.until(10_000_000, () => avoided() === 0)).toBe(true);
-  become(story, () => ours.every((key) => holds(story, 1, key)));
+  become(story, () => refused.every((key) => holds(story, 1, key)));
   expect(story.read(news, 3)).toEqual({ ok: 20, missing: [] });
   expect(story.wrongTrees()).toEqual([]);
 });
