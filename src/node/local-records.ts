@@ -52,12 +52,12 @@ class Task implements ReplicaTask {
 
 /** One per part. */
 export class LocalRecords {
-  readonly #shared: NodeState;
+  readonly #shared: Pick<NodeState, "ring">;
   readonly #run: RunLocally;
   readonly #hash: Hash64 = new Hash64();
   readonly #ended: Task[] = [];
 
-  constructor(shared: NodeState, run: RunLocally) {
+  constructor(shared: Pick<NodeState, "ring">, run: RunLocally) {
     this.#shared = shared;
     this.#run = run;
   }

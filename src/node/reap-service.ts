@@ -20,10 +20,12 @@ import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import { openRecord } from "../version/record.ts";
 import { causalHash, isDeleted } from "../version/sibling-set.ts";
 import type { ReapReply } from "../wire/codec.ts";
-import { LocalRecords, type RecordAsker } from "./local-records.ts";
+import type { Environment } from "./environment.ts";
+import { LocalRecords, type RecordAsker, type RunLocally } from "./local-records.ts";
 import type { PartResources } from "./repairing.ts";
 import type { ReplicaOrigin, ReplicaTask } from "./request.ts";
-import type { StoreAsker } from "./store-questions.ts";
+import type { NodeState } from "./state.ts";
+import type { StoreAsker, StoreQuestions } from "./store-questions.ts";
 
 /** Longest wait of a local op for its turn. */
 const patienceUs: DurationUs = 10_000_000;
@@ -33,10 +35,18 @@ const readsMax = 2 * 64 * asksMax;
 /** Reaped keys that are remembered, for people. */
 const remembered = 4_096;
 
-/** What the service stands on. */
-export interface ReapResources extends PartResources {
+/** What the service stands on: the little of a node that its verdicts need, so that a model can be such a node too. */
+export interface ReapGround {
+  readonly shared: Pick<NodeState, "ring" | "number" | "epoch" | "readRule" | "metrics"> & {
+    readonly env: Pick<Environment, "wallMs">;
+  };
+  readonly run: RunLocally;
+  readonly questions: () => Pick<StoreQuestions, "settleLog">;
   readonly actors: () => Actors;
 }
+
+/** The same in a node, with what its other parts need. */
+export type ReapResources = PartResources & ReapGround;
 
 /** Takes an answer; null: there is too much under way. */
 export type ReapDone = (reply: ReapReply | null) => void;
@@ -83,7 +93,7 @@ class Forgetting implements ReplicaTask {
 }
 
 export class ReapService implements RecordAsker, StoreAsker {
-  readonly #resources: ReapResources;
+  readonly #resources: ReapGround;
   readonly #records: LocalRecords;
   readonly #asks: Slab<Ask> = new Slab(asksMax);
   readonly #reads: Slab<Read> = new Slab(readsMax);
@@ -94,7 +104,7 @@ export class ReapService implements RecordAsker, StoreAsker {
   readonly #tombstones;
   readonly #pruned;
 
-  constructor(resources: ReapResources) {
+  constructor(resources: ReapGround) {
     this.#resources = resources;
     this.#records = new LocalRecords(resources.shared, resources.run);
     this.#tombstones = resources.shared.metrics.counter("tombstones_reaped");
