@@ -4,7 +4,7 @@
  * Here some of them, each from a seed on that finds it soon; `npm run canaries` (which sets the variables) plants every
  * one, from seed 1.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { enableCanaries } from "../src/base/canary.ts";
 import { resultText, runSeed } from "../src/sim/run.ts";
@@ -30,6 +30,34 @@ const rows: string[] = [];
 afterEach(() => enableCanaries([]));
 afterAll(() => {
   if (table !== "") writeFileSync(table, tableText());
+});
+
+/** The names of all bugs that the source can be made to have. */
+function planted(): string[] {
+  const root = new URL("../src/", import.meta.url);
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  const names = files.flatMap((file) =>
+    [...readFileSync(new URL(file, root), "utf8").matchAll(/\bcanary\("([^"]+)"\)/g)].map(([, name]) => name as string),
+  );
+  return [...new Set(names)].sort();
+}
+
+describe("the list of planted bugs", () => {
+  it("names every one in the source, once, and no other", () => {
+    expect([...Object.keys(known.sim), ...Object.keys(known.test)].sort()).toEqual(planted());
+    expect(Object.keys(known.sim)).toEqual(expect.arrayContaining(Object.keys(known.quick)));
+  });
+
+  it("names a test that plants it, where the simulator does not find it", () => {
+    for (const [name, file] of Object.entries(known.test)) {
+      expect(readFileSync(new URL(`../${file}`, import.meta.url), "utf8"), file).toContain(`"${name}"`);
+    }
+  });
+
+  it("is in docs/CANARIES.md", () => {
+    const text = readFileSync(new URL("../docs/CANARIES.md", import.meta.url), "utf8");
+    expect(planted().filter((name) => !text.includes(`| \`${name}\` |`))).toEqual([]);
+  });
 });
 
 describe("planted bugs", () => {

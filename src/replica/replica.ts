@@ -460,7 +460,6 @@ export class Replica<O> {
   /** The write is applied: it reached the operating system or, if it asked for no more, the object buffer. */
   onStoreWritten(now: Instant, token: number): void {
     const op = this.#answered(token, ReplicaPhase.written);
-    if (canary("durable-before-sync")) op.durable = syncModeOf(op.durability) !== SyncMode.none;
     if (syncModeOf(op.durability) === SyncMode.none) this.#finish(now, op);
     else op.phase = ReplicaPhase.synced;
     this.#passOn(now, op);

@@ -1,10 +1,12 @@
 /** Golden stories of the replica: what it asks of store and node, line by line, in the situations that have bitten others. */
 
-import { describe, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { hexOf } from "../../../src/base/bytes.ts";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { Durability } from "../../../src/base/durability.ts";
 import { after as later } from "../../../src/base/time.ts";
 import { storeDamaged } from "../../../src/storage/store.ts";
+import { openRecord } from "../../../src/version/record.ts";
 import { VersionVector } from "../../../src/version/version-vector.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { keyNamed, ReplicaStory, recordNamed, versionNamed } from "../../support/replica-story.ts";
@@ -13,6 +15,8 @@ import { keyNamed, ReplicaStory, recordNamed, versionNamed } from "../../support
 function contextOfA(counter: number): VersionVector {
   return VersionVector.empty.with({ actorHigh: 0x1aaaa, actorLow: 1, counter });
 }
+
+afterEach(() => enableCanaries([]));
 
 describe("replica stories", () => {
   it("same-key serialisation", () => {
@@ -116,6 +120,27 @@ describe("replica stories", () => {
       "replica-amnesia",
       story.text("Whoever shows us a dot of ours that we do not hold makes us a new actor before we mint again."),
     );
+  });
+
+  it("would lose a write if it minted on after it had forgotten some, which the planted bug does", () => {
+    const siblingsAfter = (): number => {
+      const story = new ReplicaStory();
+      story.put("j", "apple");
+      story.put("k", "bear");
+      story.store.answerAll(story.now);
+      const [lost, shown] = ["j", "k"].map((name) => story.store.records.get(hexOf(keyNamed(name))) as Uint8Array);
+      story.store.records.clear();
+      story.merge("k", shown as Uint8Array);
+      story.store.answerAll(story.now);
+      story.put("j", "cat");
+      story.store.answerAll(story.now);
+      story.merge("j", lost as Uint8Array);
+      story.store.answerAll(story.now);
+      return openRecord(story.store.records.get(hexOf(keyNamed("j"))) as Uint8Array).siblings.length;
+    };
+    expect(siblingsAfter()).toBe(2);
+    enableCanaries(["ignore-amnesia"]);
+    expect(siblingsAfter()).toBe(1);
   });
 
   it("too many siblings", () => {
