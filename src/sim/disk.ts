@@ -85,6 +85,22 @@ export class DiskFaults {
   slowness = 1;
 }
 
+/** What a call does, as far as its failing goes. */
+export type DiskCall = "read" | "write" | "append" | "sync" | "file";
+
+/**
+ * How a call fails: nothing is done (EIO, ENOSPC, EROFS), a part is (a short write; only an append has parts), or all of it
+ * and the disk says that it is not (an error after the fact, of which nobody can know).
+ */
+export type DiskFailure = "undone" | "torn" | "done";
+
+/** A failure to come: that of call `at`, and with `onward` of every later one of these kinds. */
+export interface PlannedFailure {
+  readonly at: number;
+  readonly how: DiskFailure;
+  readonly onward: readonly DiskCall[];
+}
+
 /** The log is moved into files when it holds this many batches; half of them stay. */
 const logMax = 512;
 
@@ -104,10 +120,10 @@ export class SimDisk {
   #moved = 0;
   /** Calls so far that may fail: reads, writes, syncs, state files; what a sweep counts by. */
   calls = 0;
-  /** The one call that fails, whatever is drawn; 0: none. */
-  failAt = 0;
+  /** What is to fail, whatever is drawn. */
+  planned: PlannedFailure | null = null;
   /** Told of each call as it begins. */
-  onCall: ((call: number) => void) | undefined;
+  onCall: ((call: number, kind: DiskCall) => void) | undefined;
   /** The life of a process that has it open: engine and state files of any other life are dead. */
   life = 0;
   #open = false;
@@ -253,17 +269,19 @@ export class SimDisk {
     this.segments.clear();
   }
 
-  /** A call begins that no drawn fault makes fail; whether it is the one that is to. */
-  begins(): boolean {
+  /** A call begins that no drawn fault makes fail; how it fails all the same, or null. */
+  begins(kind: DiskCall): DiskFailure | null {
     this.calls += 1;
-    this.onCall?.(this.calls);
-    return this.calls === this.failAt;
+    this.onCall?.(this.calls, kind);
+    if (this.planned === null) return null;
+    const { at, how, onward } = this.planned;
+    return this.calls === at || (this.calls > at && onward.includes(kind)) ? how : null;
   }
 
-  /** Whether the call that begins fails: so many of a thousand do, as drawn, and the one that is to. */
-  fails(perMille: number): boolean {
+  /** How the call that begins fails, or null: so many of a thousand do, as drawn, and what is planned. */
+  fails(perMille: number, kind: DiskCall): DiskFailure | null {
     const drawn = this.rng.chance(perMille);
-    return this.begins() || drawn;
+    return this.begins(kind) ?? (drawn ? "torn" : null);
   }
 
   /** A latency between the two, times the slowness. */

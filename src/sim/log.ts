@@ -36,44 +36,43 @@ export class SimLog implements WriteAheadLog {
   }
 
   read(segment: number): Uint8Array | string {
-    if (this.#disk.begins()) return "simulated error: the segment cannot be read";
+    if (this.#disk.begins("read") !== null) return "simulated error: the segment cannot be read";
     return this.#disk.segments.get(segment)?.content() ?? `there is no segment ${segment}`;
   }
 
   begin(segment: number): string | null {
-    if (this.#disk.begins()) return "simulated error: the segment is not begun";
+    const failure = this.#disk.begins("file");
+    if (failure !== null && failure !== "done") return "simulated error: the segment is not begun";
     if (this.#disk.segments.has(segment)) return `there is a segment ${segment}`;
     this.#open = this.#disk.addSegment(segment);
-    return null;
+    return failure === null ? null : "simulated error: the segment is said not to be begun";
   }
 
   append(bytes: Uint8Array, length: number): string | null {
     assert(this.#open !== undefined, "a segment is begun before it is appended to");
     const { rng, faults } = this.#disk;
-    if (this.#disk.fails(faults.writeErrors)) {
-      // What an interrupted write leaves is a torn entry.
-      this.#open.append(bytes.slice(0, rng.below(length)));
-      return "simulated write error";
-    }
-    this.#open.append(bytes.slice(0, length));
-    return null;
+    const failure = this.#disk.fails(faults.writeErrors, "append");
+    // What an interrupted write leaves is a torn entry.
+    if (failure !== "undone") this.#open.append(bytes.slice(0, failure === "torn" ? rng.below(length) : length));
+    return failure === null ? null : "simulated write error";
   }
 
   sync(token: number): void {
     const { faults, latencies } = this.#disk;
-    const failed = this.#disk.fails(faults.syncErrors);
+    const failure = this.#disk.fails(faults.syncErrors, "sync");
     const marks = [...this.#disk.segments.values()].map((segment) => ({ segment, length: segment.length }));
     this.#later(this.#disk.delay(latencies.syncUs), (now) => {
       if (this.#disk.life !== this.#life) return;
-      if (!failed) for (const { segment, length } of marks) segment.synced = Math.max(segment.synced, length);
-      if (!this.#closed) this.#events?.onLogSynced(now, token, failed ? "simulated sync error" : null);
+      if (failure === null || failure === "done")
+        for (const { segment, length } of marks) segment.synced = Math.max(segment.synced, length);
+      if (!this.#closed) this.#events?.onLogSynced(now, token, failure === null ? null : "simulated sync error");
     });
   }
 
   remove(segment: number): string | null {
-    if (this.#disk.begins()) return "simulated error: the segment is not removed";
-    this.#disk.segments.delete(segment);
-    return null;
+    const failure = this.#disk.begins("file");
+    if (failure === null || failure === "done") this.#disk.segments.delete(segment);
+    return failure === null ? null : "simulated error: the segment is not removed";
   }
 
   close(): void {

@@ -47,14 +47,15 @@ export class SimStateFiles implements StateFiles {
     const save = this.#saves[0];
     if (save === undefined) return;
     const disk = this.#disk;
-    const failed = disk.fails(disk.faults.syncErrors);
-    if (!failed && disk.rng.chance(500)) disk.stateFiles.set(save.name, save.bytes);
+    const failure = disk.fails(disk.faults.syncErrors, "file");
+    const done = failure === null || failure === "done";
+    if (done && disk.rng.chance(500)) disk.stateFiles.set(save.name, save.bytes);
     this.#later(disk.delay(disk.latencies.syncUs), (now) => {
       if (disk.life !== this.#life) return;
-      if (!failed) disk.stateFiles.set(save.name, save.bytes);
+      if (done) disk.stateFiles.set(save.name, save.bytes);
       this.#saves.shift();
       this.#next();
-      const error = failed ? `simulated error: the state file "${save.name}" is not written` : null;
+      const error = failure !== null ? `simulated error: the state file "${save.name}" is not written` : null;
       this.#events?.onStateWritten(now, save.token, error);
     });
   }

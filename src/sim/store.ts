@@ -92,7 +92,7 @@ export class SimEngine implements Engine {
     }
     const name = nameOf(key);
     const { rng, faults, latencies } = this.#disk;
-    const failed = this.#disk.fails(faults.readErrors);
+    const failed = this.#disk.fails(faults.readErrors, "read") !== null;
     const early = rng.chance(500);
     const first = this.#view.get(name)?.value ?? null;
     this.#answer(this.#disk.delay(latencies.readUs), (now, events) => {
@@ -113,8 +113,10 @@ export class SimEngine implements Engine {
     }
     assert(batch instanceof SimBatch, "a batch goes back to the engine that made it");
     const { rng, faults } = this.#disk;
-    const error = this.#disk.fails(faults.writeErrors) ? writeError : null;
-    const logged: LoggedBatch = { entries: error === null ? batch.entries : [], applied: false };
+    const failure = this.#disk.fails(faults.writeErrors, "write");
+    const error = failure === null ? null : writeError;
+    const done = failure === null || failure === "done";
+    const logged: LoggedBatch = { entries: done ? batch.entries : [], applied: false };
     this.#disk.append(logged);
     this.#writes.push({ logged, token, error });
     if (this.#writes.length > 1) return;
@@ -146,10 +148,10 @@ export class SimEngine implements Engine {
     }
     const { faults, latencies } = this.#disk;
     const mark = this.#disk.writtenMark();
-    const failed = this.#disk.fails(faults.syncErrors);
+    const failure = this.#disk.fails(faults.syncErrors, "sync");
     this.#answer(this.#disk.delay(latencies.syncUs), (now, events) => {
-      if (!failed) this.#disk.syncedTo(mark);
-      events.onSynced(now, token, failed ? syncError : null);
+      if (failure === null || failure === "done") this.#disk.syncedTo(mark);
+      events.onSynced(now, token, failure === null ? null : syncError);
     });
   }
 
@@ -159,7 +161,7 @@ export class SimEngine implements Engine {
       return;
     }
     const { rng, faults, latencies } = this.#disk;
-    const failed = this.#disk.fails(faults.readErrors);
+    const failed = this.#disk.fails(faults.readErrors, "read") !== null;
     const early = rng.chance(500) ? this.#page(range) : null;
     const from = range.from.slice();
     const to = range.to.slice();
