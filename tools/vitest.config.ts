@@ -13,7 +13,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/long/**"],
-    setupFiles: ["test/support/property-seed.ts"],
+    setupFiles: ["test/support/property-seed.ts", "test/support/marks.ts"],
     // The simulated clusters compute for seconds, several times that beside other work.
     testTimeout: 120_000,
     hookTimeout: 60_000,

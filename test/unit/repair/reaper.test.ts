@@ -55,6 +55,7 @@ describe("reaper", () => {
     ["another record", ReapVerdict.differs],
     ["another ring", ReapVerdict.otherRing],
     ["silence", "-"],
+    ["something that only a later version knows", 200],
   ] as const) {
     it(`forgets nothing while ${what} stands against it at anybody`, () => {
       for (const member of [1, 2, 3, 4]) {
