@@ -56,6 +56,7 @@ interface BenchFlags extends JsonOption {
   readonly seed: string;
   readonly load: string;
   readonly hlog?: string;
+  readonly series?: boolean;
   readonly strictVoid?: boolean;
 }
 
@@ -87,6 +88,7 @@ export function addBench(program: Command): void {
     .option("--seed <number>", "of keys, kinds and arrivals", "1")
     .option("--load <when>", "put the keys first: auto (those that are missing), always or never", "auto")
     .option("--hlog <file>", "write an HDR histogram log (format 1.3, one line a second for gets and for puts)")
+    .option("--series", "tell each second: p50, p99, p99.9 and the slowest")
     .option("--strict-void", "end with status 40 when the run is void")
     .option("--json", "print one JSON document")
     .addHelpText("after", examples)
@@ -172,6 +174,7 @@ async function bench(flags: BenchFlags): Promise<void> {
     load: oneOf("--load", flags.load, loadModes),
     timeoutMs: wholeNumber("--timeout-ms", flags.timeoutMs, 1, 600_000),
     histogramLog: flags.hlog,
+    series: flags.series === true,
   };
   const result = await runBench(options, progressOf(flags.json !== true));
   if (flags.json === true) printJson(result);
@@ -199,8 +202,12 @@ function progressOf(shown: boolean): BenchEvents {
 }
 
 function printReport(result: BenchResult): void {
-  const { before, table, after } = reportOf(result);
+  const { before, table, after, series } = reportOf(result);
   print(...before);
   printTable(table);
   print(...after);
+  if (series.length > 0) {
+    print("");
+    printTable(series);
+  }
 }

@@ -39,6 +39,8 @@ export interface BenchOptions {
   readonly timeoutMs: number;
   /** Where the HDR log goes; undefined: nowhere. */
   readonly histogramLog: string | undefined;
+  /** Whether the result tells each second. */
+  readonly series: boolean;
 }
 
 /** What a run tells while it goes on. */
@@ -58,7 +60,8 @@ const drainPollUs = 5_000;
 
 /** Runs; rejects with `RingtailError` when the options or the cluster do not allow it. */
 export async function runBench(options: BenchOptions, events: BenchEvents): Promise<BenchResult> {
-  const log = options.histogramLog === undefined ? undefined : new HistogramLog(options.histogramLog);
+  const keeps = options.series || options.histogramLog !== undefined;
+  const log = keeps ? new HistogramLog(options.histogramLog) : undefined;
   const { connections, inFlightMax } = options.plan;
   const target = await ClusterTarget.connect({
     seedNodes: options.seedNodes,
@@ -127,7 +130,8 @@ class Bench {
       stealShare: usage.stealShare,
     });
     const startedAt = new Date(startedMs).toISOString();
-    return resultOf({ workload, plan, recorder, usage, voided, load: loaded, machine, cluster, startedAt });
+    const series = this.#options.series ? (this.#log?.series(recorder.from) ?? null) : null;
+    return resultOf({ workload, plan, recorder, usage, voided, load: loaded, machine, cluster, startedAt, series });
   }
 
   async #load(): Promise<LoadReport | null> {

@@ -7,6 +7,8 @@ import { writeFileSync } from "node:fs";
 import { type Histogram, HistogramLogWriter } from "hdr-histogram-js";
 import { RingtailError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
+import { merged, type SeriesPoint } from "./result.ts";
+import { pointOf } from "./series.ts";
 
 interface Interval {
   readonly from: Instant;
@@ -20,11 +22,14 @@ const usPerMs = 1_000;
 
 /** One log, from the check of its path to its writing. */
 export class HistogramLog {
-  readonly #path: string;
+  readonly #path: string | undefined;
   readonly #intervals: Interval[] = [];
 
-  /** Makes the file at once: a path that cannot be written is found out before the run. Throws `INVALID_ARGUMENT`. */
-  constructor(path: string) {
+  /**
+   * Makes the file at once: a path that cannot be written is found out before the run. Throws `INVALID_ARGUMENT`. Without
+   * a path it keeps the intervals only.
+   */
+  constructor(path: string | undefined) {
     this.#path = path;
     this.#write("");
   }
@@ -33,12 +38,21 @@ export class HistogramLog {
     this.#intervals.push({ from, to, gets, puts });
   }
 
+  /** All that was added, gets and puts as one, in seconds from `origin`. */
+  series(origin: Instant): SeriesPoint[] {
+    return this.#intervals.map(({ from, to, gets, puts }) => {
+      const between = { from: (from - origin) / usPerSecond, to: (to - origin) / usPerSecond };
+      return pointOf({ ...between, histogram: merged(gets, puts) });
+    });
+  }
+
   /** Writes the file. `startedMs` is the wall clock at `origin`, from which intervals are counted. */
   save(origin: Instant, startedMs: number, comments: readonly string[]): void {
     this.#write(histogramLogText(this.#intervals, origin, startedMs, comments));
   }
 
   #write(text: string): void {
+    if (this.#path === undefined) return;
     try {
       writeFileSync(this.#path, text);
     } catch (error) {

@@ -2,7 +2,7 @@
  * The report of a run for people: what was asked, on what, what came of it, and the percentiles. A run that is void says
  * so first. A percentile with too few samples beyond it is not shown (measurement.md 4).
  */
-import { type BenchResult, type Percentiles, percentiles, tooFewSamples } from "./result.ts";
+import { type BenchResult, type Percentiles, percentiles, type SeriesPoint, tooFewSamples } from "./result.ts";
 
 const heading = ["", "samples", ...percentiles.map(([name]) => name), "max"];
 
@@ -11,6 +11,8 @@ export interface Report {
   readonly before: readonly string[];
   readonly table: readonly (readonly string[])[];
   readonly after: readonly string[];
+  /** One row a second under a head; empty unless asked for. */
+  readonly series: readonly (readonly string[])[];
 }
 
 /** The report. */
@@ -25,7 +27,18 @@ export function reportOf(result: BenchResult): Report {
       "response: from the intended start; service: from the send; lateness: the generator's own, from the one to the other",
     );
   } else after.push("a closed loop: stalls of the cluster are left out of these latencies; --rate shows them");
-  return { before, table, after };
+  return { before, table, after, series: result.series === null ? [] : seriesRows(result.series) };
+}
+
+/** A row for each second: to be looked at as a whole, since one second has few samples beyond p99.9. */
+function seriesRows(points: readonly SeriesPoint[]): string[][] {
+  const shown = ["p50", "p99", "p99.9", "max"] as const;
+  const rows = points.map((point) => [
+    point.from.toFixed(0),
+    whole(point.operations),
+    ...shown.map((name) => point[name].toFixed(3)),
+  ]);
+  return [["second", "samples", ...shown], ...rows];
 }
 
 const missing = "-";

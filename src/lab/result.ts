@@ -26,6 +26,13 @@ export type PercentileName = "p50" | "p90" | "p99" | "p99.9" | "p99.99";
 /** Milliseconds. All zeros without samples. */
 export type Percentiles = Readonly<Record<PercentileName | "max", number>>;
 
+/** One second, or one stretch, of a run: seconds from the start of the measured window. */
+export interface SeriesPoint extends Percentiles {
+  readonly from: number;
+  readonly to: number;
+  readonly operations: number;
+}
+
 /** What one kind of operation did. The percentiles are response times, by name, as in `latencyMs`. */
 export interface KindResult extends Percentiles {
   readonly operations: number;
@@ -90,6 +97,8 @@ export interface BenchResult {
     readonly stealShare: number | null;
   };
   readonly load: LoadReport | null;
+  /** Second by second, of all operations; null: not asked for. */
+  readonly series: readonly SeriesPoint[] | null;
   readonly environment: { readonly machine: Machine; readonly cluster: ClusterFacts; readonly startedAt: string };
 }
 
@@ -136,6 +145,7 @@ export interface ResultParts {
   readonly machine: Machine;
   readonly cluster: ClusterFacts;
   readonly startedAt: string;
+  readonly series: readonly SeriesPoint[] | null;
 }
 
 /** The result. */
@@ -171,6 +181,7 @@ export function resultOf(parts: ResultParts): BenchResult {
       stealShare: usage.stealShare === null ? null : rounded(usage.stealShare, 4),
     },
     load: parts.load,
+    series: parts.series,
     environment: { machine: parts.machine, cluster: parts.cluster, startedAt: parts.startedAt },
   };
 }

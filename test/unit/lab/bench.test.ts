@@ -40,7 +40,16 @@ afterAll(async () => {
 
 function optionsOf(changes: Partial<BenchOptions> = {}): BenchOptions {
   const seedNodes = cluster.seedNodes;
-  return { seedNodes, workload, plan, load: "auto", timeoutMs: 10_000, histogramLog: undefined, ...changes };
+  return {
+    seedNodes,
+    workload,
+    plan,
+    load: "auto",
+    timeoutMs: 10_000,
+    histogramLog: undefined,
+    series: false,
+    ...changes,
+  };
 }
 
 /** What a run told, in order. */
@@ -124,7 +133,10 @@ describe("an open loop", () => {
 
   it("writes a log that holds every operation", async () => {
     const path = join(directory, "run.hlog");
-    const result = await runBench(optionsOf({ plan: { ...open, pacing: "nap" }, histogramLog: path }), new Witness());
+    const asked = optionsOf({ plan: { ...open, pacing: "nap" }, histogramLog: path, series: true });
+    const result = await runBench(asked, new Witness());
+    const told = result.series?.reduce((sum, { operations }) => sum + operations, 0);
+    expect(told).toBe(result.operations);
     const reader = new HistogramLogReader(readFileSync(path, "utf8"));
     const all = latencyHistogram();
     const tags = new Set<string>();

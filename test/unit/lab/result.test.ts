@@ -40,6 +40,7 @@ function made(plan: RunPlan, operations: number, voided: string | null = null): 
     machine: { cpus: 2, cpuModel: "made up", memoryGiB: 4, platform: "linux x64", node: "v20.0.0", loadAverage: 0.5 },
     cluster: { nodes: 3, epoch: 1, partitions: 1024, n: 3, r: 2, w: 2, durability: "buffered" },
     startedAt: "2026-11-21T00:00:00.000Z",
+    series: null,
   });
 }
 
@@ -125,4 +126,14 @@ it("an open loop's report has response, service and lateness side by side", () =
   expect(text).toContain("5,000 operations/s of 5,000/s asked for");
   for (const fact of ["50 % gets", "100,000 keys of 16 bytes", "zipfian", "n=3 r=2 w=2, buffered", "QUORUM_NOT_MET 1"])
     expect(text).toContain(fact);
+});
+
+it("tells each second when it was asked to", () => {
+  const point = { from: 7, to: 8, operations: 5000, p50: 1, p90: 2, p99: 3, "p99.9": 4, "p99.99": 5, max: 6 };
+  const result = made(open, 10);
+  expect(reportOf(result).series).toEqual([]);
+  expect(reportOf({ ...result, series: [point] }).series).toEqual([
+    ["second", "samples", "p50", "p99", "p99.9", "max"],
+    ["7", "5,000", "1.000", "3.000", "4.000", "6.000"],
+  ]);
 });
