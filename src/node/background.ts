@@ -35,6 +35,13 @@ export class Background {
   #judgeAt: Instant = 0 as Instant;
   #ticks = 0;
   #late = 0;
+  readonly #unbounded: boolean;
+
+  /** `unbounded`: all slices, always. */
+  constructor(unbounded = false) {
+    this.#unbounded = unbounded;
+    if (unbounded) this.#slices = slicesMax;
+  }
 
   /** Slices granted now, of `slicesMax`. */
   get slices(): number {
@@ -79,6 +86,7 @@ export class Background {
     const isLate = this.#late > 1 && this.#late * 100 > this.#ticks;
     this.#ticks = 0;
     this.#late = 0;
+    if (this.#unbounded) return;
     if (isLate || (limit > 0 && seen > limit)) this.#slices = Math.max(1, this.#slices >>> 1);
     else if (seen * 10 <= limit * 8) this.#slices = Math.min(slicesMax, this.#slices + 1);
   }

@@ -47,6 +47,7 @@ export interface NodeConfig {
   readonly scrubRoundMs: number;
   readonly repairWindowMs: number;
   readonly reapAgeMs: number;
+  readonly backgroundUnbounded: boolean;
 }
 
 type Value = string | number | boolean | readonly string[];
@@ -325,6 +326,12 @@ export const settings: readonly Setting[] = [
     max: 604_800_000,
     unit: "ms",
     help: "A tombstone is forgotten when it has stayed as it is for so long, and every node has answered that nothing older of its key is left anywhere; versions are pruned alike. Longer than any write can be on its way between two nodes. Shorter: space is free sooner, and more is read; longer: more tombstones lie about.",
+  },
+  {
+    key: "backgroundUnbounded",
+    kind: "flag",
+    value: false,
+    help: "Transfers, anti-entropy, delivery of hints, scrub and reaping take all they can get, whatever clients wait for: for comparing with how they are governed.",
   },
 ];
 

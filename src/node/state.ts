@@ -65,7 +65,7 @@ export class NodeState {
   /** A member has said that its disk is nearly full, or is so no more: writes are to go elsewhere. */
   onReadOnly: (number: NodeNumber, readOnly: boolean) => void = () => {};
   /** What background work may have of this node. */
-  readonly background: Background = new Background();
+  readonly background: Background;
   /** Records are missing from the store's middle: its Merkle trees must be made anew before they are compared. */
   hasHole = false;
   /** This node's directory got its first ring in this run. */
@@ -106,6 +106,7 @@ export class NodeState {
     this.nodeId = nodeId;
     this.journal = new Journal(() => env.wallMs(), env.log);
     this.saves = new StateSaves(env);
+    this.background = new Background(config.backgroundUnbounded);
   }
 
   /** The ring this node obeys, or undefined while it has none. */

@@ -65,6 +65,7 @@ export class StatusService {
     for (const { name, value } of this.#shared.metrics.counters) rows.push({ name, value });
     const rate = this.#shared.background.shareOf(transferBytesPerSecondMax);
     rows.push({ name: "transfer_bytes_per_second", value: rate });
+    rows.push({ name: "background_slices", value: this.#shared.background.slices });
     if (store === undefined) return rows;
     rows.push({ name: "store_data_bytes", value: store.dataBytes });
     for (const [name, value] of Object.entries(store.counters)) rows.push({ name: `store_${name}`, value });

@@ -9,6 +9,7 @@ import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import { Rng } from "../base/rng.ts";
 import { Slab } from "../base/slab.ts";
 import { type Instant, never } from "../base/time.ts";
+import { pageBytes } from "../handoff/page-merge.ts";
 import type { Transfer } from "../handoff/transfer.ts";
 import {
   type Compared,
@@ -77,6 +78,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
   readonly #resources: TransferResources;
   readonly #shared: NodeState;
   readonly #records: LocalRecords;
+  readonly #received;
   /** By the core's tokens. */
   readonly #asked: PeerQuestions<number>;
   readonly #tickets: Slab<Ticket> = new Slab(ticketsMax);
@@ -96,6 +98,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     this.#shared = resources.shared;
     this.#records = new LocalRecords(resources.shared, resources.run);
     this.#asked = new PeerQuestions(resources.peers);
+    this.#received = resources.shared.metrics.counter("transfer_bytes_received");
   }
 
   override get routes(): readonly Route[] {
@@ -233,6 +236,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     } else {
       const reply = decode(TransferPullReply, bytes, start, end);
       this.#shared.onNewerEpoch(now, peer.number, reply.epoch);
+      this.#received.value += pageBytes(reply.keys, reply.records);
       this.#core?.onPulled(now, token, reply);
     }
   }
