@@ -43,7 +43,9 @@ function options() {
   });
   const [name] = positionals;
   if (positionals.length !== 1 || !Object.hasOwn(stories, name))
-    throw new Error(`${positionals.join(" ") || "nothing"} was asked for; allowed: ${Object.keys(stories).join(" or ")}`);
+    throw new Error(
+      `${positionals.join(" ") || "nothing"} was asked for; allowed: ${Object.keys(stories).join(" or ")}`,
+    );
   const { quick } = values;
   const story = stories[name];
   const whole = (key, usual, min = 1) => {

@@ -48,10 +48,9 @@ export interface HintConfig {
   readonly inFlightMax: number;
   readonly inFlightPerTarget: number;
   readonly pageKeys: number;
-  /** Of the rate per target: where it starts, its bounds, and by how much it grows in a second. */
+  /** Of the rate per target: where it starts, its lower bound, and by how much it grows in a second. */
   readonly rateStart: number;
   readonly rateLeast: number;
-  readonly rateMost: number;
   readonly rateStep: number;
   /** The window of a target that has not answered yet, and of one whose window was 0 a moment ago. */
   readonly windowStart: number;
@@ -73,7 +72,6 @@ export const defaultHintConfig: HintConfig = {
   pageKeys: 256,
   rateStart: 1024 * 1024,
   rateLeast: 64 * 1024,
-  rateMost: 64 * 1024 * 1024,
   rateStep: 1024 * 1024,
   windowStart: 64 * 1024,
   jitterUs: 2 * second,

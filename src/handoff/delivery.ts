@@ -49,6 +49,8 @@ export class HintDelivery implements HintProgress {
   readonly #counts: HintCounts;
   readonly #rng: Rng;
   readonly #config: HintConfig;
+  /** Bytes per second that may go to one target, as this node's own clients let it. */
+  #rateMost: number = Number.MAX_SAFE_INTEGER;
   readonly #lanes: Map<number, HintLane> = new Map();
   readonly #sends: Slab<HintSend>;
   readonly #deadlines: DeadlineQueue = new DeadlineQueue();
@@ -117,7 +119,7 @@ export class HintDelivery implements HintProgress {
   #lane(target: number): HintLane {
     let lane = this.#lanes.get(target);
     if (lane === undefined) {
-      lane = new HintLane(target, this.#config.rateStart, this.#config.windowStart);
+      lane = new HintLane(target, Math.min(this.#config.rateStart, this.#rateMost), this.#config.windowStart);
       this.#lanes.set(target, lane);
     }
     return lane;
@@ -223,7 +225,7 @@ export class HintDelivery implements HintProgress {
     this.#enter();
     const lane = this.#lane(send.target);
     lane.window = answer.creditBytes;
-    lane.adjust(now, this.#config, answer.limitUs > 0 && answer.foregroundUs > answer.limitUs);
+    lane.adjust(now, this.#config, this.#rateMost, answer.limitUs > 0 && answer.foregroundUs > answer.limitUs);
     if (answer.durable) {
       lane.failures = 0;
       lane.lastFailure = statusOk;
@@ -294,7 +296,7 @@ export class HintDelivery implements HintProgress {
   #give(now: Instant, lane: HintLane, send: HintSend, status: Status): void {
     lane.lastFailure = status;
     if (!concernsOneHint(status)) {
-      lane.adjust(now, this.#config, true);
+      lane.adjust(now, this.#config, this.#rateMost, true);
       this.#stumble(now, lane, status);
     }
     this.#finish(now, lane, send);
@@ -369,6 +371,13 @@ export class HintDelivery implements HintProgress {
       const lane = this.#lane(target);
       if (lane.reachable && lane.state === "idle") this.#wake(now, lane);
     }
+  }
+
+  /** No target is sent more bytes per second than this, a whole number, from now on. */
+  setRateMost(now: Instant, bytesPerSecond: number): void {
+    if (bytesPerSecond === this.#rateMost) return;
+    this.#rateMost = bytesPerSecond;
+    for (const lane of this.#lanes.values()) lane.limit(now, bytesPerSecond);
   }
 
   /** When `tick` is due next. */

@@ -75,10 +75,9 @@ export function targetOfScan(token: number): number {
   return token & ((1 << laneBits) - 1);
 }
 
-/** The bounds of a rate, and by how much it grows. */
+/** Where a rate ends, and by how much it grows. */
 export interface RateBounds {
   readonly rateLeast: number;
-  readonly rateMost: number;
   readonly rateStep: number;
 }
 
@@ -154,11 +153,20 @@ export class HintLane {
     this.state = "passing";
   }
 
-  adjust(now: Instant, { rateLeast, rateMost, rateStep }: RateBounds, slow: boolean): void {
+  adjust(now: Instant, { rateLeast, rateStep }: RateBounds, rateMost: number, slow: boolean): void {
     if (now < after(this.rateAt, rateEveryUs)) return;
     this.rateAt = now;
-    this.rate = decideRate(this.rate, slow, rateLeast, rateMost, rateStep);
-    this.pace.setRate(now, this.rate);
+    this.#setRate(now, decideRate(this.rate, slow, rateLeast, rateMost, rateStep));
+  }
+
+  /** The rate is no higher than this from now on. */
+  limit(now: Instant, rateMost: number): void {
+    if (this.rate > rateMost) this.#setRate(now, rateMost);
+  }
+
+  #setRate(now: Instant, rate: number): void {
+    this.rate = rate;
+    this.pace.setRate(now, rate);
   }
 
   /** Why its hints wait, if there are any. */

@@ -1,4 +1,5 @@
 /** RecordsInFlight: one page on its way into the own replica, a few records at a time so that no turn is long. */
+import { copyBytes } from "../base/pool.ts";
 
 /** A page being merged. The page is done when all records are, or when one failed and none is under way. */
 export class RecordsInFlight {
@@ -14,8 +15,8 @@ export class RecordsInFlight {
 
   /** Copies the bytes, which are views of a frame. */
   constructor(keys: readonly Uint8Array[], records: readonly Uint8Array[], next: Uint8Array | null) {
-    this.keys = keys.map((key) => key.slice());
-    this.records = records.map((record) => record.slice());
+    this.keys = keys.map(copyBytes);
+    this.records = records.map(copyBytes);
     this.next = next === null ? null : next.slice();
     this.bytes = pageBytes(keys, records);
   }

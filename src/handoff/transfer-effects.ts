@@ -114,6 +114,11 @@ export interface TransferConfig {
   readonly scansMax: number;
   /** Bytes of a page: the greatest credit given or honoured. */
   readonly pageBytesMax: number;
+  /**
+   * What a copy is charged for beside its bytes, at both ends: comparisons, confirmations, its part of a ring cost the same
+   * whatever it holds. Higher: many small partitions are sooner felt as work.
+   */
+  readonly copyCostBytes: number;
   /** Records of one page handed to the replica at a time. */
   readonly mergesMax: number;
   /** Replicas that are compared at a time to become synced again. */
@@ -126,6 +131,8 @@ export interface TransferConfig {
   readonly pollUs: DurationUs;
   /** The cursor is saved when so much was copied since: after a restart no more than this is copied again. */
   readonly saveEveryBytes: number;
+  /** Between two saves: what happens meanwhile goes into one. Longer: fewer saves, and each step of a transfer waits longer. */
+  readonly saveGapUs: DurationUs;
   /** Between two pages of deletions. */
   readonly deleteEveryUs: DurationUs;
   /** An owner dead for so long is left out when a replica regains its history. */
@@ -139,6 +146,7 @@ export const defaultTransferConfig: TransferConfig = {
   copiesMax: 2,
   scansMax: 4,
   pageBytesMax: 256 * 1024,
+  copyCostBytes: 256 * 1024,
   mergesMax: 32,
   regainsMax: 8,
   askTimeoutUs: 5_000_000,
@@ -146,6 +154,7 @@ export const defaultTransferConfig: TransferConfig = {
   retryMostUs: 5_000_000,
   pollUs: 1_000_000,
   saveEveryBytes: 4 * 1024 * 1024,
+  saveGapUs: 100_000,
   deleteEveryUs: 5_000,
   leaveOutUs: 60_000_000,
   bytesPerSecond: 16 * 1024 * 1024,

@@ -189,6 +189,7 @@ export class TransferReceiver {
     transfer.perMilleAtStart = 0;
     transfer.startedAt = now;
     transfer.bytesAtStart = transfer.bytes;
+    if (transfer.cursor === null) this.#table.pace.take(now, this.#table.config.copyCostBytes);
   }
 
   #waitForRate(now: Instant, transfer: Transfer): void {

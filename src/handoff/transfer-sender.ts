@@ -29,12 +29,15 @@ class Serving {
   readonly partition: PartitionId;
   readonly n: number;
   readonly credit: number;
+  /** What it is charged for beside its bytes. */
+  readonly cost: number;
 
-  constructor(replyTo: number, partition: PartitionId, n: number, credit: number) {
+  constructor(replyTo: number, partition: PartitionId, n: number, credit: number, cost: number) {
     this.replyTo = replyTo;
     this.partition = partition;
     this.n = n;
     this.credit = credit;
+    this.cost = cost;
   }
 }
 
@@ -68,8 +71,9 @@ export class TransferSender {
     const partition = request.partition as PartitionId;
     const credit = Math.min(Math.max(1, request.creditBytes), config.pageBytesMax);
     const token = this.#table.nextToken();
-    this.#serving.set(token, new Serving(replyTo, partition, request.n, credit));
     const cursor = request.cursor.length === 0 ? null : request.cursor.slice();
+    const cost = cursor === null ? config.copyCostBytes : 0;
+    this.#serving.set(token, new Serving(replyTo, partition, request.n, credit, cost));
     effects.scanPage(now, partition, request.n, cursor, credit, token);
   }
 
@@ -107,7 +111,7 @@ export class TransferSender {
       bytes += next;
       count += 1;
     }
-    this.pace.take(now, bytes);
+    this.pace.take(now, bytes + serving.cost);
     const cut = page.fullKeys[count];
     const cursor = cut === undefined ? page.cursor : this.#cursorAt(cut);
     return {

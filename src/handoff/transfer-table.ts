@@ -66,6 +66,7 @@ export class TransferTable {
   readonly #rules: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(8).fill(undefined);
   #version = 0;
   #saving = 0;
+  #saveFrom: Instant = 0 as Instant;
   #durable = 0;
   /** The question of the page being deleted, even if its transfer was given up meanwhile; 0: none. */
   #deleteToken = 0;
@@ -245,25 +246,33 @@ export class TransferTable {
 
   // Saving.
 
-  /** Saves the state as it is now. Returns its number, for a gate. */
+  /** Saves the state as it is now, or soon: all transfers are one file. Returns its number, for a gate. */
   save(now: Instant): number {
     this.#version += 1;
-    if (this.#saving === 0) this.#persist(now);
+    this.saveDue(now);
     return this.#version;
   }
 
-  #persist(now: Instant): void {
+  /** When what is not saved yet may be. */
+  get saveAt(): Instant {
+    return this.#saving === 0 && !this.saved ? this.#saveFrom : never;
+  }
+
+  /** Saves what waits for it, if it is time. */
+  saveDue(now: Instant): void {
+    if (this.saveAt > now) return;
+    this.#saveFrom = after(now, this.config.saveGapUs);
     this.#saving = this.#version;
     this.effects.persist(now, fileOf(this.all(), this.synced), this.#saving);
   }
 
-  /** The state of that number is on stable storage; a later one may follow at once. */
+  /** The state of that number is on stable storage; a later one may follow. */
   onPersisted(now: Instant, token: number): void {
     assert(token === this.#saving, "what was saved is what was to be saved");
     this.#durable = token;
     this.#saving = 0;
     this.wake = true;
-    if (this.#version > this.#durable) this.#persist(now);
+    this.saveDue(now);
   }
 
   /** Whether the state as it is now is on stable storage. */

@@ -328,13 +328,14 @@ export class Transfers {
       this.#table.forget(transfer);
       this.#receiver.onAskFailed(now, transfer, wireOf("DEADLINE_EXCEEDED"));
     }
+    this.#table.saveDue(now);
     this.#table.wake = true;
     this.#leave(now);
   }
 
   /** When `tick` is due, or `never`. */
   nextTick(): Instant {
-    let next = this.#regain.nextAt;
+    let next = Math.min(this.#regain.nextAt, this.#table.saveAt) as Instant;
     if (this.#table.isEmpty) return next < never ? next : never;
     for (const transfer of this.#table.all()) {
       const at = transfer.token !== 0 ? transfer.deadline : transfer.retryAt;

@@ -5,6 +5,7 @@
  * synced into it. Construct it after the store has been opened, whose lock keeps other processes out.
  */
 import {
+  close,
   closeSync,
   fdatasync,
   fsync,
@@ -133,7 +134,7 @@ export class LogFiles implements WriteAheadLog {
 
   #answer(token: number, error: string | null): void {
     this.#syncing = false;
-    for (const file of this.#doomed) closeSync(file);
+    for (const file of this.#doomed) letGo(file);
     this.#doomed = [];
     if (this.#closed) this.#closeFiles();
     else this.#events?.onLogSynced(this.#clock.now(), token, error);
@@ -144,7 +145,7 @@ export class LogFiles implements WriteAheadLog {
     try {
       for (const { file } of at < 0 ? [] : this.#earlier.splice(at, 1)) {
         if (this.#syncing) this.#doomed.push(file);
-        else closeSync(file);
+        else letGo(file);
       }
       rmSync(this.#path(segment), { force: true });
       this.#directoryChanged = true;
@@ -168,6 +169,11 @@ export class LogFiles implements WriteAheadLog {
     if (this.#directoryFile >= 0) closeSync(this.#directoryFile);
     this.#directoryFile = -1;
   }
+}
+
+/** Closes a file that is of no use any more, on a thread: the last one to close a removed file waits while it is freed. */
+function letGo(file: number): void {
+  close(file, () => {});
 }
 
 function syncDirectory(directory: string): void {

@@ -36,6 +36,8 @@ const checkEveryUs: DurationUs = 1_000_000;
 /** A local op of the delivery that has not begun by then is not begun. */
 const patienceUs: DurationUs = 10_000_000;
 const mebibyte = 1024 * 1024;
+/** Bytes of hints per second and target, with all slices. */
+const rateMost = 64 * mebibyte;
 const noOwners: ArrayLike<number> = [];
 const leftMax = 65_536;
 
@@ -203,6 +205,7 @@ export class Hinting extends Part implements HintDeliveryEffects, HintRoom, Stor
       this.#checkAt = after(now, checkEveryUs);
       this.#budget?.check(now);
     }
+    this.#delivery.setRateMost(now, this.#shared.background.shareOf(rateMost));
     this.#delivery.tick(now);
     this.#delivered.value = this.#delivery.delivered;
   }

@@ -1,8 +1,10 @@
 /**
  * RingMaker: when a plan that is under way gets its next ring (mechanisms.md 3.1, Transfer, 5). Joining nodes confirm their
  * transfers, again and again; a ring carries all that is confirmed, as soon as nothing more is awaited, or two seconds
- * after the first: time for others to come with it, and the next positions do not wait for a straggler. One node makes these rings: by convention the lowest that is reachable (`NodeState.ringMaker`), so
- * that proposals do not hinder each other. If two believe to be it, one of their rings is refused, and nothing is lost.
+ * after the ring before it: every ring is chosen, saved and taken up by all nodes, which their clients feel, and the next
+ * positions do not wait for a straggler. One node makes these rings: by convention the lowest that is reachable
+ * (`NodeState.ringMaker`), so that proposals do not hinder each other. If two believe to be it, one of their rings is
+ * refused, and nothing is lost.
  */
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";
 import { isMoving } from "../ring/plan.ts";
@@ -25,7 +27,11 @@ export class RingMaker {
     const listed = new Map(ring.transfers().map(({ id, partition }) => [id, ring.fences[partition] as number]));
     for (const [id, since] of this.#confirmed) if (listed.get(id) !== since) this.#confirmed.delete(id);
     this.#ring = ring;
-    this.#dueAt = isMoving(ring) ? now : never;
+    this.#dueAt = isMoving(ring) ? this.#dueFrom(now, ring) : never;
+  }
+
+  #dueFrom(now: Instant, ring: Ring): Instant {
+    return this.#confirmed.size === ring.transfers().length ? now : after(now, gatherUs);
   }
 
   /** These transfers are done: pairs of id and fence. Those that the ring does not list any more are passed over. */
@@ -39,8 +45,7 @@ export class RingMaker {
         if (pairs[i] === id && pairs[i + 1] === since) this.#confirmed.set(id, since);
     }
     if (this.#confirmed.size === before) return;
-    const whole = this.#confirmed.size === ring.transfers().length;
-    const due = whole ? now : after(now, gatherUs);
+    const due = this.#dueFrom(now, ring);
     if (due < this.#dueAt) this.#dueAt = due;
   }
 

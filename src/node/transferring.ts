@@ -331,8 +331,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
   }
 
   holds(partition: PartitionId, n: number): boolean {
-    const words = this.#resources.store().leaves.wordsOf(n, partition);
-    return words?.some((word) => word !== 0) === true;
+    return this.#resources.store().leaves.holds(n, partition);
   }
 
   compareTrees(now: Instant, partition: PartitionId, n: number, peer: NodeNumber, token: number): void {

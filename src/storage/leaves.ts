@@ -185,6 +185,14 @@ export class Leaves {
     return this.#trees.get(n * 0x10000 + partition)?.words;
   }
 
+  /** Whether any record is under the tree. Asked of every tree when the ring changes, so without a call per word. */
+  holds(n: number, partition: number): boolean {
+    const words = this.wordsOf(n, partition);
+    if (words === undefined) return false;
+    for (let at = 0; at < words.length; at += 1) if (words[at] !== 0) return true;
+    return false;
+  }
+
   /** Calls `visit` for each tree. */
   forEach(visit: (n: number, partition: number, words: Uint32Array) => void): void {
     for (const tree of this.#trees.values()) visit(tree.n, tree.partition, tree.words);

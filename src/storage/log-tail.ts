@@ -18,6 +18,8 @@ const keptBytes = 2 * earlyBytes;
 export class LogTail {
   readonly #log: WriteAheadLog;
   readonly #segmentBytes: number;
+  /** By partition, the newest segment with an entry of it. */
+  readonly #newestOf: Uint32Array;
   #bytes = new Uint8Array(64 * 1024);
   #used = 0;
   #lazySince: Instant = never;
@@ -31,9 +33,10 @@ export class LogTail {
   /** The oldest segment there is. */
   oldest = 0;
 
-  constructor(log: WriteAheadLog, segmentBytes: number) {
+  constructor(log: WriteAheadLog, segmentBytes: number, partitions: number) {
     this.#log = log;
     this.#segmentBytes = segmentBytes;
+    this.#newestOf = new Uint32Array(partitions);
   }
 
   /**
@@ -61,6 +64,7 @@ export class LogTail {
     if (this.#used > 0 && this.#used + bytes > earlyBytes) this.append();
     if (this.#used + bytes > this.#bytes.length) this.#grow(this.#used + bytes);
     this.#used = putLogEntry(this.#bytes, this.#used, write);
+    this.#newestOf[write.partition] = this.segment;
     if (!patient) this.#wanted = true;
     else if (this.#lazySince === never) this.#lazySince = now;
   }
@@ -99,6 +103,11 @@ export class LogTail {
   rotate(): string | null {
     assert(this.#used === 0, "what was added is appended before the segment ends");
     return this.#inSegment === 0 ? this.#flaw : this.#begin(this.segment + 1);
+  }
+
+  /** Whether a replay could bring a record of the partition back. */
+  holds(partition: number): boolean {
+    return (this.#newestOf[partition] as number) >= this.oldest;
   }
 
   /** Segments there are. */

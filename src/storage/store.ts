@@ -93,7 +93,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     const buffer = new ObjectBuffer(options.bufferBytes);
     this.#buffer = buffer;
     this.#log = options.log;
-    this.#tail = options.log && new LogTail(options.log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes);
+    this.#tail =
+      options.log && new LogTail(options.log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes, partitions);
     const { leaves, counters } = this;
     const settled = this.#touches.end.bind(this.#touches);
     const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled });
@@ -368,11 +369,13 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   /**
    * Deletes one page of a partition's records; `onStoreDeleted` follows, with the cursor of the next page. One page at a
    * time. Nobody may write to the partition meanwhile: a key that is written is left standing, and met again. The first
-   * page, and one after a key that was left standing, waits until the log holds nothing that a replay could bring back.
+   * page, and one after a key that was left standing, waits until the log holds nothing of the partition that a replay
+   * could bring back.
    */
   deleteRange(_now: Instant, request: DeleteRequest): void {
     if (!this.#isServing()) return;
-    if (this.#cut === undefined || (request.cursor !== null && !this.#deletes.leftStanding)) {
+    const begun = request.cursor !== null && !this.#deletes.leftStanding;
+    if (this.#cut === undefined || begun || this.#tail?.holds(request.partition) !== true) {
       this.#deletes.begin(request, deleteScan);
       return;
     }

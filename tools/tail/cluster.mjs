@@ -36,7 +36,8 @@ export class TailCluster {
   async start() {
     const { nodes } = this.#asked;
     for (let i = 1; i <= nodes; i += 1) this.launch(i === 1 ? ["--bootstrap", "--expect", String(nodes)] : []);
-    for (const node of this.nodes) if (!(await node.ready())) throw new Error(`${node.name} did not start: ${node.lastWords}`);
+    for (const node of this.nodes)
+      if (!(await node.ready())) throw new Error(`${node.name} did not start: ${node.lastWords}`);
   }
 
   /** One more node. */
@@ -44,7 +45,13 @@ export class TailCluster {
     const { directory, basePort, durability, partitions, unbounded, serveFlags } = this.#asked;
     const name = `n${this.nodes.length + 1}`;
     const address = `127.0.0.1:${basePort + this.nodes.length}`;
-    const settings = { name, listen: address, directory: join(directory, name), "secret-file": this.#secret, durability };
+    const settings = {
+      name,
+      listen: address,
+      directory: join(directory, name),
+      "secret-file": this.#secret,
+      durability,
+    };
     const flags = Object.entries({ ...settings, partitions }).flatMap(([key, value]) => [`--${key}`, String(value)]);
     const seedNodes = this.nodes.flatMap((node) => ["--seed-node", node.address]);
     const log = join(directory, `${name}.log`);

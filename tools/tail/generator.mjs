@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { program, runForJson } from "../bench-support.mjs";
 import { root } from "../prepare.mjs";
 
-const native = [join(root, "native-bench/build/ringtail-native-bench"), join(root, "native-bench/build/ready/ringtail-native-bench")];
+const native = [
+  join(root, "native-bench/build/ringtail-native-bench"),
+  join(root, "native-bench/build/ready/ringtail-native-bench"),
+];
 
 /** The generator meant by `asked`: "native", "node", or undefined for the better one. */
 export function generatorOf(asked) {
@@ -26,7 +29,16 @@ function flagsOf({ keys, rate }, addresses) {
 
 /** Puts the keys. */
 export function loadKeys(generator, asked, addresses) {
-  const args = [...generator.args, ...flagsOf(asked, addresses), "--load", "always", "--duration", "1", "--warm-up", "0"];
+  const args = [
+    ...generator.args,
+    ...flagsOf(asked, addresses),
+    "--load",
+    "always",
+    "--duration",
+    "1",
+    "--warm-up",
+    "0",
+  ];
   return runForJson(generator.command, args);
 }
 

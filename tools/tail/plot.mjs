@@ -28,7 +28,9 @@ export function plotOf({ series, marks, story, rate }) {
     const share = (Math.log10(Math.max(decades[0], ms)) - least) / (most - least);
     return (height - bottom - (height - top - bottom) * Math.min(1, share)).toFixed(1);
   };
-  const parts = [`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`];
+  const parts = [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
+  ];
   parts.push(`<rect width="${width}" height="${height}" fill="#fff"/>`);
   for (const ms of decades) {
     parts.push(`<path d="M${left} ${yOf(ms)}H${width - right}" stroke="#eee"/>`);

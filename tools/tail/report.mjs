@@ -100,7 +100,9 @@ function lines(report) {
     const { copiesMoved, copiesMin } = report.plan;
     const over = copiesMin === 0 ? "1.00" : (copiesMoved / copiesMin).toFixed(2);
     told.push(`join ${report.joinSeconds ?? "-"} s, then ${report.cleanSeconds ?? "-"} s until old copies are deleted`);
-    told.push(`${(report.movedBytes / 2 ** 20).toFixed(0)} MiB moved; ${copiesMoved} copies, lower bound ${copiesMin}: ${over}`);
+    told.push(
+      `${(report.movedBytes / 2 ** 20).toFixed(0)} MiB moved; ${copiesMoved} copies, lower bound ${copiesMin}: ${over}`,
+    );
   } else told.push(`hints home ${report.hintsHomeSeconds ?? "-"} s after the start (${report.hintsDelivered})`);
   if (!report.settled) told.push("NOT SETTLED before the load ended");
   return told;

@@ -88,11 +88,13 @@ class Story {
   async #join(newcomers) {
     const victim = this.#asked.outage > 0 ? this.#cluster.nodes[2] : undefined;
     if (victim !== undefined) await this.#outage(victim, this.#asked.outage);
+    // The operator's commands take CPU of this very machine.
+    this.#mark("staging", "the join is staged and planned");
     for (const { name } of newcomers) await this.#cluster.run("cluster", "join", name);
     this.planText = await this.#cluster.text("cluster", "plan");
     this.plan = await this.#cluster.run("cluster", "plan");
-    this.#mark("during", `plan ${this.plan.plan} is committed`);
     await this.#cluster.run("cluster", "commit", this.plan.plan);
+    this.#mark("during", `plan ${this.plan.plan} is committed`);
     await this.#until(async () => !(await this.#cluster.isMoving()));
     this.#mark("cleaning", "every partition is with its new owners");
     await this.#until(async () => (await this.#cluster.transfers()) === 0 && (await this.#cluster.hints()) === 0);

@@ -59,7 +59,7 @@ function add(size: number, now = 0, patient = false): void {
 
 beforeEach(() => {
   log = new FakeLog();
-  tail = new LogTail(log, 10_000);
+  tail = new LogTail(log, 10_000, 8);
   tail.open();
 });
 
@@ -91,7 +91,7 @@ test("entries that nobody waits for leave with others, or 20 ms after the first 
 });
 
 test("a turn's bytes are bounded: what would pass 512 KiB is appended before its end", () => {
-  tail = new LogTail(log, 100_000_000);
+  tail = new LogTail(log, 100_000_000, 8);
   tail.open();
   for (let i = 0; i < 30; i += 1) add(100_000);
   expect(log.appends).toHaveLength(5);
@@ -101,7 +101,7 @@ test("a turn's bytes are bounded: what would pass 512 KiB is appended before its
 });
 
 test("an entry larger than all that is taken whole, and one after it too", () => {
-  tail = new LogTail(log, 100_000_000);
+  tail = new LogTail(log, 100_000_000, 8);
   tail.open();
   for (const size of [10, 5_000_000, 10]) add(size);
   tail.append();
@@ -146,7 +146,7 @@ test("an empty segment is not ended early", () => {
 test("a new life removes the segments there are, and then begins behind them", () => {
   log = new FakeLog();
   log.found = [4, 5, 7];
-  tail = new LogTail(log, 10_000);
+  tail = new LogTail(log, 10_000, 8);
   expect(tail.open()).toBeNull();
   expect([log.removed, log.begun]).toEqual([[4, 5, 7], [8]]);
   expect([tail.oldest, tail.segment]).toEqual([8, 8]);
@@ -165,7 +165,7 @@ test("an error is told by the append that meets it and by every later one, and n
 });
 
 test("an error of an early append is told at the end of the turn, also if only patient entries follow", () => {
-  tail = new LogTail(log, 100_000_000);
+  tail = new LogTail(log, 100_000_000, 8);
   tail.open();
   add(500_000);
   log.flaw = "no space left";
@@ -180,7 +180,7 @@ test("an error of a segment that begins or goes is told as well", () => {
   add(20_000);
   expect(tail.append()).toBe("read-only");
   log = new FakeLog();
-  tail = new LogTail(log, 10_000);
+  tail = new LogTail(log, 10_000, 8);
   tail.open();
   add(1);
   tail.append();
