@@ -371,14 +371,8 @@ export function readSetting(key: string, value: unknown): Value {
       const number = /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
       const min = setting.min ?? 0;
       const max = setting.max ?? Number.MAX_SAFE_INTEGER;
-      if (!(number >= min && number <= max)) {
-        throw refuse(
-          key,
-          text,
-          `a whole number, ${min} to ${max}${setting.unit === undefined ? "" : ` ${setting.unit}`}`,
-        );
-      }
-      return number;
+      if (number >= min && number <= max) return number;
+      throw refuse(key, text, `a whole number, ${min} to ${max} ${setting.unit ?? ""}`.trimEnd());
     }
     case "flag":
       if (text !== "true" && text !== "false") throw refuse(key, text, "true or false");
@@ -423,11 +417,8 @@ function checkTogether(config: NodeConfig): void {
   if (config.w > config.n) throw refuse("w", String(config.w), `1 to ${config.n} (n)`);
   if (config.reapAgeMs < 2 * config.requestTimeoutMaxMs) {
     const least = 2 * config.requestTimeoutMaxMs;
-    throw refuse(
-      "reapAgeMs",
-      String(config.reapAgeMs),
-      `${least} or more (twice requestTimeoutMaxMs): writes on their way`,
-    );
+    const allowed = `${least} or more (twice requestTimeoutMaxMs): writes on their way`;
+    throw refuse("reapAgeMs", String(config.reapAgeMs), allowed);
   }
   for (const seedNode of config.seedNodes) parseAddress("seedNodes", seedNode);
   const { host } = parseAddress("listen", config.listen);

@@ -39,7 +39,6 @@ export class RangeDelete {
   #clock = 0;
   #composed = false;
   #cursor: Uint8Array | null = null;
-  #leftStanding = false;
   #unreadable = 0;
   readonly #deleted: Uint8Array[] = [];
   readonly #hash: Hash64 = new Hash64();
@@ -55,11 +54,6 @@ export class RangeDelete {
   /** The token of the page in work, or -1. */
   get token(): number {
     return this.#request?.token ?? -1;
-  }
-
-  /** The last page passed over a key that was being written. */
-  get leftStanding(): boolean {
-    return this.#leftStanding;
   }
 
   /** A page has been read and waits for a batch. */
@@ -97,7 +91,6 @@ export class RangeDelete {
     const request = this.#request;
     assert(page !== null && request !== null, "no page to delete");
     this.#composed = true;
-    this.#leftStanding = false;
     this.#unreadable = 0;
     const last = page.keys[page.keys.length - 1];
     this.#cursor = page.done || last === undefined ? null : keyAfter(last);
@@ -106,7 +99,6 @@ export class RangeDelete {
       const hashLow = hashLowOf(key);
       if (this.#touches.isPending(hashLow) || this.#touches.changedSince(hashLow, this.#clock)) {
         this.#cursor = key;
-        this.#leftStanding = true;
       } else this.#delete(batch, request, key, page.values[i] as Uint8Array);
     }
     for (const key of this.#deleted) this.#touches.begin(hashLowOf(key));
@@ -116,7 +108,6 @@ export class RangeDelete {
   composeNothing(): void {
     assert(this.empty, "the page holds records");
     this.#composed = true;
-    this.#leftStanding = false;
     this.#unreadable = 0;
     this.#cursor = null;
   }

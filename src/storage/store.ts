@@ -368,14 +368,12 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   /**
    * Deletes one page of a partition's records; `onStoreDeleted` follows, with the cursor of the next page. One page at a
-   * time. Nobody may write to the partition meanwhile: a key that is written is left standing, and met again. The first
-   * page, and one after a key that was left standing, waits until the log holds nothing of the partition that a replay
-   * could bring back.
+   * time. Nobody may write to the partition meanwhile: a key that is written is left standing, and met again. A page waits
+   * until the log holds nothing of the partition that a replay could bring back.
    */
   deleteRange(_now: Instant, request: DeleteRequest): void {
     if (!this.#isServing()) return;
-    const begun = request.cursor !== null && !this.#deletes.leftStanding;
-    if (this.#cut === undefined || begun || this.#tail?.holds(request.partition) !== true) {
+    if (this.#cut === undefined || this.#tail?.holds(request.partition) !== true) {
       this.#deletes.begin(request, deleteScan);
       return;
     }

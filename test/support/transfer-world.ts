@@ -96,6 +96,8 @@ export class TransferWorld {
       mergesMax: 2,
       scansMax: 2,
       saveEveryBytes: 60,
+      saveGapUs: 0,
+      copyCostBytes: 0,
       askTimeoutUs: 100_000,
       retryLeastUs: 5_000,
       retryMostUs: 50_000,
