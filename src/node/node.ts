@@ -2,14 +2,10 @@
  * Node: builds the cores and wires them together; the only file that sees them all. It owns the tick, the end of each
  * turn, and the order of stopping. What it does not do is think: that is in the cores.
  */
-import { noBytes } from "../base/bytes.ts";
-import { canary } from "../base/canary.ts";
 import { RingtailError } from "../base/errors.ts";
-import { idBytes, type NodeNumber, nodeIdOf } from "../base/ids.ts";
-import { mark } from "../base/mark.ts";
+import { type NodeNumber, nodeIdOf } from "../base/ids.ts";
 import { after, type Instant, never } from "../base/time.ts";
-import { softwareName } from "../base/version.ts";
-import { isBehind, noProgress, type StoreProgress } from "../membership/member.ts";
+import { noProgress } from "../membership/member.ts";
 import type { Actors } from "../replica/actors.ts";
 import { Replica } from "../replica/replica.ts";
 import type { EncodedRing } from "../ring/consensus-messages.ts";
@@ -26,7 +22,7 @@ import {
 import { decode, type Hello, ReportRequest } from "../wire/codec.ts";
 import { REPLY_BIT } from "../wire/frame-types.ts";
 import type { FrameWriter } from "../wire/frame-writer.ts";
-import { protocolVersions, Role } from "../wire/hello.ts";
+import { Role } from "../wire/hello.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { Boot } from "./boot.ts";
 import { addClusterParts } from "./cluster-parts.ts";
@@ -37,8 +33,10 @@ import { DiskSpace } from "./disk-space.ts";
 import type { Environment } from "./environment.ts";
 import { Gate } from "./gate.ts";
 import { loadIdentity } from "./node-files.ts";
+import { ownHello } from "./own-hello.ts";
 import type { Part } from "./part.ts";
-import { type Peer, type PeerEvents, Peers } from "./peers.ts";
+import { Past } from "./past.ts";
+import { type PeerEvents, Peers } from "./peers.ts";
 import type { ReplicaOrigin } from "./request.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { ringNews } from "./ring-news.ts";
@@ -78,8 +76,7 @@ export class Node implements StoreEvents {
   #sweepAt: Instant = never;
   #stopBy: Instant = never;
   #storeStopping = false;
-  /** Why the directory is one of an earlier time; empty: nothing says so. */
-  #fromPast = "";
+  readonly #past: Past;
 
   /** Throws `RingtailError` if the node's identity file is damaged or of a later format. */
   constructor(env: Environment, config: NodeConfig) {
@@ -90,8 +87,9 @@ export class Node implements StoreEvents {
     shared.clusterId = identity?.clusterId;
     shared.mayHaveVoted = identity?.hasBallot ?? false;
     this.#shared = shared;
+    this.#past = new Past(shared);
     const common = {
-      describe: (to: NodeNumber | 0 = 0): Hello => this.#describe(to),
+      describe: (to: NodeNumber | 0 = 0): Hello => ownHello(shared, to),
       wantFlush: (writer: FrameWriter): void => this.#wantFlush(writer),
       settle: (now: Instant): void => this.#settleSoon(now),
     };
@@ -256,19 +254,6 @@ export class Node implements StoreEvents {
     this.#data.onRing(now);
   }
 
-  /**
-   * What this node has told of its store was on its disk, and what it knows to have lost is counted. So a peer that has seen
-   * its store further on proves that the directory was put back to an earlier state, or copied. What the others have
-   * forgotten since must not come back from here.
-   */
-  #checkPast(peer: Peer, seen: StoreProgress): void {
-    const { losses, number } = this.#shared;
-    if (!isBehind({ losses, batches: this.#store?.batchNumber ?? 0 }, seen) || canary("trust-any-directory")) return;
-    mark("node.directory-from-the-past");
-    const proof = `${peer.member.name} has seen its store further on, at batch ${seen.batches}`;
-    this.#fromPast = `this directory is from the past: ${proof}; start with an empty one, and replace node ${number}`;
-  }
-
   /** Serves nobody any more, but tells the ring to clients; only a restart changes that. */
   #fence(now: Instant, reason: string, ring: EncodedRing | undefined): void {
     const shared = this.#shared;
@@ -281,25 +266,6 @@ export class Node implements StoreEvents {
     for (const part of this.#parts) part.stop(now);
     this.#peers.close();
     for (const session of this.#sessions) session.goAway();
-  }
-
-  #describe(to: NodeNumber | 0): Hello {
-    const { ringOrNone, clusterId, nodeId, number, epoch, env, membership } = this.#shared;
-    const asker = to === 0 ? undefined : ringOrNone?.member(to);
-    const seen = (asker && membership?.member(asker.id)?.progress) ?? noProgress;
-    return {
-      versionMin: protocolVersions.min,
-      versionMax: protocolVersions.max,
-      clusterId: clusterId === undefined ? noBytes : idBytes(clusterId),
-      nodeId: idBytes(nodeId),
-      role: ringOrNone === undefined ? Role.joiningNode : Role.node,
-      number,
-      epoch,
-      software: softwareName,
-      pid: env.pid,
-      seenLosses: seen.losses,
-      seenBatches: seen.batches,
-    };
   }
 
   /** A connection was accepted; undefined refuses it. */
@@ -337,7 +303,7 @@ export class Node implements StoreEvents {
       onPeerAlive: (now, peer) => this.#data.onPeerAlive(now, peer),
       onPeerStopping: (now, peer) => this.#data.onPeerStopping(now, peer),
       onPeerUp: (now, peer, seen) => {
-        this.#checkPast(peer, seen);
+        this.#past.check(peer.member.name, seen, this.#store?.batchNumber ?? 0);
         this.#data.onPeerUp(now, peer);
         for (const part of this.#parts) part.onPeerUp(now, peer.number);
       },
@@ -441,7 +407,7 @@ export class Node implements StoreEvents {
   #settle(now: Instant): void {
     do for (const part of this.#parts) part.settle(now);
     while (this.#data.coordination.settle(now));
-    if (this.#fromPast !== "") this.#fence(now, this.#fromPast, undefined);
+    if (this.#past.proof !== "") this.#fence(now, this.#past.proof, undefined);
     if (this.#shared.phase === "starting") this.#serveWhenReady();
     if (this.#shared.phase === "stopping") this.#stopStoreWhenIdle(now);
     let next = earlier(this.#sweepAt, this.#stopBy);

@@ -87,7 +87,8 @@ export class ReapRound {
   /** All have answered: leaves the keys that nothing stands against, for the owners to forget. Returns how many are left out. */
   certify(): number {
     const keys = this.request.keys.filter((_, i) => this.verdictOf(i) === ReapVerdict.clear);
-    for (const verdict of this.#verdicts) if (verdict !== ReapVerdict.clear) mark(marksByVerdict[verdict] ?? "reap.blocked");
+    for (const verdict of this.#verdicts)
+      if (verdict !== ReapVerdict.clear) mark(marksByVerdict[verdict] ?? "reap.blocked");
     const hindered = this.#verdicts.length - keys.length;
     this.request = { ...this.request, keys };
     this.#verdicts = new Uint8Array(keys.length);

@@ -28,9 +28,10 @@ import { type StoredHint, type StoreWrite, SyncMode, storeBusy, storeDamaged } f
 import { openRecord, sealRecord } from "../version/record.ts";
 import { SealedChange } from "../version/sealed-change.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
-import type { Dot, VersionVector } from "../version/version-vector.ts";
+import type { Dot } from "../version/version-vector.ts";
 import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
+import { Continuity } from "./continuity.ts";
 import { restOf } from "./forget.ts";
 import { HintOps, hintFor, muchRoom, noHintRoom } from "./hint-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
@@ -38,7 +39,7 @@ import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-opt
 import { DiskRoom, recordBytesMaxDefault } from "./replica-options.ts";
 import { Retries } from "./retries.ts";
 import { isChange, opened } from "./sealed.ts";
-import { storeWriteOf, syncModeOf } from "./store-write-of.ts";
+import { recordWriteOf, syncModeOf } from "./store-write-of.ts";
 
 export type { HintRoom } from "./hint-ops.ts";
 export { ReplicaKind, ReplicaOp } from "./replica-op.ts";
@@ -59,6 +60,7 @@ export class Replica<O> {
   readonly #effects: ReplicaEffects<O>;
   readonly #store: ReplicaStore;
   readonly #actors: Actors;
+  readonly #continuity: Continuity;
   readonly #ops: Slab<ReplicaOp<O>>;
   readonly #busy: BusyKeys<ReplicaOp<O>> = new BusyKeys();
   readonly #retries: Retries;
@@ -76,6 +78,7 @@ export class Replica<O> {
     this.#effects = options.effects;
     this.#store = options.store;
     this.#actors = options.actors;
+    this.#continuity = new Continuity(options.actors, (now, partition) => this.#effects.amnesia(now, partition));
     this.#ops = new Slab(options.busyMax);
     const entriesMax = options.retriesMax ?? 65_536;
     this.#retries = new Retries({ entriesMax, window: options.keepRecentForSeconds * 1_000_000 });
@@ -215,7 +218,7 @@ export class Replica<O> {
   #needsHints(op: ReplicaOp<O>, mine: SiblingSet): boolean {
     if (op.kind === ReplicaKind.put) return !canary("mint-without-hints");
     const incoming = opened(op.sealed as Uint8Array);
-    return incoming !== null && this.#knowsMore(op.partition, incoming.version, mine.version);
+    return incoming !== null && this.#continuity.showsMore(op.partition, incoming.version, mine.version);
   }
 
   #onHints(now: Instant, op: ReplicaOp<O>, hints: readonly StoredHint[]): boolean {
@@ -245,7 +248,7 @@ export class Replica<O> {
     if (op.deadline <= now) return this.#expire(now, op);
     const { context, contextOwn } = op;
     const shown = contextOwn === null ? context : context.with(contextOwn.dot);
-    this.#noticeAmnesia(now, op.partition, shown, held.version);
+    this.#continuity.check(now, op.partition, shown, held.version);
     const known = this.#retries.dotIn(now, held, op.requestId, op.hashHigh, op.hashLow);
     if (known !== undefined) {
       mark("replica.retry");
@@ -310,7 +313,7 @@ export class Replica<O> {
     }
     const isNew = mine.isEmpty || canary("full-refuses-changes");
     if (isNew && this.#diskRoom() === DiskRoom.none) return this.#fail(now, op, overloaded, diskFull);
-    this.#noticeAmnesia(now, op.partition, incoming.version, held.version);
+    this.#continuity.check(now, op.partition, incoming.version, held.version);
     const after = mine.merge(incoming);
     if (after === mine) return this.#keepAsIs(now, op, sealRecord(mine));
     const bytes = after !== incoming ? sealRecord(after) : op.kept ? sealed : copyBytes(sealed);
@@ -328,7 +331,7 @@ export class Replica<O> {
       return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
     }
     const { merged, showsMore } = this.#sent;
-    if (showsMore && !canary("ignore-amnesia")) this.#loseHistory(now, partition);
+    if (showsMore) this.#continuity.lose(now, partition);
     if (merged === stored) return this.#keepAsIs(now, op, stored);
     this.#write(now, op, merged !== incoming || op.kept ? merged : copyBytes(incoming));
     return false;
@@ -378,33 +381,14 @@ export class Replica<O> {
 
   /** Hands `sealed` to the store; the causal hashes of before and after have been made. */
   #write(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, forgotten: boolean = false): void {
-    const write = storeWriteOf(op, sealed);
-    write.deltaHigh = (this.#hashBefore.high ^ this.#hashAfter.high) >>> 0;
-    write.deltaLow = (this.#hashBefore.low ^ this.#hashAfter.low) >>> 0;
+    const write = recordWriteOf(op, sealed, this.#hashBefore, this.#hashAfter);
     write.forgotten = forgotten;
-    write.memory = op.durability === Durability.memory;
     this.#send(now, op, write);
   }
 
   #send(now: Instant, op: ReplicaOp<O>, write: StoreWrite): void {
     op.phase = ReplicaPhase.written;
     this.#store.write(now, write);
-  }
-
-  #knowsMore(partition: number, seen: VersionVector, held: VersionVector): boolean {
-    if (canary("ignore-amnesia")) return false;
-    return this.#actors.counterIn(partition, seen) > this.#actors.counterIn(partition, held);
-  }
-
-  #noticeAmnesia(now: Instant, partition: number, seen: VersionVector, held: VersionVector): void {
-    if (this.#knowsMore(partition, seen, held)) this.#loseHistory(now, partition);
-  }
-
-  /** Somebody has shown a dot of ours that we do not hold. */
-  #loseHistory(now: Instant, partition: number): void {
-    mark("replica.amnesia");
-    this.#actors.renew(now, partition);
-    this.#effects.amnesia(now, partition);
   }
 
   #unanswered(now: Instant, op: ReplicaOp<O>, error: string): boolean {
@@ -423,8 +407,7 @@ export class Replica<O> {
     if (set === null) return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
     mark("replica.mended");
     if (!canary("mend-keeps-actor")) this.#actors.renew(now, op.partition);
-    this.#hashBefore.high = 0;
-    this.#hashBefore.low = 0;
+    causalHash(SiblingSet.empty, op.fullKey, this.#hashBefore);
     causalHash(set, op.fullKey, this.#hashAfter);
     this.#write(now, op, sealed);
     return false;

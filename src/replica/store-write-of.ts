@@ -3,6 +3,7 @@
  * (replica.ts, hint-ops.ts).
  */
 import { Durability } from "../base/durability.ts";
+import type { Hash64 } from "../base/hash.ts";
 import { StoreWrite, SyncMode } from "../storage/store.ts";
 import type { ReplicaOp } from "./replica-op.ts";
 
@@ -23,5 +24,19 @@ export function storeWriteOf(op: ReplicaOp<unknown>, sealed: Uint8Array): StoreW
   write.sealed = sealed;
   write.sync = syncModeOf(op.durability);
   write.token = op.id;
+  return write;
+}
+
+/** A write of the record `sealed`; the causal hashes are those of what the key held and of what it holds then. */
+export function recordWriteOf(
+  op: ReplicaOp<unknown>,
+  sealed: Uint8Array,
+  before: Readonly<Hash64>,
+  after: Readonly<Hash64>,
+): StoreWrite {
+  const write = storeWriteOf(op, sealed);
+  write.deltaHigh = (before.high ^ after.high) >>> 0;
+  write.deltaLow = (before.low ^ after.low) >>> 0;
+  write.memory = op.durability === Durability.memory;
   return write;
 }

@@ -194,7 +194,7 @@ export class Cluster {
 
   /** A node that has left and is started again ends itself, as it should; it is not started any more. */
   excuses(node: SimNode, reason: string): boolean {
-    if (!this.hasLeft(node.position) || !reason.includes("has left its cluster")) return false;
+    if (!reason.includes("has left its cluster") || !this.hasLeft(node.position)) return false;
     this.ousted.add(node.position);
     return true;
   }

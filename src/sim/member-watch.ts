@@ -86,6 +86,9 @@ export class MemberWatch {
   /** A node begins a life on that seat. */
   onBoot(seat: SimNode, node: Node): void {
     const place = new NodePlace(seat, node);
+    // What the life before has said may still be on its way.
+    const before = this.#places[seat.position];
+    if (before !== undefined) this.#lookAt(seat.disturbedAt, before);
     this.#places[seat.position] = place;
     this.#byId.set(place.id, place);
     node.shared.watchMembers = (at, member, before) => {
@@ -102,8 +105,12 @@ export class MemberWatch {
     for (const place of this.#places) {
       if (place === undefined) continue;
       place.look(now);
-      if (!this.#excused.has(place.id)) for (const judge of this.#judges) judge.look?.(now, place);
+      this.#lookAt(now, place);
     }
+  }
+
+  #lookAt(now: Instant, place: NodePlace): void {
+    if (!this.#excused.has(place.id)) for (const judge of this.#judges) judge.look?.(now, place);
   }
 
   /** Those who sit there now. */

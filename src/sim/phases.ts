@@ -3,7 +3,6 @@
  * reads, audit. It takes a plan and a schedule of faults and gives violations; drawing them and reporting is run.ts.
  */
 import { equalBytes, noBytes, utf8Text } from "../base/bytes.ts";
-import { Durability } from "../base/durability.ts";
 import { errorTable } from "../base/errors.ts";
 import { keyOf } from "../base/full-key.ts";
 import { type DurationUs, instant } from "../base/time.ts";
@@ -23,21 +22,14 @@ import { IdentityActs } from "./identity-acts.ts";
 import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
 import { isRepaired } from "./invariants/anti-entropy-converges.ts";
 import { causality } from "./invariants/causality.ts";
-import { CountersRise } from "./invariants/counters-rise.ts";
 import { damagedCopies, damageMended } from "./invariants/damage-mended.ts";
-import { DeletedStaysDeleted } from "./invariants/deleted-stays-deleted.ts";
-import { DotsUnique } from "./invariants/dots-unique.ts";
 import { fallbacksKnow } from "./invariants/fallbacks-know.ts";
-import { HintsComeHome } from "./invariants/hints-come-home.ts";
 import { hintsDrain, hintsLeft } from "./invariants/hints-drain.ts";
-import { IncarnationsRise } from "./invariants/incarnations-rise.ts";
 import { agreeWithinUs, membersAgree, membersAgreed } from "./invariants/members-agree.ts";
 import { merkleEqual, wrongTrees } from "./invariants/merkle-equal.ts";
 import { NoFalseDead } from "./invariants/no-false-dead.ts";
 import { noPhantomValues } from "./invariants/no-phantom-values.ts";
-import { OneRingPerEpoch } from "./invariants/one-ring-per-epoch.ts";
 import { operationsEnd } from "./invariants/operations-end.ts";
-import { OwnershipNeverGaps } from "./invariants/ownership-never-gaps.ts";
 import { checkQueues, queuesDrain } from "./invariants/queues-bounded.ts";
 import { QuorumHonoured } from "./invariants/quorum-honoured.ts";
 import { replicasConverge } from "./invariants/replicas-converge.ts";
@@ -46,6 +38,7 @@ import { judge } from "./oracle.ts";
 import { type RunPlan, reapsWithinRun } from "./plan.ts";
 import { RingOperators } from "./ring-operators.ts";
 import type { Report, Violation } from "./violation.ts";
+import { watchRun } from "./watch-run.ts";
 import { Workload } from "./workload.ts";
 
 const endInvariants: readonly Invariant[] = [
@@ -90,8 +83,6 @@ const ringPollUs: DurationUs = 250_000;
  * partition a second, and as many ages.
  */
 const reapWithinUs: DurationUs = 240_000_000;
-/** With more loss than this false deaths are a matter of chance. */
-const judgedLossPerMille = 50;
 const firewallUs: DurationUs = 8_000_000;
 const settleUs: DurationUs = 300_000;
 const quietUs: DurationUs = 1_500_000;
@@ -134,7 +125,13 @@ export class Run {
   /** Ends early when a node has died of itself. */
   #phases(): void {
     const { cluster } = this;
-    this.#watch();
+    watchRun({
+      cluster,
+      plan: this.plan,
+      noFalseDead: this.#noFalseDead,
+      isLost: (seat) => this.#operators?.gaveUp(seat) === true,
+      report: this.#report,
+    });
     cluster.boot();
     if (!cluster.awaitReady()) this.#blame("cluster-never-ready", "not every node became ready");
     else if (this.#chaos() && this.#heal() && this.#drain() && this.#converge()) this.#audit();
@@ -142,44 +139,6 @@ export class Run {
       const text = `${death.node.name}: ${death.reason}`;
       this.#report({ at: death.at, invariant: "node-died", text });
     }
-  }
-
-  #watch(): void {
-    const { ledger, world } = this.cluster;
-    this.#watchMembers();
-    ledger.watch(new HintsComeHome(this.cluster, this.#report));
-    const oneRing = new OneRingPerEpoch(this.#report);
-    const noGaps = new OwnershipNeverGaps(
-      {
-        owners: (key) => this.cluster.owners(key),
-        isLost: (seat) => this.#operators?.gaveUp(seat) === true,
-        partitionOf: (key) => this.cluster.partitionOf(key),
-        seatOf: (number) => this.cluster.seatOf(number),
-        forgotten: (key) => ledger.forgotten(key),
-      },
-      this.#report,
-    );
-    this.cluster.rings.watch((saved) => {
-      oneRing.onRing(saved);
-      if (saved.isNews) noGaps.onRing(saved.at);
-    });
-    this.cluster.rings.watchCopying((seat, { partition, replaced }) => {
-      noGaps.onCopying(seat, this.cluster.seatOf(replaced), partition);
-    });
-    ledger.watch(noGaps);
-    ledger.watch(new DeletedStaysDeleted(this.cluster, this.#report));
-    ledger.watch(new DotsUnique((key) => this.cluster.partitionOf(key), this.#report));
-    if (this.plan.durability === Durability.memory) return;
-    const numberOf = (seat: number): number => this.cluster.nodeAt(seat)?.shared.number ?? 0;
-    const lifeOf = (seat: number): number => world.nodes[seat]?.life ?? 0;
-    ledger.watch(new CountersRise(numberOf, lifeOf, this.#report));
-  }
-
-  #watchMembers(): void {
-    const { membership } = this.cluster;
-    membership.add(new IncarnationsRise(this.#report));
-    const { lossPerMille } = this.plan.datagrams;
-    if (lossPerMille <= judgedLossPerMille) membership.add(this.#noFalseDead);
   }
 
   #blame(invariant: string, text: string): void {

@@ -80,9 +80,11 @@ export class RangeDelete {
     this.#page = page;
   }
 
-  /** Gives the page up after a failed scan. */
-  abandon(): void {
+  /** Gives the page up after a failed scan; its token. */
+  abandon(): number {
+    const { token } = this;
     this.#request = null;
+    return token;
   }
 
   /** Adds the page's deletes to a batch. Keys written since the page was read, or about to be, are left for the next page. */

@@ -401,11 +401,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
       const lost = this.#scans.onScanned(now, id, page, error);
       if (lost !== null) this.#fail(now, damagedStoreText(lost));
     } else if (page !== null) this.#deletes.onPage(page);
-    else {
-      const token = this.#deletes.token;
-      this.#deletes.abandon();
-      this.#events.onStoreDeleted(now, token, null, error);
-    }
+    else this.#events.onStoreDeleted(now, this.#deletes.abandon(), null, error);
     this.#want();
   }
 

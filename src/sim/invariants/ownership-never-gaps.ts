@@ -37,8 +37,10 @@ export class OwnershipNeverGaps implements RecordWatch {
   readonly #report: Report;
   /** By seat: what its disk holds of each key. */
   readonly #held: Map<number, Map<string, VersionVector>> = new Map();
-  /** By seat: what it must hold of each key when it becomes an owner. */
+  /** By seat: what it must hold of each key when it becomes an owner, of those there were when its copying began. */
   readonly #owed: Map<number, Map<string, VersionVector>> = new Map();
+  /** By seat: the partitions that it has begun to copy. */
+  readonly #copying: Map<number, Set<number>> = new Map();
   /** By holder, target and key: what fallbacks keep for others. */
   readonly #hints: Map<string, KeptHint> = new Map();
   /** By key: its owners in the ring before. */
@@ -95,6 +97,8 @@ export class OwnershipNeverGaps implements RecordWatch {
 
   /** The node on seat `to` begins to copy the partition, to come in the place of the one on seat `from`. */
   onCopying(to: number, from: number, partition: number): void {
+    const begun = this.#copying.get(to) ?? new Set();
+    this.#copying.set(to, begun.add(partition));
     for (const key of this.#owners.keys()) {
       if (this.#view.partitionOf(key) === partition) innerOf(this.#owed, to).set(key, this.#versionAt(from, key));
     }
@@ -109,10 +113,16 @@ export class OwnershipNeverGaps implements RecordWatch {
       const come = after.filter((seat) => !before.includes(seat));
       const [from, to] = [gone[0], come[0]];
       if (from === undefined || to === undefined || this.#view.isLost(from)) continue;
-      const version = this.#owed.get(to)?.get(key) ?? this.#versionAt(from, key);
+      const version = this.#owed.get(to)?.get(key) ?? this.#unknownBefore(to, from, key);
       if (this.#accounts(to, key, version)) continue;
       this.#blame(now, key, `node ${to + 1} owns in place of node ${from + 1} and lacks of ${versionText(version)}`);
     }
+  }
+
+  /** Of a key that nobody had when the copying began nothing is owed: its writes have been acknowledged in both lists. */
+  #unknownBefore(to: number, from: number, key: string): VersionVector {
+    const begun = this.#copying.get(to)?.has(this.#view.partitionOf(key)) === true;
+    return begun ? VersionVector.empty : this.#versionAt(from, key);
   }
 
   #blame(at: Instant, key: string, text: string): void {

@@ -6531,6 +6531,8 @@ export const ringtail = $root.ringtail = (() => {
         values[valuesById[1] = "ASKER_BEHIND"] = 1;
         values[valuesById[2] = "ANSWERER_BEHIND"] = 2;
         values[valuesById[3] = "DIVERGED"] = 3;
+        values[valuesById[4] = "UNREADABLE"] = 4;
+        values[valuesById[5] = "DAMAGED"] = 5;
         return values;
     })();
 

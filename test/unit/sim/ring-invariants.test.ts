@@ -118,6 +118,18 @@ describe("ownership-never-gaps", () => {
     expect(found).toEqual([]);
   });
 
+  it("asks a newcomer for nothing of a key that came to be while it copied", () => {
+    for (const copies of [true, false]) {
+      const { watch, owners, found } = begin();
+      if (copies) watch.onCopying(2, 1, 5);
+      watch.onCopy(0, "k", newer);
+      watch.onCopy(1, "k", newer);
+      owners.splice(0, 2, 0, 2);
+      watch.onRing(now);
+      expect(found).toHaveLength(copies ? 0 : 1);
+    }
+  });
+
   it("finds the deletion of what no owner holds", () => {
     const { watch, found } = begin();
     watch.onCopy(0, "k", older);
