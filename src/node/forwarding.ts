@@ -40,6 +40,8 @@ class Forward {
   /** Places in the list that were tried, or are this node's. */
   tried = 0;
   attempts = 0;
+  /** Somebody has refused the put although it may have taken effect: whatever the last one asked says. */
+  inDoubt = false;
   /** The ring that is awaited before the last attempt; 0: none. */
   awaits = 0;
   again = false;
@@ -163,11 +165,12 @@ export class Forwarding {
     }
     const code = codeOf(status);
     const reply = decode(ErrorReply, bytes, start, end);
+    forward.inDoubt ||= reply.inDoubt;
     if (code === "WRONG_OWNER" && this.#awaitsRing(now, forward, reply.epoch)) return;
     const elsewhere = code === "WRONG_OWNER" || code === "NODE_STOPPING" || code === "OVERLOADED";
     if (elsewhere && this.#send(now, id, forward)) return;
     this.#over(id, forward);
-    session.fail(type, clientFrameId, status, reply.message, reply.retryAfterUs, reply.inDoubt);
+    session.fail(type, clientFrameId, status, reply.message, reply.retryAfterUs, forward.inDoubt);
   }
 
   /** Whether it is worth to wait for the ring of that epoch: once. */

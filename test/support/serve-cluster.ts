@@ -80,8 +80,13 @@ export class ServeCluster {
 
   /** Starts a node that was stopped, on its directory, and waits until it serves. */
   async startAgain(node: ServeNode): Promise<void> {
-    node.process = this.#serve(node.name, node.address, node.directory, []);
+    this.launchAgain(node);
     await isReady(node);
+  }
+
+  /** Starts a node that was stopped, on its directory. */
+  launchAgain(node: ServeNode): void {
+    node.process = this.#serve(node.name, node.address, node.directory, []);
   }
 
   /** Kills a node, and its disk is gone with it. */
