@@ -109,9 +109,9 @@ export class IdentityActs {
     else this.#later(lookUs, (at) => this.#watchPast(at, seat));
   }
 
-  /** A copy that is told another address is refused at its start, as it should be. */
-  excuses(node: SimNode, reason: string): boolean {
-    return node === this.#twin && reason.includes(misplaced);
+  /** Whether a copy may end so: told another address, it is refused at its start. Undefined: it is no copy. */
+  excuses(node: SimNode, reason: string): boolean | undefined {
+    return node === this.#twin ? reason.includes(misplaced) : undefined;
   }
 
   /** Whether there is no copy, or it does not serve any more and says why. */

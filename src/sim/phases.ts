@@ -186,7 +186,7 @@ export class Run {
     });
     const faults = this.#faults;
     cluster.world.excuse = (node, reason) =>
-      faults.excuses(node, reason) || cluster.excuses(node, reason) || identities.excuses(node, reason);
+      identities.excuses(node, reason) ?? (faults.excuses(node, reason) || cluster.excuses(node, reason));
     cluster.bootJoiners();
     workload.start();
     this.#pass(plan.warmUpUs);

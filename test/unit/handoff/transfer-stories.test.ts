@@ -1,5 +1,6 @@
 /** Stories of one transfer, told step by step: partition 3 (n = 3) moves from node 4 to node 5. */
 import { describe, expect, it } from "vitest";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import type { PartitionId } from "../../../src/base/ids.ts";
 import { ReadRule } from "../../../src/handoff/transfer.ts";
 import type { Member } from "../../../src/ring/ring.ts";
@@ -154,6 +155,25 @@ describe("stories of a transfer", () => {
       "transfer-replaced-dead",
       tellOf("Without the replaced member every other owner is copied from and compared with.", world),
     );
+  });
+
+  it.each([
+    [[], true],
+    [["erase-uncovered"], false],
+  ] as const)("what no owner holds is not deleted before one does (%j: kept %s)", (planted, kept) => {
+    const world = worldOf();
+    start(world);
+    runUntil(world, sees(world, "5 reports that it is confirmed"));
+    const extra = world.acked[0]?.fullKey as Uint8Array;
+    enableCanaries(planted);
+    runUntil(world, () => {
+      // A put that was under way reaches the replaced member alone, again and again until the owners have taken over.
+      if (world.newest.active.length > 0) world.node(4).merge(extra, [999_999]);
+      world.flip();
+      return world.quiet;
+    });
+    enableCanaries([]);
+    expect([1, 2, 5].some((owner) => world.node(owner).idsAt(extra).has(999_999))).toBe(kept);
   });
 
   it("an interrupted clean-up is finished before the partition comes back", () => {

@@ -86,6 +86,8 @@ const gossipHead = {
   ringHashHigh: 0xdead_beef,
   ringHashLow: 0x0102_0304,
   loopDelayUs: 1_500,
+  losses: 1,
+  batches: 5_000_000_000,
 };
 const memberUpdate = {
   nodeId: bytes(16, 0x40),
@@ -162,6 +164,8 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
     epoch: 9,
     software: "ringtail/0.1.0",
     pid: 4242,
+    seenLosses: 2,
+    seenBatches: 70_000,
   },
   ErrorReply: {
     message: "no such thing",
@@ -362,6 +366,7 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
     leaseTop: 10_000,
     bootId: "0f8fad5b-d9cb-469f-a165-70867728950e",
     clean: true,
+    losses: 3,
   },
   MemberUpdate: memberUpdate,
   GossipHead: gossipHead,
