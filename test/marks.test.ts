@@ -24,7 +24,9 @@ const ofThem = 0.5;
 /** The names in all calls of `mark`, and in the tables that such calls look up. */
 function marksIn(text: string): string[] {
   const calls = [...text.matchAll(/\bmark\(([^;]*)\);/g), ...text.matchAll(/\bmarksBy\w*: [^=]*= \[([^\]]*)\]/g)];
-  return calls.flatMap(([, names]) => [...(names as string).matchAll(/"([a-z0-9.-]+)"/g)].map(([, name]) => name as string));
+  return calls.flatMap(([, names]) =>
+    [...(names as string).matchAll(/"([a-z0-9.-]+)"/g)].map(([, name]) => name as string),
+  );
 }
 
 it("every mark in the source is in the list, once, and no other", () => {

@@ -10,7 +10,8 @@ import { parseArgs } from "node:util";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const known = JSON.parse(readFileSync(`${root}test/marks.json`, "utf8"));
 const { values } = parseArgs({ options: { seeds: { type: "string", default: String(known.seeds) } } });
-if (!/^[1-9]\d{0,5}$/.test(values.seeds)) throw new Error(`--seeds is ${values.seeds}; allowed: a whole number from 1 on`);
+if (!/^[1-9]\d{0,5}$/.test(values.seeds))
+  throw new Error(`--seeds is ${values.seeds}; allowed: a whole number from 1 on`);
 const folder = mkdtempSync(join(tmpdir(), "ringtail-marks-"));
 const path = join(folder, "marks");
 const files = [...new Set(["test/marks.test.ts", ...Object.values(known.test)])];
@@ -22,6 +23,8 @@ const taken = new Set(readFileSync(path, "utf8").split("\n"));
 rmSync(folder, { recursive: true });
 const missing = Object.entries(known.test).filter(([name, file]) => !taken.has(`${name} ${file}`));
 for (const [name, file] of missing) console.log(`${name} is not reached by ${file}`);
-console.log(`${known.sim.length} marks by ${values.seeds} seeds, ${Object.keys(known.test).length - missing.length} of ${Object.keys(known.test).length} by tests`);
+console.log(
+  `${known.sim.length} marks by ${values.seeds} seeds, ${Object.keys(known.test).length - missing.length} of ${Object.keys(known.test).length} by tests`,
+);
 console.log(`${known.unproven.length} that nothing is proven to reach: ${known.unproven.join(", ")}`);
 process.exitCode = status !== 0 || missing.length > 0 ? 1 : 0;

@@ -79,7 +79,7 @@ class Search {
   /** Whether a law was broken: then the path leads there. */
   #visit(state: ModelState, left: number): boolean {
     const { high, low } = this.#hash.of(state);
-    if (!this.#seen.add(high, low, left) || this.#full) return false;
+    if (this.#full || !this.#seen.add(high, low, left)) return false;
     if (this.#seen.size % progressEvery === 0) this.#options.onProgress?.(this.#seen.size);
     const steps = left === 0 ? [] : stepsOf(state);
     if (steps.length === 0) return this.#rest(state);
