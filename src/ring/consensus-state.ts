@@ -45,6 +45,8 @@ export class ConsensusState {
   afterSaving: EncodedRing | null = null;
   stopped = false;
   fenced = false;
+  /** What was opened last: a ring comes again when it is accepted and when it is chosen, and opening one takes long. */
+  #opened: EncodedRing | null = null;
 
   constructor(options: RingProposalsOptions) {
     this.options = options;
@@ -79,6 +81,7 @@ export class ConsensusState {
   /** The ring in bytes from elsewhere; null if they are none, or one of another cluster. */
   open(bytes: Uint8Array): EncodedRing | null {
     if (equalBytes(bytes, this.ring.bytes)) return this.ring;
+    if (this.#opened !== null && equalBytes(bytes, this.#opened.bytes)) return this.#opened;
     let ring: Ring;
     try {
       ring = this.options.codec.decode(bytes);
@@ -88,7 +91,8 @@ export class ConsensusState {
       return null;
     }
     if (ring.clusterId !== this.ring.ring.clusterId) return null;
-    return { ring, bytes, hash: ringHash(bytes) };
+    this.#opened = { ring, bytes, hash: ringHash(bytes) };
+    return this.#opened;
   }
 
   /** Sends to another node, or puts aside for this one. */

@@ -84,7 +84,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   #turnWanted = false;
 
   constructor(options: StoreOptions) {
-    const { engine, events, partitions } = options;
+    const { engine, events, partitions, log } = options;
     this.#engine = engine;
     this.#events = events;
     this.#wantTurnEnd = options.wantTurnEnd;
@@ -92,9 +92,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.leaves = new Leaves(partitions);
     const buffer = new ObjectBuffer(options.bufferBytes);
     this.#buffer = buffer;
-    this.#log = options.log;
-    this.#tail =
-      options.log && new LogTail(options.log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes, partitions);
+    this.#log = log;
+    this.#tail = log && new LogTail(log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes, partitions);
     const { leaves, counters } = this;
     const settled = this.#touches.end.bind(this.#touches);
     const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled });

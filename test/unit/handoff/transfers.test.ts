@@ -5,6 +5,7 @@ import { wireOf } from "../../../src/base/errors.ts";
 import type { NodeNumber, PartitionId } from "../../../src/base/ids.ts";
 import { Synced } from "../../../src/handoff/synced.ts";
 import { ReadRule, Transfer, transferStates, transferWaits, WriteRule } from "../../../src/handoff/transfer.ts";
+import type { TransferConfig } from "../../../src/handoff/transfer-effects.ts";
 import { fileOf, transferOf } from "../../../src/handoff/transfer-file.ts";
 import { nextRing } from "../../../src/ring/next-ring.ts";
 import { decode, type TransferRow, TransfersFile } from "../../../src/wire/codec.ts";
@@ -84,6 +85,40 @@ describe("what the report says", () => {
     // A page of up to 40 bytes may be ahead of the rate.
     expect(bytes).toBeLessThanOrEqual(200 * seconds + 40);
     expect(bytes).toBeGreaterThan(100 * seconds - 60);
+  });
+});
+
+describe("what a transfer costs", () => {
+  /** The microseconds that moving a position takes. */
+  function timeOf(config: Partial<TransferConfig>): number {
+    const world = worldOf({ copiesMax: 1, ...config });
+    const start = world.now;
+    world.move(3, 5);
+    rest(world);
+    return world.now - start;
+  }
+
+  it("is more than its bytes: each copy is charged for itself, at both ends", () => {
+    const free = timeOf({});
+    // Five copies, each 200 ms of the rate; only the first begins without a debt.
+    expect(timeOf({ copyCostBytes: 20_000 })).toBeGreaterThan(free + 800_000);
+  });
+
+  it("is not a save for each step of each transfer", () => {
+    const savesOf = (saveGapUs: number): number => {
+      const world = worldOf({ saveGapUs });
+      const node = world.node(5);
+      const persist = node.persist.bind(node);
+      let saves = 0;
+      node.persist = (...save): void => {
+        saves += 1;
+        persist(...save);
+      };
+      world.move(3, 5);
+      rest(world);
+      return saves;
+    };
+    expect(savesOf(50_000)).toBeLessThan(savesOf(0) / 2);
   });
 });
 
