@@ -52,6 +52,7 @@ const invalidArgument = wireOf("INVALID_ARGUMENT");
 const expired = wireOf("EXPIRED");
 const overloaded = wireOf("OVERLOADED");
 const diskFull = "the disk is nearly full: this node takes no new keys";
+const malformed = "the incoming record is malformed";
 const storageFailed = wireOf("STORAGE_FAILED");
 const tooManySiblings = wireOf("TOO_MANY_SIBLINGS");
 
@@ -308,11 +309,8 @@ export class Replica<O> {
   #merge(now: Instant, op: ReplicaOp<O>, mine: SiblingSet, held: SiblingSet): boolean {
     const sealed = op.sealed as Uint8Array;
     const incoming = opened(sealed);
-    if (incoming === null || incoming.isEmpty) {
-      return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
-    }
-    const isNew = mine.isEmpty || canary("full-refuses-changes");
-    if (isNew && this.#diskRoom() === DiskRoom.none) return this.#fail(now, op, overloaded, diskFull);
+    if (incoming === null || incoming.isEmpty) return this.#fail(now, op, invalidArgument, malformed);
+    if (mine.isEmpty && this.#diskRoom() === DiskRoom.none) return this.#fail(now, op, overloaded, diskFull);
     this.#continuity.check(now, op.partition, incoming.version, held.version);
     const after = mine.merge(incoming);
     if (after === mine) return this.#keepAsIs(now, op, sealRecord(mine));
@@ -328,7 +326,7 @@ export class Replica<O> {
     const own = this.#actors.actorHigh(partition);
     if (!isChange(this.#sent, stored, incoming, op.fullKey, own, this.#actors.actorLow(partition))) {
       if (opened(stored) === null) return this.#unreadable(now, op);
-      return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
+      return this.#fail(now, op, invalidArgument, malformed);
     }
     const { merged, showsMore } = this.#sent;
     if (showsMore) this.#continuity.lose(now, partition);
@@ -404,12 +402,10 @@ export class Replica<O> {
   #mend(now: Instant, op: ReplicaOp<O>): boolean {
     const sealed = op.sealed as Uint8Array;
     const set = opened(sealed);
-    if (set === null) return this.#fail(now, op, invalidArgument, "the incoming record is malformed");
+    if (set === null) return this.#fail(now, op, invalidArgument, malformed);
     mark("replica.mended");
     if (!canary("mend-keeps-actor")) this.#actors.renew(now, op.partition);
-    causalHash(SiblingSet.empty, op.fullKey, this.#hashBefore);
-    causalHash(set, op.fullKey, this.#hashAfter);
-    this.#write(now, op, sealed);
+    this.#issue(now, op, sealed, SiblingSet.empty, set);
     return false;
   }
 

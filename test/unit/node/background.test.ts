@@ -90,7 +90,8 @@ class NaiveBackground {
 /** The end of the eighth of an octave that a duration lies in. */
 function boundOf(us: number): number {
   for (let octave = 1; ; octave *= 2)
-    for (let eighth = 1; eighth <= 8; eighth += 1) if (us < octave + (octave * eighth) / 8) return Math.floor(octave + (octave * eighth) / 8);
+    for (let eighth = 1; eighth <= 8; eighth += 1)
+      if (us < octave + (octave * eighth) / 8) return Math.floor(octave + (octave * eighth) / 8);
 }
 
 it("is what plain lists say", () => {

@@ -1,6 +1,7 @@
 /** Mender: who is asked for a damaged record, when it is written anew, and when it stays as it is. */
-import { beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { utf8, utf8Text } from "../../../src/base/bytes.ts";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { fullKeyOf, keyOf } from "../../../src/base/full-key.ts";
 import type { NodeNumber } from "../../../src/base/ids.ts";
 import { type DurationUs, type Instant, instant, never } from "../../../src/base/time.ts";
@@ -76,6 +77,17 @@ let mender: Mender;
 beforeEach(() => {
   world = new World();
   mender = world.mender;
+});
+
+afterEach(() => enableCanaries([]));
+
+test("planted: damage that nobody takes notice of stays, and one owner's word is taken for all", () => {
+  enableCanaries(["skip-mending"]);
+  expect(mender.found(world.now, keyNamed("k"))).toBe(false);
+  enableCanaries(["mend-from-first"]);
+  world.begin("k");
+  mender.onFetched(world.now, world.id, recordNamed("B1"), null);
+  expect(world.take().at(-1)).toBe("write k: b1");
 });
 
 test("what all other owners hold together is written anew", () => {

@@ -262,7 +262,8 @@ describe("writes", () => {
     story.merge("k", recordNamed("C1").slice());
     expect(errorOf(story)).toBe("STORAGE_FAILED");
     expect(story.store.owed).toEqual([]);
-    expect(story.actors.actorLow(5)).not.toBe(1);
+    // Nothing can be minted over it: the actor changes when something else takes its place.
+    expect(story.actors.actorLow(5)).toBe(1);
   });
 
   it("fails a put whose hints cannot be read", () => {

@@ -215,6 +215,16 @@ describe("replica stories", () => {
     );
   });
 
+  it("a damaged record that gives way leaves a new actor, unless that is forgotten", () => {
+    for (const planted of [[], ["mend-keeps-actor"]]) {
+      enableCanaries(planted);
+      const story = new ReplicaStory();
+      story.merge("k", recordNamed("B1"), { mends: true, durability: Durability.durable });
+      story.answer(0, storeDamaged);
+      expect(story.actors.actorLow(5) === 1).toBe(planted.length > 0);
+    }
+  });
+
   it("unchanged merges", () => {
     const story = new ReplicaStory();
     story.store.hot = true;

@@ -138,6 +138,14 @@ test("a copied directory that is told the address of the first: both refuse unti
   expectAllThere(world, 2);
 });
 
+test("without that check both go on", () => {
+  enableCanaries(["ignore-twin"]);
+  const world = worldOf(23);
+  const twin = copy(world, world.address(2));
+  world.world.runFor(10_000_000);
+  expect([fencedBy(twin), fencedBy(world.seat(2))]).toEqual(["", ""]);
+});
+
 test("a copied directory that is told an address of its own does not start", () => {
   const world = worldOf(24);
   const twin = copy(world, "127.0.1.3:7401");
