@@ -2,7 +2,8 @@
 // temporary directory, runs the set below against it, interleaved so that a slow minute of the machine hits all of it,
 // prints one table of medians, and leaves nothing behind.
 //
-//   npm run bench -- [--runs 3] [--duration 20] [--warm-up 5] [--keys 100000] [--rate 5000] [--out FILE] [--quick]
+//   npm run bench -- [--runs 3] [--duration 20] [--warm-up 5] [--keys 100000] [--rate 5000] [--generator native|node]
+//                    [--out FILE] [--quick]
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,15 +14,15 @@ import {
   inRoundOrder,
   medianRow,
   printTable,
-  program,
   runForJson,
   runsOf,
   startCluster,
 } from "./bench-support.mjs";
 import { prepare } from "./prepare.mjs";
+import { generatorOf } from "./tail/generator.mjs";
 
 const nodes = 3;
-const durabilities = ["memory", "buffered", "one-durable"];
+const durabilities = ["memory", "buffered", "one-durable", "durable"];
 
 function options() {
   const { values } = parseArgs({
@@ -31,6 +32,7 @@ function options() {
       "warm-up": { type: "string" },
       keys: { type: "string", default: "100000" },
       rate: { type: "string", default: "5000" },
+      generator: { type: "string", default: "node" },
       out: { type: "string" },
       quick: { type: "boolean", default: false },
     },
@@ -41,13 +43,9 @@ function options() {
     warmUp: values["warm-up"] ?? (values.quick ? "1" : "5"),
     keys: values.quick ? "5000" : values.keys,
     rate: values.quick ? "500" : values.rate,
+    generator: values.generator,
     out: values.out,
   };
-}
-
-/** One run of `ringtail bench`. */
-function bench(address, args) {
-  return runForJson(process.execPath, [program, "bench", "--seed-node", address, ...args]);
 }
 
 function scenarios({ rate }) {
@@ -62,12 +60,14 @@ function scenarios({ rate }) {
   return [...closed, ...open].map((scenario) => ({ ...scenario, results: [] }));
 }
 
-async function runAll(address, set, { runs, duration, warmUp, keys }) {
+async function runAll(address, set, { runs, duration, warmUp, keys, generator }) {
+  const { command, args } = generatorOf(generator);
   const common = ["--workload", "a", "--keys", keys, "--duration", duration, "--warm-up", warmUp];
   for (let run = 1; run <= runs; run += 1) {
     for (const [i, scenario] of inRoundOrder(set, run).entries()) {
       console.error(`round ${run} of ${runs}, ${i + 1} of ${set.length}: ${scenario.name} ...`);
-      const result = await bench(address, [...common, "--seed", String(run), ...scenario.args]);
+      const asked = [...common, "--seed-node", address, "--seed", String(run), ...scenario.args];
+      const result = await runForJson(command, [...args, ...asked]);
       scenario.results.push(result);
       if (result.voided !== null) console.error(`  VOIDED: ${result.voided}`);
     }

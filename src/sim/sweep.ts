@@ -89,11 +89,10 @@ export function sweepOnce(plan: RunPlan, mishap: Mishap, at: number): SweptRun {
   const node = world.nodes[0] as SimNode;
   const calls: DiskCall[] = [];
   let hit = false;
+  let lifeHit = 0;
   const reboot = (): void => {
     world.scheduler.in(rebootAfterUs, (now) => {
-      if (node.alive) return;
-      disk.planned = null;
-      node.boot(now);
+      if (!node.alive) node.boot(now);
     });
   };
   // Until clients come, a node that ends itself is started again as it is later.
@@ -105,8 +104,11 @@ export function sweepOnce(plan: RunPlan, mishap: Mishap, at: number): SweptRun {
   if (mishap.fails !== undefined) disk.planned = { at, ...mishap.fails };
   disk.onCall = (call, kind) => {
     calls.push(kind);
+    // Whoever starts the process anew, then or later: its disk is well again.
+    if (hit && node.life !== lifeHit) disk.planned = null;
     if (call !== at) return;
     hit = true;
+    lifeHit = node.life;
     mark("sweep.hit");
     if (mishap.fails !== undefined) return;
     world.scheduler.in(0, (now) => {
