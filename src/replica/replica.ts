@@ -38,7 +38,7 @@ import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
 import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
 import { DiskRoom, recordBytesMaxDefault } from "./replica-options.ts";
 import { Retries } from "./retries.ts";
-import { isChange, opened } from "./sealed.ts";
+import { opened, readChange } from "./sealed.ts";
 import { recordWriteOf, syncModeOf } from "./store-write-of.ts";
 
 export type { HintRoom } from "./hint-ops.ts";
@@ -323,12 +323,13 @@ export class Replica<O> {
   #mergeBytes(now: Instant, op: ReplicaOp<O>, stored: Uint8Array): boolean {
     const { partition } = op;
     const incoming = op.sealed as Uint8Array;
-    const own = this.#actors.actorHigh(partition);
-    if (!isChange(this.#sent, stored, incoming, op.fullKey, own, this.#actors.actorLow(partition))) {
+    const high = this.#actors.actorHigh(partition);
+    const change = readChange(this.#sent, stored, incoming, op.fullKey, high, this.#actors.actorLow(partition));
+    if (change === null) {
       if (opened(stored) === null) return this.#unreadable(now, op);
       return this.#fail(now, op, invalidArgument, malformed);
     }
-    const { merged, showsMore } = this.#sent;
+    const { merged, showsMore } = change;
     if (showsMore) this.#continuity.lose(now, partition);
     if (merged === stored) return this.#keepAsIs(now, op, stored);
     this.#write(now, op, merged !== incoming || op.kept ? merged : copyBytes(incoming));

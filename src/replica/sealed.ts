@@ -4,13 +4,18 @@ import type { SealedChange } from "../version/sealed-change.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
 import type { VersionVector } from "../version/version-vector.ts";
 
+/** What is said of bytes that are no record; any other error goes on. */
+function noRecord(error: unknown): null {
+  if (error instanceof RecordError) return null;
+  throw error;
+}
+
 /** The set in a sealed record, or null if the bytes are none. */
 export function opened(sealed: Uint8Array): SiblingSet | null {
   try {
     return openRecord(sealed);
   } catch (error) {
-    if (error instanceof RecordError) return null;
-    throw error;
+    return noRecord(error);
   }
 }
 
@@ -19,26 +24,24 @@ export function mergedBytes(stored: Uint8Array, incoming: Uint8Array): Uint8Arra
   try {
     return mergeSealed(stored, incoming);
   } catch (error) {
-    if (error instanceof RecordError) return null;
-    throw error;
+    return noRecord(error);
   }
 }
 
-/** Reads what merging `incoming` into `stored` comes to; false if one of them is no record. */
-export function isChange(
+/** What merging `incoming` into `stored` comes to, read into `change`; null if one of them is no record. */
+export function readChange(
   change: SealedChange,
   stored: Uint8Array,
   incoming: Uint8Array,
   fullKey: Uint8Array,
   actorHigh: number,
   actorLow: number,
-): boolean {
+): SealedChange | null {
   try {
     change.read(stored, incoming, fullKey, actorHigh, actorLow);
-    return true;
+    return change;
   } catch (error) {
-    if (error instanceof RecordError) return false;
-    throw error;
+    return noRecord(error);
   }
 }
 
@@ -47,7 +50,6 @@ export function versionIn(sealed: Uint8Array): VersionVector | null {
   try {
     return versionOfSealed(sealed);
   } catch (error) {
-    if (error instanceof RecordError) return null;
-    throw error;
+    return noRecord(error);
   }
 }
