@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
 import type { Logger } from "../base/log.ts";
 import type { Clock, Instant, WallMs } from "../base/time.ts";
 import type { Environment } from "../node/environment.ts";
@@ -28,6 +29,12 @@ export function machineBootId(): string {
   } catch {
     return "";
   }
+}
+
+/** Memory that this process may use: the machine's, or less where a control group bounds it. */
+function memoryOfMachine(): number {
+  const bound = process.constrainedMemory();
+  return bound > 0 ? Math.min(bound, totalmem()) : totalmem();
 }
 
 /**
@@ -72,6 +79,7 @@ export class RealEnvironment implements Environment {
   readonly transport: Transport;
   readonly datagrams: Datagrams;
   readonly bootId: string = machineBootId();
+  readonly memoryBytes: number = memoryOfMachine();
   readonly pid: number = process.pid;
   readonly #clock: Clock;
   readonly #secret: Uint8Array | undefined;

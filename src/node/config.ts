@@ -85,6 +85,14 @@ export function configOf(given: Readonly<Partial<Record<keyof NodeConfig, unknow
   return config;
 }
 
+const mebibyte = 1024 * 1024;
+
+/** The size of the object buffer on a machine with so much memory. */
+export function objectBufferBytes(config: NodeConfig, memoryBytes: number): number {
+  if (config.objectBufferMiB > 0) return config.objectBufferMiB * mebibyte;
+  return Math.min(Math.max(Math.floor(memoryBytes / 64), 64 * mebibyte), 1024 * mebibyte);
+}
+
 function checkTogether(config: NodeConfig): void {
   if ((config.partitions & (config.partitions - 1)) !== 0) {
     throw refuse("partitions", String(config.partitions), "a power of two, 8 to 16384");

@@ -30,6 +30,8 @@ export interface Environment {
   deriveKey(clusterId: Uint8Array, purpose: string): Uint8Array;
   /** The machine's boot id: it changes when the machine starts anew, so unsynced writes may be gone. Empty: unknown. */
   readonly bootId: string;
+  /** Memory that this machine, or the container around this process, has. */
+  readonly memoryBytes: number;
   /** The operating system's process id, for `status`. */
   readonly pid: number;
   /** Bytes that this process may still write where its data lies, as of about a second ago; `Number.MAX_SAFE_INTEGER` where nobody can tell. */

@@ -26,7 +26,7 @@ import { Role } from "../wire/hello.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { Boot } from "./boot.ts";
 import { addClusterParts } from "./cluster-parts.ts";
-import type { NodeConfig } from "./config.ts";
+import { type NodeConfig, objectBufferBytes } from "./config.ts";
 import { addDataParts } from "./data-parts.ts";
 import { DataPath } from "./data-path.ts";
 import { DiskSpace } from "./disk-space.ts";
@@ -195,7 +195,7 @@ export class Node implements StoreEvents {
       logSegmentBytes: this.#config.logSegmentKiB * 1024,
       events: this,
       partitions: this.#shared.ring.partitions,
-      bufferBytes: this.#config.objectBufferMiB * 1024 * 1024,
+      bufferBytes: objectBufferBytes(this.#config, this.#env.memoryBytes),
       wantTurnEnd: () => this.#env.wantTurnEnd(),
     });
     const store = this.#store;

@@ -195,11 +195,11 @@ export const settings: readonly Setting[] = [
   {
     key: "objectBufferMiB",
     kind: "integer",
-    value: 64,
-    min: 1,
+    value: 0,
+    min: 0,
     max: 65536,
     unit: "MiB",
-    help: "Memory for recent records, so that hot gets and the read half of writes need no engine call. Higher: fewer engine reads; lower: less memory.",
+    help: "Memory for recent records, so that hot gets and the read half of writes need no engine call. Higher: fewer engine reads; lower: less memory. 0: a 64th of the machine's memory, from 64 to 1024 MiB.",
   },
   {
     key: "logSegmentKiB",

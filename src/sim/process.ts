@@ -247,6 +247,7 @@ export class SimNode implements Place {
       wallMs: () => wallStartMs + this.wallOffsetMs + Math.floor(scheduler.now / 1000),
       randomBytes: (count) => entropy.fill(new Uint8Array(count)),
       deriveKey,
+      memoryBytes: 4 * 1024 ** 3,
       bootId: `machine-${this.position}-${this.#machineBoots}`,
       pid: 1000 * (this.position + 1) + life,
       freeDiskBytes: () => this.drive.freeBytes,

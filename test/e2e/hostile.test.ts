@@ -40,6 +40,7 @@ import { messageVectors } from "../unit/wire/vectors.ts";
  * what was stored, and the heap and the allocator keep some tens of MiB (110 to 170 MiB in all were seen). An attack that
  * is not bounded takes gigabytes: 4 MiB for each connection that leaves a frame unfinished.
  */
+const objectBufferMiB = 64;
 const memoryGrowthMaxMiB = 256;
 /** Nobody else may notice: so long may a get through another connection take, on a machine that runs other tests too. */
 const answerMs = 3_000;
@@ -55,7 +56,10 @@ const silent: WireClient[] = [];
 const unfinished: WireClient[] = [];
 
 beforeAll(async () => {
-  cluster = await UpCluster.start({ flags: ["--no-restart"] });
+  cluster = await UpCluster.start({
+    flags: ["--no-restart"],
+    env: { RINGTAIL_OBJECT_BUFFER_MI_B: String(objectBufferMiB) },
+  });
   target = cluster.node("n1");
   client = await RingtailClient.connect({ seedNodes: [target.address] });
   good = client.bucket("good", { codec: text });

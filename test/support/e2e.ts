@@ -240,6 +240,8 @@ export interface UpOptions {
   /** Left out: free ports are found for a new cluster, and an old one has its own. */
   readonly basePort?: number;
   readonly flags?: readonly string[];
+  /** Added to the environment, as for every command. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A running `ringtail up`. */
@@ -276,7 +278,7 @@ export class UpCluster {
       const basePort = options.basePort ?? (isNew ? await freePorts(3) : undefined);
       const port = basePort === undefined ? [] : ["--base-port", String(basePort)];
       const began = Date.now();
-      const running = start(["up", "--dir", directory, ...port, ...(options.flags ?? [])]);
+      const running = start(["up", "--dir", directory, ...port, ...(options.flags ?? [])], { env: options.env ?? {} });
       try {
         await running.line(/^ready/);
         return new UpCluster(directory, running, Date.now() - began);
