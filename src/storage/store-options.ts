@@ -16,7 +16,7 @@ export interface StoreOptions {
   readonly partitions: number;
   /** Memory for the object buffer: more saves engine reads, each of which costs a trip to another thread. */
   readonly bufferBytes: number;
-  /** A batch takes no further write past this. Larger: fewer trips; smaller: shorter waits behind one. */
+  /** A batch takes no further write past this. Larger: fewer trips; smaller: shorter turns that make one. */
   readonly batchBytesMax?: number;
   /** Bytes queued or in flight from which the engine has fallen behind: writes wait for their batches. */
   readonly queuedBytesMax?: number;
@@ -31,7 +31,7 @@ export const storeDefaults: Required<
   Pick<StoreOptions, "logSegmentBytes" | "batchBytesMax" | "queuedBytesMax" | "readsMax">
 > = {
   logSegmentBytes: 16 * 1024 * 1024,
-  batchBytesMax: 1024 * 1024,
+  batchBytesMax: 128 * 1024,
   queuedBytesMax: 64 * 1024 * 1024,
   readsMax: 16_384,
 };
