@@ -20,7 +20,7 @@ export interface ReplicaEffects<O> {
 }
 
 /** What a replica uses of its store. */
-export type ReplicaStore = Pick<Store, "lookup" | "read" | "readHints" | "write" | "hintTotal" | "dirtyBytes">;
+export type ReplicaStore = Pick<Store, "lookup" | "read" | "readHints" | "write" | "mayHoldHints" | "dirtyBytes">;
 
 /** Bytes of a frame that are not its record: a context, a full key and small fields, with room to spare. */
 const frameRestBytes = contextBytesMax + 16 * 1024;

@@ -132,7 +132,7 @@ export class Replica<O> {
   #read(now: Instant, op: ReplicaOp<O>): void {
     const ofHints = op.kind === ReplicaKind.readHints;
     const sealed = ofHints ? undefined : this.#store.lookup(op.fullKey, op.hashHigh, op.hashLow);
-    if (sealed !== undefined || (ofHints && this.#store.hintTotal === 0)) {
+    if (sealed !== undefined || (ofHints && !this.#store.mayHoldHints(op.hashLow))) {
       op.sealed = sealed ?? null;
       this.#finish(now, op);
     } else if (this.#ops.full) this.#fail(now, op, overloaded, "too many requests wait for the store");
@@ -183,7 +183,7 @@ export class Replica<O> {
   }
 
   #beginHint(now: Instant, op: ReplicaOp<O>): boolean {
-    if (this.#store.hintTotal === 0) return this.#onHints(now, op, []);
+    if (!this.#store.mayHoldHints(op.hashLow)) return this.#onHints(now, op, []);
     op.keepBytes();
     this.#askHints(now, op);
     return false;
@@ -203,12 +203,12 @@ export class Replica<O> {
   #onRecord(now: Instant, op: ReplicaOp<O>, stored: Uint8Array | null): boolean {
     if (op.kind === ReplicaKind.forget) return this.#forget(now, op, stored);
     if (op.mends && stored === null) return this.#end(now, op);
-    if (op.kind === ReplicaKind.write && stored !== null && this.#store.hintTotal === 0) {
+    if (op.kind === ReplicaKind.write && stored !== null && !this.#store.mayHoldHints(op.hashLow)) {
       return this.#mergeBytes(now, op, stored);
     }
     const mine = stored === null ? SiblingSet.empty : opened(stored);
     if (mine === null) return this.#unreadable(now, op);
-    if (this.#store.hintTotal === 0 || !this.#needsHints(op, mine)) return this.#apply(now, op, mine, mine);
+    if (!this.#store.mayHoldHints(op.hashLow) || !this.#needsHints(op, mine)) return this.#apply(now, op, mine, mine);
     op.stored = stored === null ? null : copyBytes(stored);
     op.keepBytes();
     this.#askHints(now, op);

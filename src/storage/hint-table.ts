@@ -3,6 +3,9 @@
  * disk. The boot scan fills it from the hint list; afterwards each write of a hint changes it. A hint counts from the
  * moment its write is queued until its deletion has reached the engine: never too little, so that "none" can be relied
  * upon and a budget is not overrun by what is under way.
+ *
+ * While a node is down, most keys of the others still have no hint: keys share 65,536 cells by hash, each of which
+ * counts its hints, so that a read or a write of such a key does not search the engine for them.
  */
 import { assert } from "../base/assert.ts";
 import type { HintEntry } from "./keys.ts";
@@ -22,6 +25,8 @@ export interface HintCounts {
   targets(): number[];
 }
 
+const cells = 65_536;
+
 class Target {
   count = 0;
   bytes = 0;
@@ -32,6 +37,8 @@ class Target {
 /** The table of one store. */
 export class HintTable implements HintCounts {
   readonly #targets: Map<number, Target> = new Map();
+  /** Hints by the hash of their key; empty before the first hint. */
+  #cells: Uint32Array = new Uint32Array(0);
   #total = 0;
   #bytes = 0;
 
@@ -41,6 +48,11 @@ export class HintTable implements HintCounts {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Whether a key with this hash may have a hint: false is certain. */
+  mayHold(hashLow: number): boolean {
+    return (this.#cells[hashLow & (cells - 1)] ?? 0) > 0;
   }
 
   countOf(target: number): number {
@@ -65,14 +77,14 @@ export class HintTable implements HintCounts {
 
   /** A hint that the boot scan found. */
   load(entry: HintEntry): void {
-    this.#add(entry.target, entry.second, entry.fullKey.length + entry.bytes);
+    this.#add(entry.hashLow, entry.target, entry.second, entry.fullKey.length + entry.bytes);
   }
 
   /** A write of a hint was queued. */
   begin(write: StoreWrite, hint: HintChange): void {
     if (write.sealed.length === 0) return;
     this.#removeOld(write, hint);
-    this.#add(hint.target, hint.second, write.fullKey.length + write.sealed.length);
+    this.#add(write.hashLow, hint.target, hint.second, write.fullKey.length + write.sealed.length);
   }
 
   /** A write of a hint has reached the engine. */
@@ -82,10 +94,10 @@ export class HintTable implements HintCounts {
 
   #removeOld(write: StoreWrite, hint: HintChange): void {
     if (hint.bytesBefore < 0) return;
-    this.#remove(hint.target, hint.secondBefore, write.fullKey.length + hint.bytesBefore);
+    this.#remove(write.hashLow, hint.target, hint.secondBefore, write.fullKey.length + hint.bytesBefore);
   }
 
-  #add(number: number, second: number, bytes: number): void {
+  #add(hashLow: number, number: number, second: number, bytes: number): void {
     let target = this.#targets.get(number);
     if (target === undefined) {
       target = new Target();
@@ -94,11 +106,11 @@ export class HintTable implements HintCounts {
     target.count += 1;
     target.bytes += bytes;
     target.seconds.set(second, (target.seconds.get(second) ?? 0) + 1);
-    this.#total += 1;
-    this.#bytes += bytes;
+    if (this.#cells.length === 0) this.#cells = new Uint32Array(cells);
+    this.#count(hashLow, 1, bytes);
   }
 
-  #remove(number: number, second: number, bytes: number): void {
+  #remove(hashLow: number, number: number, second: number, bytes: number): void {
     const target = this.#targets.get(number);
     const left = (target?.seconds.get(second) ?? 0) - 1;
     assert(target !== undefined && left >= 0 && target.bytes >= bytes, "only a hint that is counted goes");
@@ -107,7 +119,13 @@ export class HintTable implements HintCounts {
     if (left === 0) target.seconds.delete(second);
     else target.seconds.set(second, left);
     if (target.count === 0) this.#targets.delete(number);
-    this.#total -= 1;
-    this.#bytes -= bytes;
+    this.#count(hashLow, -1, -bytes);
+  }
+
+  #count(hashLow: number, hints: number, bytes: number): void {
+    const cell = hashLow & (cells - 1);
+    this.#cells[cell] = (this.#cells[cell] as number) + hints;
+    this.#total += hints;
+    this.#bytes += bytes;
   }
 }

@@ -139,9 +139,9 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     return this.#tail !== undefined && this.#tail.segments > logSegmentsMax;
   }
 
-  /** Hints kept for all nodes together: while it is 0 no key has any. */
-  get hintTotal(): number {
-    return this.#hints.total;
+  /** Whether the key with this hash may have hints: false is certain. */
+  mayHoldHints(hashLow: number): boolean {
+    return this.#hints.mayHold(hashLow);
   }
 
   /** Hints kept, by target. */
@@ -351,7 +351,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#want();
   }
 
-  /** Reads the hints kept under one key; `onStoreHints` follows. Not needed while `hintTotal` is 0. */
+  /** Reads the hints kept under one key; `onStoreHints` follows. Not needed unless `mayHoldHints`. */
   readHints(_now: Instant, fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
     if (!this.#isServing()) return;
     this.#scans.hints(fullKey, hashHigh, hashLow, token);

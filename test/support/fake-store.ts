@@ -47,8 +47,8 @@ export class FakeStore implements ReplicaStore {
   sink: StoreSink | undefined = undefined;
   #lent: Uint8Array | undefined = undefined;
 
-  get hintTotal(): number {
-    return this.hints.size;
+  mayHoldHints(): boolean {
+    return this.hints.size > 0;
   }
 
   /** What is kept, counted one by one. */

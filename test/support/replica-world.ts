@@ -54,8 +54,8 @@ const keyHex = hexOf(key);
 const nothing: Knowledge = { version: VersionVector.empty, naive: NaiveSet.empty };
 
 class HintBlindStore extends FakeStore {
-  override get hintTotal(): number {
-    return 0;
+  override mayHoldHints(): boolean {
+    return false;
   }
 }
 

@@ -299,6 +299,8 @@ export class StoreRig implements StoreEvents {
     for (const name of names) {
       const own = model.filter((hint) => hint.name === name).map((hint) => [hint.target, hint.second, hint.value]);
       expect(await this.hintsOf(name)).toEqual(own);
+      // Keys share cells: one without a hint may be taken for one that has some, until none is left at all.
+      if (own.length > 0 || model.length === 0) expect(this.store.mayHoldHints(hashOf(name).low)).toBe(own.length > 0);
     }
     const nameOf = ({ fullKey }: HintEntry): string => utf8Text(keyOf(fullKey));
     const plain = (hints: readonly KeptHint[]): string[] =>
@@ -310,7 +312,7 @@ export class StoreRig implements StoreEvents {
       expect(listed.map((one) => `${one.target} ${nameOf(one)} ${one.second} ${one.bytes}`).sort()).toEqual(plain(own));
       const bytes = own.reduce((sum, hint) => sum + hint.bytes + fullKeyFor(hint.name).length, 0);
       if (target === 0) {
-        expect([hints.total, hints.bytes, this.store.hintTotal]).toEqual([own.length, bytes, own.length]);
+        expect([hints.total, hints.bytes]).toEqual([own.length, bytes]);
         continue;
       }
       const oldest = own.length === 0 ? 0 : Math.min(...own.map((hint) => hint.second));

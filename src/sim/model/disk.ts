@@ -34,8 +34,8 @@ export class ModelDisk implements ReplicaStore {
     return this.#disks[this.#disks.length - 1] as DiskState;
   }
 
-  get hintTotal(): number {
-    return this.#now.hints.length;
+  mayHoldHints(): boolean {
+    return this.#now.hints.length > 0;
   }
 
   lookup(): Uint8Array | undefined {
