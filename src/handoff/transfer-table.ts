@@ -13,6 +13,7 @@ import type { TransfersFile } from "../wire/codec.ts";
 import { Pace, retryDelay } from "./pace.ts";
 import { Synced } from "./synced.ts";
 import {
+  isLost,
   type ReadRule,
   type ReplicaProgress,
   readRule,
@@ -134,9 +135,7 @@ export class TransferTable {
 
   /** Whether the operator has given this member up: it leaves, and it is dead. */
   isLost(number: NodeNumber): boolean {
-    if (!this.effects.isDead(number)) return false;
-    const status = this.ring.member(number)?.status;
-    return status !== "member" && status !== "joining";
+    return isLost(this.ring, number, this.effects);
   }
 
   // Questions.

@@ -249,3 +249,10 @@ export function writeRule(
   }
   return ring.isOwner(partition, n, number) ? WriteRule.accept : WriteRule.wrongOwner;
 }
+
+/** Whether the operator has given a member up: it leaves, or has left, and it is dead. Nobody waits for its word. */
+export function isLost(ring: Ring, number: NodeNumber, seen: { isDead(number: NodeNumber): boolean }): boolean {
+  if (!seen.isDead(number)) return false;
+  const status = ring.member(number)?.status;
+  return status !== "member" && status !== "joining";
+}

@@ -7,7 +7,7 @@ import { bucketOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
-import { WriteRule } from "../handoff/transfer.ts";
+import { isLost, WriteRule } from "../handoff/transfer.ts";
 import { type MendEffects, Mender } from "../repair/mender.ts";
 import { treeIdOf } from "../repair/merkle-tree.ts";
 import type { Answer } from "../repair/questions.ts";
@@ -65,11 +65,12 @@ export class Mending implements MendEffects, RecordAsker, TreeAsker {
   }
 
   othersOf(fullKey: Uint8Array): readonly NodeNumber[] | null {
-    const { ring, number, writeRule } = this.#host.shared;
+    const { shared } = this.#host;
+    const { ring, number } = shared;
     const { partition, n } = this.#placeOf(fullKey);
-    if (writeRule(partition, n) !== WriteRule.accept) return null;
+    if (shared.writeRule(partition, n) !== WriteRule.accept) return null;
     const owners = [...ring.preferenceList(partition, n).subarray(0, n)] as NodeNumber[];
-    return owners.filter((owner) => owner !== number);
+    return owners.filter((owner) => owner !== number && !isLost(ring, owner, shared));
   }
 
   fetch(now: Instant, id: number, peer: NodeNumber, fullKey: Uint8Array): void {

@@ -4,7 +4,8 @@
  * A damaged record is never "not found": until it is mended, who asks for it gets an error, and the other owners make up
  * the quorum. So that nothing acknowledged is forgotten by being mended, *every* other owner must have answered, with its
  * record, with "none", or that its own copy is damaged too: what they hold together takes the place of what was here. If
- * one does not answer, or none has the key, the record stays as it is, reported, and is tried again, ever more seldom.
+ * one does not answer, or none has the key, the record stays as it is, reported, and is tried again, ever more seldom. A
+ * dead owner whom the operator has given up is not asked: its removal ends when trees are equal, after the mending.
  *
  * A few records at a time, each paid for with a credit; no more are kept than `jobsMax`: what is left out is found again,
  * by its next reader or by the scrub. What the record's leaf counted is unknown: whoever is told `mended` makes it true.
@@ -32,7 +33,7 @@ const retryMostUs: DurationUs = 60_000_000;
 export interface MendEffects {
   /** Reads the own record; `onRecord` follows. */
   readRecord(now: Instant, id: number, fullKey: Uint8Array): void;
-  /** Who else owns the key; null: this node holds it no more. */
+  /** Whose word is needed, the other owners'; null: this node holds it no more. */
   othersOf(fullKey: Uint8Array): readonly NodeNumber[] | null;
   /** Asks another owner for its record; `onFetched` follows. */
   fetch(now: Instant, id: number, peer: NodeNumber, fullKey: Uint8Array): void;
