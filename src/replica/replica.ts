@@ -274,7 +274,7 @@ export class Replica<O> {
     const { context, contextOwn: own, requestId, value, tombstone, second } = op;
     const keepRecentFor = this.#keepRecentFor;
     const after = held.put({ context, own, dot, requestId, value, tombstone, second, keepRecentFor });
-    const count = after.siblings.length;
+    const count = after.weight;
     if (count > op.siblingsMax) return this.#fail(now, op, tooManySiblings, "the key would have too many siblings");
     if (count >= siblingsWarn) mark("replica.many-siblings");
     const sealed = sealRecord(after);

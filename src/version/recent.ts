@@ -1,12 +1,14 @@
 /**
  * The recently superseded writes of a record: the ids that a late retry may still name (mechanisms 3.3). Without them a
  * retry that reaches another coordinator after its first attempt was overwritten or deleted would bring the value back.
- * At most four, oldest first; they are a memory aid and no part of the causal state.
+ * The newest four, oldest first, are a memory aid. Besides these a record keeps every one that its version does not cover:
+ * its writer has replaced a write of its own that has not come here yet, and until it has nothing else knows.
  */
 import { assert } from "../base/assert.ts";
 import { compareBytes, equalBytes } from "../base/bytes.ts";
+import { canary } from "../base/canary.ts";
 import { compareDotLists, uniteDots } from "./dots.ts";
-import type { Dot } from "./version-vector.ts";
+import type { Dot, VersionVector } from "./version-vector.ts";
 
 /** A write that is no longer a sibling. */
 export interface Superseded {
@@ -18,8 +20,10 @@ export interface Superseded {
   readonly second: number;
 }
 
-/** More are forgotten, the oldest first. */
+/** More that the version covers are forgotten, the oldest first. */
 export const recentMax = 4;
+/** With those that it does not cover: far beyond what puts may make, because merges cannot refuse. */
+export const recentEntriesMax = 4096;
 
 /** The entry of this write, or undefined. */
 export function findRecent(recent: readonly Superseded[], requestId: Uint8Array): Superseded | undefined {
@@ -44,10 +48,19 @@ export function addRecent(recent: Superseded[], write: Superseded): void {
   recent.push(write);
 }
 
-/** Sorts a list under construction, newest last, and keeps the newest four. Returns the same list. */
-export function newestRecent(recent: Superseded[]): Superseded[] {
+/** Sorts a list under construction, newest last, and keeps the newest four and what is not covered. Returns the same list. */
+export function newestRecent(recent: Superseded[], version: VersionVector): Superseded[] {
   if (recent.length > 1) recent.sort(compareRecent);
-  if (recent.length > recentMax) recent.splice(0, recent.length - recentMax);
+  if (recent.length <= recentMax) return recent;
+  const newest = recent.length - recentMax;
+  let kept = 0;
+  for (let i = 0; i < recent.length; i += 1) {
+    const entry = recent[i] as Superseded;
+    if (i < newest && version.coversEach(entry.dots) && !canary("forget-unseen")) continue;
+    recent[kept] = entry;
+    kept += 1;
+  }
+  recent.length = kept;
   return recent;
 }
 

@@ -8,7 +8,7 @@ import { noBytes } from "../base/bytes.ts";
 import { readWord } from "../base/words.ts";
 import { compareDots } from "./dots.ts";
 import type { Superseded } from "./recent.ts";
-import { compareRecent, recentMax } from "./recent.ts";
+import { compareRecent, recentEntriesMax } from "./recent.ts";
 import type { Sibling } from "./sibling.ts";
 import { compareSiblings } from "./sibling.ts";
 import { SiblingSet } from "./sibling-set.ts";
@@ -91,7 +91,7 @@ function addSibling(siblings: Sibling[], sibling: Sibling): void {
 }
 
 function addRecent(recent: Superseded[], entry: Superseded): void {
-  if (recent.length === recentMax) throw new RecordError(`more than ${recentMax} recent writes`);
+  if (recent.length === recentEntriesMax) throw new RecordError(`more than ${recentEntriesMax} recent writes`);
   const last = recent.at(-1);
   if (last !== undefined && compareRecent(last, entry) >= 0) throw new RecordError("recent writes are not in order");
   recent.push(entry);

@@ -7,6 +7,7 @@ import { assert } from "../base/assert.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { takeBytes } from "../base/pool.ts";
 import { readWord, writeWord } from "../base/words.ts";
+import { recentEntriesMax } from "./recent.ts";
 import { countSiblings, decodeRecord, decodeVersion, RecordError, siblingsMax } from "./record-decoder.ts";
 import { recordBodyBytes, writeRecordBody } from "./record-encoder.ts";
 import { recordFormat, recordHeaderBytes } from "./record-layout.ts";
@@ -19,7 +20,8 @@ export { recordHeaderBytes } from "./record-layout.ts";
 
 /** The set as a sealed record in pooled memory (base/pool.ts): copy what is kept for long. */
 export function sealRecord(set: SiblingSet): Uint8Array {
-  assert(set.siblings.length <= siblingsMax, "a record that is sealed can be opened");
+  const { siblings, recent } = set;
+  assert(siblings.length <= siblingsMax && recent.length <= recentEntriesMax, "a record that is sealed can be opened");
   const sealed = takeBytes(recordHeaderBytes + recordBodyBytes(set));
   const end = writeRecordBody(set, sealed, recordHeaderBytes);
   assert(end === sealed.length, "a record is as long as measured");

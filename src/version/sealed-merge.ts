@@ -81,7 +81,7 @@ function oldSiblingsGo(newer: RecordLayout, older: RecordLayout): boolean {
   return true;
 }
 
-/** Each recent write of the older record is one of the newer's, unchanged, or older than the newer's four. */
+/** Each recent write of the older record is one of the newer's, unchanged, or covered and older than the newer's four. */
 function recentIsKnown(newer: RecordLayout, older: RecordLayout): boolean {
   for (let i = 0; i < older.recentCount; i += 1) {
     const entry = older.recent[i] as WriteSpan;
@@ -90,7 +90,7 @@ function recentIsKnown(newer: RecordLayout, older: RecordLayout): boolean {
       if (!sameDotsAndSecond(newer.bytes, known, older.bytes, entry)) return false;
     } else if (newer.recentCount < recentMax || !isOlder(older, entry, newer, newer.recent[0] as WriteSpan)) {
       return false;
-    }
+    } else if (!coversDots(newer, older.bytes, entry)) return false;
   }
   return true;
 }
@@ -117,6 +117,11 @@ function sameSibling(record: RecordLayout, sibling: WriteSpan, other: RecordLayo
     );
   }
   return false;
+}
+
+function coversDots(record: RecordLayout, bytes: Uint8Array, { dots, dotsEnd }: WriteSpan): boolean {
+  for (let at = dots; at < dotsEnd; at += bytesPerDot) if (!record.covers(bytes, at)) return false;
+  return true;
 }
 
 function holdsDot(record: RecordLayout, bytes: Uint8Array, dot: number): boolean {

@@ -16,7 +16,7 @@ import { hashBytes } from "../base/hash.ts";
 import { writeWord } from "../base/words.ts";
 import { compareDotLists, holdsDot, writeDot } from "./dots.ts";
 import type { Superseded } from "./recent.ts";
-import { addRecent, findRecent, newestRecent, sameRecent } from "./recent.ts";
+import { addRecent, findRecent, newestRecent, recentMax, sameRecent } from "./recent.ts";
 import type { Sibling } from "./sibling.ts";
 import { areTwins, compareSiblings, uniteTwins } from "./sibling.ts";
 import type { Dot } from "./version-vector.ts";
@@ -68,7 +68,7 @@ export class SiblingSet {
   readonly version: VersionVector;
   /** Sorted by smallest dot. */
   readonly siblings: readonly Sibling[];
-  /** At most four, newest last. */
+  /** Newest last: at most four, and those that the vector does not cover. */
   readonly recent: readonly Superseded[];
 
   /** Takes over the lists, which satisfy the invariants above: `put`, `merge` and `decodeRecordBody` make sets. */
@@ -94,7 +94,7 @@ export class SiblingSet {
 
   /**
    * The set after a new write: siblings whose dots the context covers are superseded, all others stay. An own write that
-   * has not come here yet is superseded all the same: `recent` names it, and a merge drops it by its id.
+   * has not come here yet is superseded all the same: `recent` names it until it comes, and a merge drops it by its id.
    */
   put(write: SiblingWrite): SiblingSet {
     assert(!this.version.covers(write.dot), "a minted dot is new to the record");
@@ -104,9 +104,10 @@ export class SiblingSet {
     const siblings: Sibling[] = [];
     const recent: Superseded[] = [];
     const oldest = write.second - write.keepRecentFor;
+    const version = mergeVersions(this.version, write.context).with(write.dot);
     for (let i = 0; i < this.recent.length; i += 1) {
       const entry = this.recent[i] as Superseded;
-      if (entry.second > oldest) recent.push(entry);
+      if (entry.second > oldest || !version.coversEach(entry.dots)) recent.push(entry);
     }
     for (let i = 0; i < this.siblings.length; i += 1) {
       const sibling = this.siblings[i] as Sibling;
@@ -120,8 +121,12 @@ export class SiblingSet {
     }
     siblings.push({ dots: [dot], requestId, value, tombstone, second });
     if (siblings.length > 1) siblings.sort(compareSiblings);
-    const version = mergeVersions(this.version, write.context).with(dot);
-    return new SiblingSet(version, siblings, newestRecent(recent));
+    return new SiblingSet(version, siblings, newestRecent(recent, version));
+  }
+
+  /** How many values puts have made here: its siblings, and superseded writes that are kept because they have not come. */
+  get weight(): number {
+    return this.siblings.length + Math.max(0, this.recent.length - recentMax);
   }
 
   /**
@@ -161,8 +166,8 @@ export class SiblingSet {
     }
     if (siblings.length > 1) siblings.sort(compareSiblings);
     if (canary("merge-drops-sibling")) siblings.splice(1);
-    newestRecent(recent);
     const version = canary("merge-forgets-version") ? this.version : mergeVersions(this.version, other.version);
+    newestRecent(recent, version);
     if (this.#consistsOf(version, siblings, recent)) return this;
     if (other.#consistsOf(version, siblings, recent)) return other;
     return new SiblingSet(version, siblings, recent);
@@ -197,7 +202,8 @@ export class SiblingSet {
   /**
    * The set without these entries of its version (`words`: packed, sorted), or null unless its version names each of them
    * with just that counter, and no sibling has a dot of its actor: then every replica has seen all of that actor, and what
-   * it says of this key is said by the siblings that are there (mechanisms.md 3.4).
+   * it says of this key is said by the siblings that are there (mechanisms.md 3.4). Recent writes that only these entries
+   * cover go with them: what is left uncovered is kept for ever.
    */
   without(words: readonly number[]): SiblingSet | null {
     const rest = this.version.without(words);
@@ -205,7 +211,8 @@ export class SiblingSet {
     for (let i = 0; i < this.siblings.length; i += 1) {
       for (const dot of (this.siblings[i] as Sibling).dots) if (!rest.covers(dot)) return null;
     }
-    return new SiblingSet(rest, this.siblings, this.recent);
+    const recent = this.recent.filter(({ dots }) => rest.coversEach(dots) || !this.version.coversEach(dots));
+    return new SiblingSet(rest, this.siblings, recent);
   }
 
   /** Whether both would be equal replicas: same version vector, same sibling dots and tombstone flags. */

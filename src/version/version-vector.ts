@@ -75,6 +75,12 @@ export class VersionVector {
     return false;
   }
 
+  /** Whether each of the dots has been seen. */
+  coversEach(dots: readonly Dot[]): boolean {
+    for (let i = 0; i < dots.length; i += 1) if (!this.covers(dots[i] as Dot)) return false;
+    return true;
+  }
+
   /** Whether nothing of `other` is news to this vector. */
   coversAll(other: VersionVector): boolean {
     if (this === other) return true;

@@ -5,7 +5,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { partitionsMax } from "../ring/partition.ts";
-import { recentMax } from "../version/recent.ts";
+import { recentEntriesMax } from "../version/recent.ts";
 import { siblingsMax, versionEntriesMax } from "../version/record-decoder.ts";
 import {
   acksMax,
@@ -258,7 +258,7 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   Record: new MessageShape("Record", [
     words(1, dotWordsMax),
     messages(2, siblingsMax, sibling),
-    messages(3, recentMax, superseded),
+    messages(3, recentEntriesMax, superseded),
   ]),
   Sibling: sibling,
   Superseded: superseded,

@@ -64,7 +64,7 @@ function setOf(
   if (vector.size > 0) {
     for (const entry of recent) if (!ids.has(entry.requestId[0] as number)) addRecent(entries, entry);
   }
-  return new SiblingSet(vector, kept, newestRecent(entries));
+  return new SiblingSet(vector, kept, newestRecent(entries, vector));
 }
 
 function sharesWith(one: Sibling): (other: Sibling) => boolean {

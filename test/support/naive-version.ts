@@ -10,6 +10,12 @@ export function dotText(dot: Dot): string {
   return `${dot.actorHigh}.${dot.actorLow}.${dot.counter}`;
 }
 
+/** The dot that `dotText` has spelled. */
+export function dotOf(text: string): Dot {
+  const [actorHigh, actorLow, counter] = text.split(".").map(Number) as [number, number, number];
+  return { actorHigh, actorLow, counter };
+}
+
 /** A vector as a map from actor to counter. */
 export type NaiveVector = ReadonlyMap<string, number>;
 

@@ -1,13 +1,14 @@
 /**
  * A few replicas of one key without a network, driven by lists of small numbers (from fast-check): puts with fresh,
- * stale or no context, merges in any order, old records that arrive late, retries through another replica, crashes that
- * roll a replica back and give it a new actor. Every step is done twice, on `SiblingSet` and on the naive twin.
+ * stale or no context, or the context of an earlier put's reply, merges in any order, old records that arrive late,
+ * retries through another replica, crashes that roll a replica back and give it a new actor. Every step is done twice, on
+ * `SiblingSet` and on the naive twin.
  */
 import { utf8 } from "../../src/base/bytes.ts";
 import { openRecord, sealRecord } from "../../src/version/record.ts";
-import { SiblingSet } from "../../src/version/sibling-set.ts";
+import { type Seen, SiblingSet } from "../../src/version/sibling-set.ts";
 import type { Dot, VersionVector } from "../../src/version/version-vector.ts";
-import { dotText, NaiveSet } from "./naive-version.ts";
+import { dotOf, dotText, NaiveSet } from "./naive-version.ts";
 
 /** Both forms of one replica's state. */
 export interface Pair {
@@ -23,16 +24,30 @@ interface Replica {
   counter: number;
 }
 
-interface Write {
+/** What a writer has read, in both forms. */
+interface Context {
+  readonly seen: Seen;
+  readonly naive: ReadonlySet<string>;
+}
+
+interface Write extends Context {
   readonly id: string;
-  readonly context: VersionVector;
-  readonly naiveContext: ReadonlySet<string>;
 }
 
 /** A step: an operation and three operands, all reduced to what exists. */
 export type Step = readonly [number, number, number, number];
 
 const nothing: Pair = { set: SiblingSet.empty, naive: NaiveSet.empty };
+
+/** What a vector says of these dots. */
+function coveredBy(version: VersionVector, dots: ReadonlySet<string>): Set<string> {
+  return new Set([...dots].filter((text) => version.covers(dotOf(text))));
+}
+
+/** What a get of this state gives. */
+function contextOf({ set, naive }: Pair): Context {
+  return { seen: { version: set.version, own: null }, naive: coveredBy(set.version, naive.seen) };
+}
 
 /** A request id that spells `id`. */
 export function idOf(id: string): Uint8Array {
@@ -46,6 +61,8 @@ export class VersionWorld {
   /** Every state that was ever sent or read. */
   readonly states: Pair[] = [nothing];
   readonly writes: Write[] = [];
+  /** The contexts of all puts' replies. */
+  readonly replies: Context[] = [];
   /** Ids that some put's context covered: only these may ever go. */
   readonly superseded = new Set<string>();
   /** Ids that were minted more than once. */
@@ -70,16 +87,16 @@ export class VersionWorld {
   step([op, a, b, c]: Step): Replica {
     const replica = this.replicas[a % this.replicas.length] as Replica;
     const state = this.states[b % this.states.length] as Pair;
-    switch (op % 9) {
+    switch (op % 10) {
       case 0:
       case 1: // with what this replica holds
-        this.#put(replica, replica.pair, c);
+        this.#put(replica, contextOf(replica.pair), c);
         break;
       case 2: // with something read earlier, anywhere
-        this.#put(replica, state, c);
+        this.#put(replica, contextOf(state), c);
         break;
       case 3:
-        this.#put(replica, nothing, c);
+        this.#put(replica, contextOf(nothing), c);
         break;
       case 4:
       case 5:
@@ -92,8 +109,11 @@ export class VersionWorld {
         if (this.#withTwins && this.writes.length > 0) this.#retry(replica, b);
         else replica.synced = replica.pair;
         break;
-      default:
+      case 8:
         this.#crash(replica, c);
+        break;
+      default: // with what a put has answered, lately or long ago
+        this.#put(replica, this.replies[Math.max(0, this.replies.length - 1 - (b % 16))] ?? contextOf(nothing), c);
     }
     this.states.push(replica.pair);
     return replica;
@@ -109,12 +129,12 @@ export class VersionWorld {
     return Math.imul(this.#actors, 0x9e3779b9) >>> 0;
   }
 
-  #put(replica: Replica, context: Pair, gap: number): void {
+  #put(replica: Replica, context: Context, gap: number): void {
     this.#second += gap % 7;
-    const write = { id: `w${this.writes.length}`, context: context.set.version, naiveContext: context.naive.seen };
+    const write = { id: `w${this.writes.length}`, ...context };
     this.writes.push(write);
     for (const [id, dots] of this.#dotsOf) {
-      if (dots.some((dot) => write.naiveContext.has(dot))) this.superseded.add(id);
+      if (dots.some((dot) => write.naive.has(dot))) this.superseded.add(id);
     }
     this.#mint(replica, write);
   }
@@ -137,19 +157,24 @@ export class VersionWorld {
       actorLow: replica.actorLow,
       counter: replica.counter,
     };
+    const requestId = idOf(write.id);
     this.#dotsOf.set(write.id, [...(this.#dotsOf.get(write.id) ?? []), dotText(dot)]);
     replica.pair = {
       set: replica.pair.set.put({
-        context: write.context,
+        context: write.seen.version,
+        own: write.seen.own,
         dot,
-        requestId: idOf(write.id),
+        requestId,
         value: utf8(`value of ${write.id}`),
         tombstone: write.id.endsWith("3"),
         second: this.#second,
         keepRecentFor: 10,
       }),
-      naive: replica.pair.naive.put(write.naiveContext, dotText(dot), write.id),
+      naive: replica.pair.naive.put(write.naive, dotText(dot), write.id),
     };
+    const seen = replica.pair.set.contextAfter(write.seen.version, { dot, requestId });
+    const naive = coveredBy(seen.version, replica.pair.naive.seen);
+    this.replies.push({ seen, naive: seen.own === null ? naive : naive.add(dotText(dot)) });
   }
 
   /** As over a network: through bytes. */

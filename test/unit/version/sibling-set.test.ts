@@ -58,6 +58,33 @@ describe("put", () => {
     expect(set.version.counterOf(dot(3, 7).actorHigh, 3)).toBe(7);
   });
 
+  it("remembers, however old, a replaced write that has not come here: it counts as a sibling until it does", () => {
+    const blind = write("bread", dot(1, 2), { context: VersionVector.empty, second: 1000 });
+    const there = SiblingSet.empty.put(write("milk", dot(1, 1), { second: 999 })).put(blind);
+    let here = SiblingSet.empty.put(
+      write("jam", dot(2, 1), { own: blind, context: VersionVector.empty, second: 1001 }),
+    );
+    for (let n = 2; n < 8; n += 1) {
+      here = here.put(write(`jam${n}`, dot(2, n), { context: here.version, second: 1000 * n }));
+    }
+    expect(recentIds(here)).toEqual(["bread"]);
+    for (let n = 8; n < 13; n += 1) {
+      here = here.put(write(`jam${n}`, dot(2, n), { context: here.version, second: 7000 + n }));
+    }
+    expect(recentIds(here)).toEqual(["bread", "jam8", "jam9", "jam10", "jam11"]);
+    expect(here.weight).toBe(2);
+    const both = here.merge(there);
+    expect(liveIds(both)).toEqual(["jam12", "milk"]);
+    expect(recentIds(both)).toEqual(["jam8", "jam9", "jam10", "jam11"]);
+    expect(both.weight).toBe(2);
+  });
+
+  it("forgets with an entry of its version the superseded writes that only this covered", () => {
+    const both = chain(write("a", dot(1, 1)), write("b", dot(2, 1)), write("c", dot(2, 2)));
+    expect(recentIds(both)).toEqual(["a", "b"]);
+    expect(recentIds(both.without(both.version.words.slice(0, 3)) as SiblingSet)).toEqual(["b"]);
+  });
+
   it("remembers superseded writes, at most four and while they are young", () => {
     const six = chain(...[1, 2, 3, 4, 5, 6].map((n) => write(`w${n}`, dot(1, n), { second: 1000 + n })));
     expect(recentIds(six)).toEqual(["w2", "w3", "w4", "w5"]);
@@ -217,7 +244,7 @@ describe("merge", () => {
   });
 });
 
-const steps = fc.array(fc.tuple(fc.nat({ max: 8 }), operand, operand, operand), { maxLength: 30, size: "max" });
+const steps = fc.array(fc.tuple(fc.nat({ max: 9 }), operand, operand, operand), { maxLength: 30, size: "max" });
 
 /** Three sets that replicas of one key went through. */
 function reachable(withTwins: boolean): fc.Arbitrary<[SiblingSet, SiblingSet, SiblingSet, VersionWorld]> {
