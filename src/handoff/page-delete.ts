@@ -1,14 +1,15 @@
 /**
  * Deleting a copy page by page, for both ends of a transfer. It may be interrupted anywhere: it begins anew from the
  * start of the partition, where nothing is left by then. A write that was under way when the copy was given up may
- * land behind the cursor, so the end is looked at again.
+ * land behind the cursor, so the end is looked at again. A tree that still says something when nothing is left has
+ * counted a record that could not be read: it is made true, and then says nothing.
  */
 import { mark } from "../base/mark.ts";
 import { after, type Instant } from "../base/time.ts";
 import type { Transfer } from "./transfer.ts";
 import type { TransferTable } from "./transfer-table.ts";
 
-/** Times that the partition is gone through: what is left then cannot be read, and so not deleted. */
+/** Times that the partition is gone through before its tree is doubted. */
 const roundsMax = 3;
 
 /** One page of a deletion, or an error. */
@@ -22,14 +23,16 @@ export interface ErasedPage {
 export function eraseCopy(now: Instant, table: TransferTable, transfer: Transfer): boolean {
   const { partition, n } = transfer;
   if (transfer.deleteCursor === null) {
-    const holds = table.effects.holds(partition, n);
-    if (!holds || transfer.deleteRounds >= roundsMax) {
-      if (holds) {
-        mark("transfers.records-left");
-        table.effects.happened(now, "records-left", transfer);
-      }
+    if (!table.effects.holds(partition, n)) {
       transfer.deleteRounds = 0;
       return true;
+    }
+    if (transfer.deleteRounds >= roundsMax) {
+      mark("transfers.tree-doubted");
+      transfer.deleteRounds = 0;
+      table.effects.rebuildTrees(now, partition);
+      table.retry(now, transfer, "disk", table.config.pollUs);
+      return false;
     }
   }
   const token = table.askDeletion(transfer);

@@ -39,8 +39,7 @@ export type TransferEvent =
   | "closed"
   | "reopened"
   | "given-up"
-  | "cleaned"
-  | "records-left";
+  | "cleaned";
 
 /** The node around its transfers. */
 export interface TransferEffects {
@@ -84,6 +83,8 @@ export interface TransferEffects {
   syncStore(now: Instant, token: number): void;
   /** Whether the store holds records of the partition in buckets with this n (say, its tree's root is not 0). */
   holds(partition: PartitionId, n: number): boolean;
+  /** The trees of the partition count what is not there: they are to be made true. */
+  rebuildTrees(now: Instant, partition: PartitionId): void;
 
   /** Compares the own tree of (partition, n) with the peer's and merges what differs; `onCompared`. */
   compareTrees(now: Instant, partition: PartitionId, n: number, peer: NodeNumber, token: number): void;

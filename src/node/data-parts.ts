@@ -8,12 +8,13 @@ import { type TransferResources, Transferring } from "./transferring.ts";
 
 /** Builds them and hands them to `add`, in the order in which they start. */
 export function addDataParts(
-  resources: Omit<TransferResources, "comparisons">,
+  resources: Omit<TransferResources, "comparisons" | "rebuildTrees">,
   add: (part: Part) => void,
 ): { readonly repairing: Repairing; readonly transferring: Transferring; readonly reaping: Reaping } {
   const repairing = new Repairing(resources);
   const comparisons = (): Comparisons => repairing.comparisons as Comparisons;
-  const transferring = new Transferring({ ...resources, comparisons });
+  const rebuildTrees: TransferResources["rebuildTrees"] = (now, partition) => repairing.rebuildTrees(now, [partition]);
+  const transferring = new Transferring({ ...resources, comparisons, rebuildTrees });
   repairing.holdsGivenUp = (partition, n) => transferring.core?.isGivenUp(partition as PartitionId, n) === true;
   add(repairing);
   add(transferring);

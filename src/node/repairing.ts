@@ -149,7 +149,11 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     shared.onDamaged = (at, fullKey, flaw) => works.mending.found(at, fullKey, flaw);
     this.#grantAt = after(now, grantEveryUs);
     this.#updateAt = now;
-    if (shared.hasHole) this.#rebuildAll(now, works);
+    if (shared.hasHole)
+      this.rebuildTrees(
+        now,
+        Array.from({ length: shared.ring.partitions }, (_, p) => p),
+      );
   }
 
   // Frames.
@@ -237,11 +241,11 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     return this.#rebuilding.has(partition);
   }
 
-  /** Makes all trees true before they are compared: records may be missing under them. */
-  #rebuildAll(now: Instant, works: Works): void {
-    const all = Array.from({ length: this.#shared.ring.partitions }, (_, partition) => partition);
-    for (const partition of all) this.#rebuilding.add(partition);
-    works.scrub.rebuild(now, all);
+  /** Makes the trees of these partitions true before they are compared: records may be missing under them. */
+  rebuildTrees(now: Instant, partitions: readonly number[]): void {
+    const doubted = partitions.filter((partition) => !this.#rebuilding.has(partition));
+    for (const partition of doubted) this.#rebuilding.add(partition);
+    this.#works?.scrub.rebuild(now, doubted);
   }
 
   /** The schedule wants this exchange: it is begun when the part settles. */

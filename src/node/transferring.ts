@@ -63,6 +63,8 @@ export interface TransferResources extends PartResources {
   readonly actors: () => Actors;
   /** Compares trees; there from `onStarted` on. */
   readonly comparisons: () => Comparisons;
+  /** Makes trees true that count what is not there. */
+  readonly rebuildTrees: (now: Instant, partition: PartitionId) => void;
   /** All that was in doubt about this directory at the boot is on stable storage. */
   readonly doubtsSaved: () => void;
 }
@@ -334,6 +336,10 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     return this.#resources.store().leaves.holds(n, partition);
   }
 
+  rebuildTrees(now: Instant, partition: PartitionId): void {
+    this.#resources.rebuildTrees(now, partition);
+  }
+
   compareTrees(now: Instant, partition: PartitionId, n: number, peer: NodeNumber, token: number): void {
     this.#resources.comparisons().compare(now, treeIdOf(n, partition), peer, (at, equal) => {
       const outcome: Compared = equal ? "equal" : "failed";
@@ -370,9 +376,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
   }
 
   happened(_now: Instant, event: TransferEvent, { id, partition, n, joining, replaced }: Transfer): void {
-    const fields = { id, partition, n, joining, replaced };
-    if (event === "records-left") this.#shared.env.log.error("records of a copy given up cannot be deleted", fields);
-    else this.#shared.env.log.debug(`transfer ${event}`, fields);
+    this.#shared.env.log.debug(`transfer ${event}`, { id, partition, n, joining, replaced });
   }
 
   // Time.

@@ -2,6 +2,8 @@
  * RangeDelete: dropping a partition's records, a page at a time (mechanisms.md 1.8: one keyspace, no range delete in the
  * engine). A page is read, and its deletes go into the next batch together with what they change in the Merkle leaves,
  * so a crash leaves nothing half done and the cursor can start anew. The caller paces the pages and keeps writers out.
+ * A record that cannot be read goes like any other, but nobody knows its share of its leaf: it stays there until the
+ * caller has the tree made true.
  */
 import { assert } from "../base/assert.ts";
 import { Hash64 } from "../base/hash.ts";
@@ -118,12 +120,11 @@ export class RangeDelete {
     const fullKey = fullKeyOfRecord(key);
     const n = request.treeOf(fullKey);
     if (n === 0) return;
-    if (checkRecord(sealed) !== null) {
-      this.#unreadable += 1;
-      return;
+    if (checkRecord(sealed) !== null) this.#unreadable += 1;
+    else {
+      causalHash(openRecord(sealed), fullKey, this.#hash);
+      this.#leaves.apply(n, request.partition, hashHighOf(key), this.#hash.high, this.#hash.low);
     }
-    causalHash(openRecord(sealed), fullKey, this.#hash);
-    this.#leaves.apply(n, request.partition, hashHighOf(key), this.#hash.high, this.#hash.low);
     batch.del(key);
     this.#deleted.push(key);
   }

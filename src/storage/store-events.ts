@@ -37,7 +37,7 @@ export interface RecordPage {
 /** One page of a range deletion. */
 export interface DeletedPage {
   readonly deleted: number;
-  /** Records that were left because they failed their checksum: their share of a Merkle leaf is unknown. */
+  /** Of these, records that failed their checksum: their share of a Merkle leaf is unknown, and stays in it. */
   readonly unreadable: number;
   /** Where to go on; null: the range is done. */
   readonly cursor: Uint8Array | null;

@@ -77,6 +77,10 @@ export class TransferNode implements TransferEffects {
   core: Transfers | undefined = undefined;
   life = 0;
   readonly gaveUps: number[] = [];
+  /** Names of records that nobody can read. */
+  readonly damaged: Set<string> = new Set();
+  /** Partitions whose trees still count a damaged record that was deleted. */
+  readonly miscounted: Set<number> = new Set();
   readonly #askers: Map<
     number,
     { readonly node: TransferNode; readonly life: number; readonly token: number; readonly about: About }
@@ -332,7 +336,10 @@ export class TransferNode implements TransferEffects {
       const from = cursor === null ? "" : hexOf(cursor);
       const rest = this.of(partition, n).filter((held) => held.name >= from);
       const taken = rest.slice(0, 2);
-      for (const held of taken) this.store.delete(held.name);
+      for (const held of taken) {
+        this.store.delete(held.name);
+        if (this.damaged.delete(held.name)) this.miscounted.add(partition);
+      }
       this.#tell({ partition, n }, `deletes ${taken.length} records`);
       const last = taken[taken.length - 1];
       const more = rest.length > taken.length && last !== undefined;
@@ -345,7 +352,15 @@ export class TransferNode implements TransferEffects {
     this.#later(500, () => this.core?.onStoreSynced(this.world.now, token));
   }
 
+  rebuildTrees(_now: Instant, partition: PartitionId): void {
+    this.#soon(() => {
+      this.#tell({ partition, n: 3 }, "reads the partition through: its tree says nothing any more");
+      this.miscounted.delete(partition);
+    });
+  }
+
   holds(partition: PartitionId, n: number): boolean {
+    if (this.miscounted.has(partition)) return true;
     for (const held of this.store.values()) if (held.partition === partition && held.n === n) return true;
     return false;
   }

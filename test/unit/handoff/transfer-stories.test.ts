@@ -117,6 +117,20 @@ describe("stories of a transfer", () => {
     );
   });
 
+  it("a damaged record of a copy given up goes with the others", () => {
+    const world = worldOf();
+    start(world);
+    runUntil(world, sees(world, "5 reports that it is confirmed"));
+    world.node(4).damaged.add(world.node(4).of(partition, n)[5]?.name as string);
+    world.narrate("one of node 4's records is damaged: what it adds to its leaf is unknown");
+    toRest(world);
+    expect(world.node(4).holds(partition, n)).toBe(false);
+    expectGolden(
+      "transfer-damaged",
+      tellOf("A record that nobody can read is deleted, too; the tree that still counts it is made true.", world),
+    );
+  });
+
   it("is cancelled", () => {
     const world = worldOf();
     start(world);
