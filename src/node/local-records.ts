@@ -42,7 +42,7 @@ class Task implements ReplicaTask {
   }
 
   onReplicaDone(_now: Instant, op: ReplicaOp<ReplicaOrigin>): void {
-    this.reads = op.kind !== ReplicaKind.write;
+    this.reads = op.kind === ReplicaKind.read || op.kind === ReplicaKind.readHints;
     this.sealed = this.reads && op.sealed !== null ? op.sealed.slice() : null;
     this.status = op.status;
     this.message = op.message;
@@ -83,6 +83,26 @@ export class LocalRecords {
     op.sealed = sealed.slice();
     op.durability = mends ? Durability.durable : Durability.buffered;
     op.mends = mends;
+    this.#run(op);
+  }
+
+  /** Has a record, whose bytes are copied, take the place of a damaged hint for `target`; null: nothing does. */
+  mendHint(
+    now: Instant,
+    asker: RecordAsker,
+    id: number,
+    fullKey: Uint8Array,
+    target: number,
+    sealed: Uint8Array | null,
+  ): void {
+    const kind = sealed === null ? ReplicaKind.dropHint : ReplicaKind.keepHint;
+    const op = this.#newOp(now, kind, new Task(asker, id, this.#ended), fullKey);
+    op.sealed = sealed === null ? null : sealed.slice();
+    op.target = target;
+    // As old as the damaged one.
+    op.second = 0xffff_ffff;
+    op.durability = Durability.durable;
+    op.mends = true;
     this.#run(op);
   }
 

@@ -40,16 +40,14 @@ export class Mending implements MendEffects, RecordAsker, TreeAsker {
   }
 
   /** A damaged record was found. */
-  found(now: Instant, fullKey: Uint8Array, flaw: string): void {
-    if (!this.mender.found(now, fullKey)) return;
+  found(now: Instant, fullKey: Uint8Array, flaw: string, target: number): void {
+    if (!this.mender.found(now, fullKey, target)) return;
     const { partition } = this.#placeOf(fullKey);
     const { env, journal } = this.#host.shared;
-    env.log.error("a stored record is damaged: it is fetched from the other owners", { partition, flaw });
+    env.log.error("a stored record is damaged: it is fetched from the other owners", { partition, target, flaw });
     if (this.mender.size > 1) return;
-    journal.note(
-      "repair",
-      `a stored record of partition ${partition} is damaged, and is fetched from the other owners`,
-    );
+    const what = target === 0 ? "a stored record" : `a record kept for node ${target},`;
+    journal.note("repair", `${what} of partition ${partition} is damaged, and is fetched from the other owners`);
   }
 
   #placeOf(fullKey: Uint8Array): KeyPlace {
@@ -60,17 +58,18 @@ export class Mending implements MendEffects, RecordAsker, TreeAsker {
     return { partition: ring.partitionOf(high), n, leaf: leafOfHash(high, partitionBitsOf(ring.partitions)) };
   }
 
-  readRecord(now: Instant, id: number, fullKey: Uint8Array): void {
-    this.#host.records.read(now, this, id, fullKey);
+  readRecord(now: Instant, id: number, fullKey: Uint8Array, target: number): void {
+    if (target === 0) this.#host.records.read(now, this, id, fullKey);
+    else this.#host.records.readHints(now, this, id, fullKey, target);
   }
 
-  othersOf(fullKey: Uint8Array): readonly NodeNumber[] | null {
+  othersOf(fullKey: Uint8Array, target: number): readonly NodeNumber[] | null {
     const { shared } = this.#host;
     const { ring, number } = shared;
     const { partition, n } = this.#placeOf(fullKey);
-    if (shared.writeRule(partition, n) !== WriteRule.accept) return null;
+    if (target === 0 && shared.writeRule(partition, n) !== WriteRule.accept) return null;
     const owners = [...ring.preferenceList(partition, n).subarray(0, n)] as NodeNumber[];
-    return owners.filter((owner) => owner !== number && !isLost(ring, owner, shared));
+    return owners.filter((owner) => owner !== number && owner !== target && !isLost(ring, owner, shared));
   }
 
   fetch(now: Instant, id: number, peer: NodeNumber, fullKey: Uint8Array): void {
@@ -80,15 +79,21 @@ export class Mending implements MendEffects, RecordAsker, TreeAsker {
     this.#host.ask(now, this, id, peer, { type: FrameType.RECORD_FETCH, body });
   }
 
-  overwrite(now: Instant, id: number, fullKey: Uint8Array, sealed: Uint8Array): void {
-    this.#host.records.merge(now, this, id, fullKey, sealed, true);
+  overwrite(now: Instant, id: number, fullKey: Uint8Array, target: number, sealed: Uint8Array | null): void {
+    const { records } = this.#host;
+    if (target !== 0) records.mendHint(now, this, id, fullKey, target, sealed);
+    else if (sealed !== null) records.merge(now, this, id, fullKey, sealed, true);
   }
 
-  mended(now: Instant, fullKey: Uint8Array): void {
+  mended(now: Instant, fullKey: Uint8Array, target: number, lost: boolean): void {
     const { partition, leaf } = this.#placeOf(fullKey);
-    this.#rebuildLeaf(now, partition, leaf);
+    if (target === 0) this.#rebuildLeaf(now, partition, leaf);
     const { env, journal } = this.#host.shared;
-    env.log.info("a damaged record was written anew", { partition });
+    if (lost) {
+      const text = "a damaged hint was deleted, and no owner holds its key: what was kept here alone is lost";
+      env.log.error(text, { partition, target });
+      journal.note("repair", `${text} (partition ${partition}, for node ${target})`);
+    } else env.log.info("a damaged record was written anew", { partition, target });
     if (this.mender.size === 0) journal.note("repair", "all damaged records that were found have been written anew");
   }
 

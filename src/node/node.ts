@@ -322,8 +322,8 @@ export class Node implements StoreEvents {
     this.#data.coordination.settle(now);
   }
 
-  onStoreDamaged(now: Instant, fullKey: Uint8Array, flaw: string): void {
-    this.#shared.onDamaged(now, fullKey, flaw);
+  onStoreDamaged(now: Instant, fullKey: Uint8Array, flaw: string, target: number): void {
+    this.#shared.onDamaged(now, fullKey, flaw, target);
   }
 
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {

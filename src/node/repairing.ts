@@ -146,7 +146,7 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     };
     const works = new Works(this, host, this.#resources);
     this.#works = works;
-    shared.onDamaged = (at, fullKey, flaw) => works.mending.found(at, fullKey, flaw);
+    shared.onDamaged = (at, fullKey, flaw, target) => works.mending.found(at, fullKey, flaw, target);
     this.#grantAt = after(now, grantEveryUs);
     this.#updateAt = now;
     if (shared.hasHole)
@@ -295,7 +295,7 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
   }
 
   unreadable(now: Instant, _partition: number, fullKey: Uint8Array): void {
-    this.#works?.mending.found(now, fullKey, "it cannot be read");
+    this.#works?.mending.found(now, fullKey, "it cannot be read", 0);
   }
 
   scrubbed(_now: Instant, { partition, complete, error }: ScrubResult): void {

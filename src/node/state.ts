@@ -74,8 +74,8 @@ export class NodeState {
   mayHaveVoted = false;
   /** Why acknowledged writes may be missing from this node's store since the last run; null: there is no reason to think so. */
   doubt: string | null = null;
-  /** A stored record whose checksum fails was found. The key's bytes are borrowed. */
-  onDamaged: (now: Instant, fullKey: Uint8Array, flaw: string) => void = () => {};
+  /** A stored record whose checksum fails was found, kept for `target` or, 0, the own one. The key's bytes are borrowed. */
+  onDamaged: (now: Instant, fullKey: Uint8Array, flaw: string, target: number) => void = () => {};
   /** What becomes of a replica read of (partition, n) at this node: transfers and `synced` decide. */
   readRule: (partition: PartitionId, n: number) => ReadRule = (partition, n) =>
     this.ring.isOwner(partition, n, this.number) ? ReadRule.serve : ReadRule.wrongOwner;

@@ -7,6 +7,9 @@
  * one does not answer, or none has the key, the record stays as it is, reported, and is tried again, ever more seldom. A
  * dead owner whom the operator has given up is not asked: its removal ends when trees are equal, after the mending.
  *
+ * A damaged hint is a copy that is lost: what the owners hold, but for its target, takes its place and goes home like any
+ * other hint. If they hold nothing, what it held may be kept by other fallbacks; here it is lost, told, and deleted.
+ *
  * A few records at a time, each paid for with a credit; no more are kept than `jobsMax`: what is left out is found again,
  * by its next reader or by the scrub. What the record's leaf counted is unknown: whoever is told `mended` makes it true.
  */
@@ -31,16 +34,19 @@ const retryMostUs: DurationUs = 60_000_000;
 
 /** What mending asks of the node around it. Each `id` is answered later, never inside the call. */
 export interface MendEffects {
-  /** Reads the own record; `onRecord` follows. */
-  readRecord(now: Instant, id: number, fullKey: Uint8Array): void;
+  /** Reads the own record, or what is kept for `target` where that is not 0; `onRecord` follows. */
+  readRecord(now: Instant, id: number, fullKey: Uint8Array, target: number): void;
   /** Whose word is needed, the other owners'; null: this node holds it no more. */
-  othersOf(fullKey: Uint8Array): readonly NodeNumber[] | null;
+  othersOf(fullKey: Uint8Array, target: number): readonly NodeNumber[] | null;
   /** Asks another owner for its record; `onFetched` follows. */
   fetch(now: Instant, id: number, peer: NodeNumber, fullKey: Uint8Array): void;
-  /** Writes the record, synced, over one that cannot be read (`ReplicaOp.mends`); `onWritten` follows. Bytes are borrowed. */
-  overwrite(now: Instant, id: number, fullKey: Uint8Array, sealed: Uint8Array): void;
-  /** The record can be read again: its leaf is to be made true. */
-  mended(now: Instant, fullKey: Uint8Array): void;
+  /**
+   * Writes the record, synced, over one that cannot be read (`ReplicaOp.mends`); null: deletes the damaged hint.
+   * `onWritten` follows. Bytes are borrowed.
+   */
+  overwrite(now: Instant, id: number, fullKey: Uint8Array, target: number, sealed: Uint8Array | null): void;
+  /** The record can be read again: its leaf is to be made true. `lost`: it was a hint, and nothing took its place. */
+  mended(now: Instant, fullKey: Uint8Array, target: number, lost: boolean): void;
   /** It cannot be mended now; told at the first attempt. */
   stays(now: Instant, fullKey: Uint8Array, why: string): void;
 }
@@ -49,6 +55,8 @@ export interface MendEffects {
 export class MendCounters {
   found = 0;
   mended = 0;
+  /** Of these, hints whose record no owner has. */
+  lost = 0;
   /** Attempts that came to nothing. */
   failed = 0;
   /** Found while too many were kept in mind. */
@@ -58,6 +66,8 @@ export class MendCounters {
 class Job {
   readonly name: string;
   readonly fullKey: Uint8Array;
+  /** For whom the record is kept; 0: it is the own one. */
+  readonly target: number;
   failures = 0;
   dueAt: Instant;
   /** The id of the attempt under way; 0: none. */
@@ -66,9 +76,10 @@ class Job {
   open = 0;
   merged: Uint8Array | null = null;
 
-  constructor(name: string, fullKey: Uint8Array, dueAt: Instant) {
+  constructor(name: string, fullKey: Uint8Array, target: number, dueAt: Instant) {
     this.name = name;
     this.fullKey = fullKey;
+    this.target = target;
     this.dueAt = dueAt;
   }
 }
@@ -77,7 +88,7 @@ class Job {
 export class Mender {
   readonly counters: MendCounters = new MendCounters();
   readonly #effects: MendEffects;
-  /** By the hash of the key. */
+  /** By the hash of the key and the target. */
   readonly #jobs: Map<string, Job> = new Map();
   /** By attempt. */
   readonly #active: Map<number, Job> = new Map();
@@ -103,9 +114,9 @@ export class Mender {
   }
 
   /** A record was found damaged; whether that is news. Copies the key. Only enqueues: no effect is called. */
-  found(now: Instant, fullKey: Uint8Array): boolean {
+  found(now: Instant, fullKey: Uint8Array, target: number): boolean {
     hashKey(fullKey, this.#hash);
-    const name = `${this.#hash.high}/${this.#hash.low}`;
+    const name = `${this.#hash.high}/${this.#hash.low}/${target}`;
     if (this.#jobs.has(name) || canary("skip-mending")) return false;
     if (this.#jobs.size >= jobsMax) {
       mark("mender.full");
@@ -113,7 +124,7 @@ export class Mender {
       return false;
     }
     this.counters.found += 1;
-    this.#jobs.set(name, new Job(name, fullKey.slice(), now));
+    this.#jobs.set(name, new Job(name, fullKey.slice(), target, now));
     this.#nextAt = now;
     return true;
   }
@@ -162,7 +173,7 @@ export class Mender {
     job.dueAt = after(now, answerTimeoutUs);
     job.merged = null;
     this.#active.set(job.attempt, job);
-    this.#effects.readRecord(now, job.attempt, job.fullKey);
+    this.#effects.readRecord(now, job.attempt, job.fullKey, job.target);
   }
 
   /** The own record as it is now; null without an error: it is gone, and with it the damage. */
@@ -171,15 +182,15 @@ export class Mender {
     const job = this.#active.get(id);
     if (job !== undefined && error !== null) this.#ask(now, job);
     // The object buffer has it still: the disk is to have it again.
-    else if (job !== undefined && sealed !== null) this.#effects.overwrite(now, id, job.fullKey, sealed);
+    else if (job?.target === 0 && sealed !== null) this.#effects.overwrite(now, id, job.fullKey, 0, sealed);
     else if (job !== undefined) this.#end(now, job);
     this.#inside = false;
   }
 
   #ask(now: Instant, job: Job): void {
-    const others = this.#effects.othersOf(job.fullKey);
+    const others = this.#effects.othersOf(job.fullKey, job.target);
     if (others === null) this.#end(now, job);
-    else if (others.length === 0) this.#fail(now, job, "there is no other owner");
+    else if (others.length === 0) this.#replace(now, job, "there is no other owner");
     else {
       job.open = others.length;
       for (const peer of others) this.#effects.fetch(now, job.attempt, peer, job.fullKey);
@@ -203,8 +214,13 @@ export class Mender {
     if (sealed !== null) job.merged = job.merged === null ? sealed.slice() : mergeSealed(job.merged, sealed).slice();
     job.open -= 1;
     if (job.open > 0 && !(canary("mend-from-first") && job.merged !== null)) return;
-    if (job.merged === null) this.#fail(now, job, "no other owner has it");
-    else this.#effects.overwrite(now, job.attempt, job.fullKey, job.merged);
+    this.#replace(now, job, "no other owner has it");
+  }
+
+  /** What others hold is known: it is written, if there is any. */
+  #replace(now: Instant, job: Job, nothing: string): void {
+    if (job.merged === null && job.target === 0) this.#fail(now, job, nothing);
+    else this.#effects.overwrite(now, job.attempt, job.fullKey, job.target, job.merged);
   }
 
   /** The record is on stable storage; or an error. */
@@ -214,9 +230,11 @@ export class Mender {
     if (job !== undefined && error !== null) this.#fail(now, job, error);
     else if (job !== undefined) {
       mark("mender.mended");
+      const lost = job.target !== 0 && job.merged === null;
       this.counters.mended += 1;
+      if (lost) this.counters.lost += 1;
       this.#end(now, job);
-      this.#effects.mended(now, job.fullKey);
+      this.#effects.mended(now, job.fullKey, job.target, lost);
     }
     this.#inside = false;
   }

@@ -17,6 +17,7 @@ import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import type { Instant } from "../base/time.ts";
 import { type StoredHint, type StoreWrite, SyncMode } from "../storage/store.ts";
+import { checkRecord } from "../version/record.ts";
 import { causalHashOfSealed } from "../version/sealed-causal-hash.ts";
 import type { Actors } from "./actors.ts";
 import { ReplicaKind, type ReplicaOp } from "./replica-op.ts";
@@ -63,6 +64,19 @@ export class HintOps {
     if (op.kind === ReplicaKind.readHints) return this.#read(now, op, hints);
     op.hint = hintFor(op.target, hints);
     return op.kind === ReplicaKind.keepHint ? this.#keep(now, op, hints) : this.#drop(now, op, hints);
+  }
+
+  /**
+   * Some hint of the key is damaged. If it is the op's, the op's record takes its place, or nothing does: it may have held
+   * dots of ours that nobody else knows, so that the actor goes as well.
+   */
+  mend(now: Instant, op: ReplicaOp<unknown>, hints: readonly StoredHint[]): StoreWrite | null {
+    op.hint = hintFor(op.target, hints);
+    if (op.hint === null || checkRecord(op.hint.sealed) === null) return null;
+    mark("hint.mended");
+    this.#actors.renew(now, op.partition);
+    op.removed = op.kind === ReplicaKind.dropHint;
+    return this.writeOf(op, op.removed ? noBytes : (op.sealed as Uint8Array));
   }
 
   /** What a fallback answers a get with: all that it keeps for the key, merged. */

@@ -113,7 +113,10 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   version: VersionVector = VersionVector.empty;
   /** Put: goes with `version`, where the write had to be named by itself. */
   own: OwnWrite | null = null;
-  /** Write: takes the place of a stored record that is damaged (`storeDamaged`); merged with one that is not, as ever. */
+  /**
+   * Write, `keepHint`: takes the place of a stored record that is damaged (`storeDamaged`); merged with one that is not, as
+   * ever. `dropHint`: the hint goes if it is damaged.
+   */
   mends = false;
   /** Set before `done`. */
   status: Status = statusOk;

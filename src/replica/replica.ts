@@ -223,12 +223,7 @@ export class Replica<O> {
   }
 
   #onHints(now: Instant, op: ReplicaOp<O>, hints: readonly StoredHint[]): boolean {
-    if (op.kind > ReplicaKind.put) {
-      const write = this.#hintOps.decide(now, op, hints);
-      if (write !== null) this.#send(now, op, write);
-      else this.#finish(now, op);
-      return write === null;
-    }
+    if (op.kind > ReplicaKind.put) return this.#changeHint(now, op, this.#hintOps.decide(now, op, hints));
     op.hint = hintFor(op.target, hints);
     const mine = op.stored === null ? SiblingSet.empty : openRecord(op.stored);
     let held = mine;
@@ -390,6 +385,20 @@ export class Replica<O> {
     this.#store.write(now, write);
   }
 
+  #changeHint(now: Instant, op: ReplicaOp<O>, write: StoreWrite | null): boolean {
+    if (write !== null) this.#send(now, op, write);
+    else this.#finish(now, op);
+    return write === null;
+  }
+
+  /** Not all hints of the key can be read: nothing goes on but what takes the place of a damaged one. */
+  #withoutHints(now: Instant, op: ReplicaOp<O>, hints: readonly StoredHint[], error: string): boolean {
+    if (error === storeBusy) return this.#fail(now, op, overloaded, error);
+    if (error !== storeDamaged || !op.mends || op.target === 0)
+      return this.#unreadable(now, op, "a hint cannot be read");
+    return this.#changeHint(now, op, this.#hintOps.mend(now, op, hints));
+  }
+
   #unanswered(now: Instant, op: ReplicaOp<O>, error: string): boolean {
     if (error === storeBusy) return this.#fail(now, op, overloaded, error);
     if (error === storeDamaged && op.mends) return this.#mend(now, op);
@@ -432,7 +441,7 @@ export class Replica<O> {
   /** The store's answer to `readHints`: all hints of the key, or why they cannot be read. */
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     const op = this.#answered(token, ReplicaPhase.hints);
-    const finished = error === null ? this.#onHints(now, op, hints) : this.#unanswered(now, op, error);
+    const finished = error === null ? this.#onHints(now, op, hints) : this.#withoutHints(now, op, hints, error);
     if (finished && op.kind !== ReplicaKind.readHints) this.#passOn(now, op);
     this.#leave();
   }

@@ -1,6 +1,6 @@
 /** SimDrive: a simulated disk as the world drives it: it opens engine, log and state files for each life of the node's process. */
 import type { Rng } from "../base/rng.ts";
-import { fullKeyOfRecord, KeyKind, kindRange } from "../storage/keys.ts";
+import { fullKeyOfHint, fullKeyOfRecord, hintEntryOf, KeyKind, kindRange, targetOfHint } from "../storage/keys.ts";
 import { isForgotten, replayed } from "../storage/log-replay.ts";
 import { readLogEntries } from "../storage/write-ahead-log.ts";
 import { checkRecord } from "../version/record.ts";
@@ -53,6 +53,16 @@ export class SimDrive implements Drive {
     const { from, to } = kindRange(KeyKind.record);
     const key = this.disk.flipBit(nameOf(from), nameOf(to));
     return key === null ? null : fullKeyOfRecord(key);
+  }
+
+  /** The same of what it keeps for others, or of the list of that; the full key, and for whom. */
+  rotHint(): { readonly fullKey: Uint8Array; readonly target: number } | null {
+    const { from } = kindRange(KeyKind.hint);
+    const { to } = kindRange(KeyKind.hintList);
+    const key = this.disk.flipBit(nameOf(from), nameOf(to));
+    if (key === null) return null;
+    if (key[0] !== KeyKind.hint) return hintEntryOf(key, new Uint8Array(8));
+    return { fullKey: fullKeyOfHint(key), target: targetOfHint(key) };
   }
 
   /** Its own copies as the engine holds them, as full keys and sealed records, damaged ones among them. */

@@ -23,8 +23,8 @@ export interface FaultsOptions {
   readonly clients: readonly SimClient[];
   /** A client's process died and started anew. */
   readonly onClientCrash: (client: SimClient) => void;
-  /** A record on that seat's disk has been damaged. */
-  readonly onRot: (seat: number, fullKey: Uint8Array) => void;
+  /** A record on that seat's disk has been damaged, its own or, `target` not 0, one that it keeps for another node. */
+  readonly onRot: (seat: number, fullKey: Uint8Array, target: number) => void;
   /** Operators are to do something. */
   readonly onRingAct: (now: Instant, act: RingAct) => void;
   /** Messages do not pass any more, or pass again. */
@@ -112,7 +112,7 @@ export class Faults {
         node.wallOffsetMs = (fault.lasts % 7_200_000) - 3_600_000;
         return;
       case "bit-rot":
-        this.#rot(drive, fault.node);
+        this.#rot(drive, fault);
         return;
       case "disk-full":
         this.#fillDisk(drive, fault);
@@ -133,9 +133,12 @@ export class Faults {
     this.#later(fault.lasts, () => healDisk(drive));
   }
 
-  #rot(drive: SimDrive, seat: number): void {
+  /** `factor` 1: a hint as well, if it keeps any. */
+  #rot(drive: SimDrive, { node, factor }: Fault): void {
     const fullKey = drive.rot();
-    if (fullKey !== null) this.#options.onRot(seat, fullKey);
+    if (fullKey !== null) this.#options.onRot(node, fullKey, 0);
+    const hint = factor === 1 ? drive.rotHint() : null;
+    if (hint !== null) this.#options.onRot(node, hint.fullKey, hint.target);
   }
 
   /** `factor` 0: all but full; 1: no new key is coordinated there. */

@@ -25,6 +25,7 @@ export interface RecordWatch {
   onCopyDropped?(now: Instant, node: number, key: string): void;
   /** A new process begins on that node's disk, and what of hints it finds there. */
   onBoot?(node: number): void;
+  onHintDamaged?(node: number, key: string, target: number): void;
   onHintFound?(node: number, key: string, set: SiblingSet, target: number): void;
 }
 
@@ -116,9 +117,10 @@ export class Ledger implements DiskWatch {
     if (target === 0) for (const watcher of this.#watchers) watcher.onCopy?.(node, key, set);
   }
 
-  /** The node's copy of the key is damaged: what it will hold instead is no change of it. */
-  onDamaged(node: number, key: string): void {
-    this.#account(key).own[node] = VersionVector.empty;
+  /** The node's copy of the key, or its hint for `target`, is damaged: what it will hold instead is no change of it. */
+  onDamaged(node: number, key: string, target: number): void {
+    if (target === 0) this.#account(key).own[node] = VersionVector.empty;
+    else for (const watcher of this.#watchers) watcher.onHintDamaged?.(node, key, target);
   }
 
   onBoot(node: number): void {

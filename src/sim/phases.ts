@@ -180,7 +180,7 @@ export class Run {
       onClientCrash: (client) => workload.onClientCrash(client),
       onNetworkFault: (now, blocked, begins) => this.#noFalseDead.onNetworkFault(now, blocked, begins),
       onIdentityAct: (now, act) => identities.act(now, act),
-      onRot: (seat, fullKey) => cluster.ledger.onDamaged(seat, utf8Text(keyOf(fullKey))),
+      onRot: (seat, fullKey, target) => cluster.ledger.onDamaged(seat, utf8Text(keyOf(fullKey)), target),
       onRingAct: (now, act) => operators.act(now, act),
       mayRun: (seat) => operators.mayRun(seat),
     });

@@ -1,5 +1,7 @@
 /** WatchedDrive: a node's disk with a watch between it and its processes (watched-engine.ts, watched-log.ts). */
 import type { Instant } from "../base/time.ts";
+import { sealedOfHint } from "../storage/keys.ts";
+import { checkRecord } from "../version/record.ts";
 import type { SimDrive } from "./drive.ts";
 import type { Drive, Later } from "./process.ts";
 import { type RingWatch, WatchedStateFiles } from "./ring-watch.ts";
@@ -31,7 +33,9 @@ export class WatchedDrive implements Drive {
     this.#watch.onBoot(this.#node);
     const found: WrittenRecord[] = [];
     for (const [fullKey, sealed] of this.#drive.records()) found.push(openedRecord(fullKey, sealed));
-    for (const [key, value] of this.#drive.hints()) found.push(openedHint(key, value));
+    for (const [key, value] of this.#drive.hints()) {
+      if (checkRecord(sealedOfHint(value)) === null) found.push(openedHint(key, value));
+    }
     for (const record of found) this.#watch.onFound(this.#node, record);
     return {
       engine: new WatchedEngine(engine, this.#node, this.#watch, { now: this.#now, later, found }),

@@ -110,10 +110,13 @@ export class HintTable implements HintCounts {
     this.#count(hashLow, 1, bytes);
   }
 
-  #remove(hashLow: number, number: number, second: number, bytes: number): void {
+  /** No checksum covers a hint's second, nor what the list says of its bytes: one that is not counted is the oldest's. */
+  #remove(hashLow: number, number: number, counted: number, countedBytes: number): void {
     const target = this.#targets.get(number);
-    const left = (target?.seconds.get(second) ?? 0) - 1;
-    assert(target !== undefined && left >= 0 && target.bytes >= bytes, "only a hint that is counted goes");
+    assert(target !== undefined && target.count > 0, "only a hint that is counted goes");
+    const second = target.seconds.has(counted) ? counted : this.oldestOf(number);
+    const bytes = target.count === 1 ? target.bytes : Math.min(countedBytes, target.bytes);
+    const left = (target.seconds.get(second) as number) - 1;
     target.count -= 1;
     target.bytes -= bytes;
     if (left === 0) target.seconds.delete(second);

@@ -171,6 +171,9 @@ export interface HintEntry {
   readonly bytes: number;
 }
 
+/** No record is longer. No checksum covers the list: a flipped bit must not make a hint too large to be sent. */
+const listedBytesMax = 4 * 1024 * 1024;
+
 /** What an entry of the hint list says; the full key is a view of `key`. */
 export function hintEntryOf(key: Uint8Array, value: Uint8Array): HintEntry {
   return {
@@ -179,7 +182,7 @@ export function hintEntryOf(key: Uint8Array, value: Uint8Array): HintEntry {
     hashHigh: getU32(key, listedHashOffset),
     hashLow: getU32(key, listedHashOffset + 4),
     second: u64High(value),
-    bytes: u64Low(value),
+    bytes: Math.min(u64Low(value), listedBytesMax),
   };
 }
 

@@ -91,7 +91,7 @@ export class RecordReads {
     const wrong = canary("unreadable-is-missing") ? null : flaw === null ? error : storeDamaged;
     if (wrong === null && value !== null) this.#fill(read, value);
     if (wrong !== null) this.#counters.unreadable += 1;
-    if (flaw !== null) this.#events.onStoreDamaged(now, fullKeyOfRecord(read.key), flaw);
+    if (flaw !== null) this.#events.onStoreDamaged(now, fullKeyOfRecord(read.key), flaw, 0);
     this.#events.onStoreRead(now, read.token, wrong === null ? value : null, wrong);
   }
 

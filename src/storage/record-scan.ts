@@ -13,6 +13,7 @@ import { checkRecord } from "../version/record.ts";
 import { type Engine, lostPrefix, type Page } from "./engine.ts";
 import type { KeyRange } from "./keys.ts";
 import {
+  fullKeyOfHint,
   fullKeyOfRecord,
   hashHighOf,
   hashLowOf,
@@ -29,7 +30,7 @@ import {
 } from "./keys.ts";
 import type { StoreCounters } from "./store-counters.ts";
 import type { HintPage, RecordPage, StoredHint, StoreEvents } from "./store-events.ts";
-import { storeBusy } from "./store-events.ts";
+import { storeBusy, storeDamaged } from "./store-events.ts";
 import type { WriteBack } from "./write-back.ts";
 
 /** Scans that the engine has been asked for. */
@@ -74,6 +75,8 @@ class Scan {
   from: Uint8Array;
   /** Hints of a key: those found so far, and the length of their disk keys. */
   readonly hints: StoredHint[] = [];
+  /** Of a key's hints one is damaged. */
+  damaged = false;
   readonly keyLength: number;
 
   constructor(what: What, token: number, range: KeyRange, keysMax: number, bytesMax: number, keyLength = 0) {
@@ -223,7 +226,7 @@ export class RecordScans {
       const flaw = checkRecord(sealed);
       if (flaw !== null) {
         unreadable.push(fullKey);
-        this.#events.onStoreDamaged(now, fullKey, flaw);
+        this.#events.onStoreDamaged(now, fullKey, flaw, 0);
         continue;
       }
       fullKeys.push(fullKey);
@@ -240,19 +243,20 @@ export class RecordScans {
   }
 
   #onHints(now: Instant, id: number, scan: Scan, page: Page | null, scanError: string | null): void {
-    const error = page === null ? scanError : this.#addHints(scan, page);
-    const next = page === null || error !== null ? null : cursorAfter(page);
+    if (page !== null) this.#addHints(now, scan, page);
+    const next = page === null ? null : cursorAfter(page);
     if (next !== null) {
       scan.from = next;
       this.#begin(id, scan);
       return;
     }
     this.#end(id);
-    this.#events.onStoreHints(now, scan.token, error === null ? scan.hints : [], error);
+    const error = scan.damaged ? storeDamaged : null;
+    this.#events.onStoreHints(now, scan.token, page === null ? [] : scan.hints, page === null ? scanError : error);
   }
 
-  /** Adds a page's hints of this very key; an unreadable one is an error, for it may hold a dot that must be known. */
-  #addHints(scan: Scan, page: Page): string | null {
+  /** Adds a page's hints of this very key; a damaged one is an error, for it may hold a dot that must be known. */
+  #addHints(now: Instant, scan: Scan, page: Page): void {
     for (let i = 0; i < page.keys.length; i += 1) {
       const key = page.keys[i] as Uint8Array;
       if (key.length !== scan.keyLength) continue;
@@ -260,12 +264,12 @@ export class RecordScans {
       const sealed = sealedOfHint(value);
       const flaw = checkRecord(sealed);
       if (flaw !== null) {
+        scan.damaged = true;
         this.#counters.unreadable += 1;
-        return `a hint cannot be read: ${flaw}`;
+        this.#events.onStoreDamaged(now, fullKeyOfHint(key), flaw, targetOfHint(key));
       }
       scan.hints.push({ target: targetOfHint(key), second: secondOfHint(value), sealed });
     }
-    return null;
   }
 }
 

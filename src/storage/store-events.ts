@@ -48,7 +48,7 @@ export interface StoredHint {
   readonly target: number;
   /** When it was first kept: seconds since 1970. */
   readonly second: number;
-  /** The sealed record, checksum verified. */
+  /** The sealed record; its checksum is good, unless the page came with `storeDamaged`. */
   readonly sealed: Uint8Array;
 }
 
@@ -74,9 +74,12 @@ export interface StoreEvents {
   /** The write is on stable storage; follows `onStoreWritten`, for a sync mode other than none. */
   onStoreSynced(now: Instant, token: number): void;
   onStoreScanned(now: Instant, token: number, page: RecordPage | null, error: string | null): void;
-  /** A record whose checksum fails was found, by whatever reads or scans; told each time. The key's bytes are borrowed. */
-  onStoreDamaged(now: Instant, fullKey: Uint8Array, flaw: string): void;
-  /** All hints of one key, or an error as for a read. */
+  /**
+   * A record whose checksum fails was found, by whatever reads or scans; told each time. `target`: for whom it is kept as
+   * a hint; 0: it is the node's own. The key's bytes are borrowed.
+   */
+  onStoreDamaged(now: Instant, fullKey: Uint8Array, flaw: string, target: number): void;
+  /** All hints of one key, or an error as for a read; with `storeDamaged` they are there, the damaged ones among them. */
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void;
   onStoreHintPage(now: Instant, token: number, page: HintPage | null, error: string | null): void;
   onStoreDeleted(now: Instant, token: number, page: DeletedPage | null, error: string | null): void;

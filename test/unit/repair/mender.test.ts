@@ -11,6 +11,7 @@ import { recordNamed } from "../../support/replica-story.ts";
 
 const keyNamed = (name: string): Uint8Array => fullKeyOf(utf8("b"), utf8(name));
 const nameOf = (fullKey: Uint8Array): string => utf8Text(keyOf(fullKey));
+const ofHint = (target: number): string => (target === 0 ? "" : ` for node ${target}`);
 const secondUs: DurationUs = 1_000_000;
 
 /** Tells what it is asked, and remembers the ids. */
@@ -27,8 +28,8 @@ class World implements MendEffects {
     this.lines.push(line);
   }
 
-  readRecord(_now: Instant, id: number, fullKey: Uint8Array): void {
-    this.#say(id, `read ${nameOf(fullKey)}`);
+  readRecord(_now: Instant, id: number, fullKey: Uint8Array, target: number): void {
+    this.#say(id, `read ${nameOf(fullKey)}${ofHint(target)}`);
   }
 
   othersOf(): readonly NodeNumber[] | null {
@@ -39,13 +40,13 @@ class World implements MendEffects {
     this.#say(id, `ask node ${peer} for ${nameOf(fullKey)}`);
   }
 
-  overwrite(_now: Instant, id: number, fullKey: Uint8Array, sealed: Uint8Array): void {
-    const values = openRecord(sealed).siblings.map(({ value }) => utf8Text(value));
-    this.#say(id, `write ${nameOf(fullKey)}: ${values.join(" ")}`);
+  overwrite(_now: Instant, id: number, fullKey: Uint8Array, target: number, sealed: Uint8Array | null): void {
+    const values = sealed === null ? ["nothing"] : openRecord(sealed).siblings.map(({ value }) => utf8Text(value));
+    this.#say(id, `write ${nameOf(fullKey)}${ofHint(target)}: ${values.join(" ")}`);
   }
 
-  mended(_now: Instant, fullKey: Uint8Array): void {
-    this.lines.push(`${nameOf(fullKey)} is mended`);
+  mended(_now: Instant, fullKey: Uint8Array, target: number, lost: boolean): void {
+    this.lines.push(`${nameOf(fullKey)}${ofHint(target)} is ${lost ? "lost" : "mended"}`);
   }
 
   stays(_now: Instant, fullKey: Uint8Array, why: string): void {
@@ -63,8 +64,8 @@ class World implements MendEffects {
   }
 
   /** Finds the key damaged, and that the own record cannot be read. */
-  begin(name: string): void {
-    expect(this.mender.found(this.now, keyNamed(name))).toBe(true);
+  begin(name: string, target: number = 0): void {
+    expect(this.mender.found(this.now, keyNamed(name), target)).toBe(true);
     expect(this.mender.nextTick()).toBe(this.now);
     this.mender.tick(this.now);
     this.mender.onRecord(this.now, this.id, null, "damaged");
@@ -83,7 +84,7 @@ afterEach(() => enableCanaries([]));
 
 test("planted: damage that nobody takes notice of stays, and one owner's word is taken for all", () => {
   enableCanaries(["skip-mending"]);
-  expect(mender.found(world.now, keyNamed("k"))).toBe(false);
+  expect(mender.found(world.now, keyNamed("k"), 0)).toBe(false);
   enableCanaries(["mend-from-first"]);
   world.begin("k");
   mender.onFetched(world.now, world.id, recordNamed("B1"), null);
@@ -92,7 +93,7 @@ test("planted: damage that nobody takes notice of stays, and one owner's word is
 
 test("what all other owners hold together is written anew", () => {
   world.begin("k");
-  expect(mender.found(world.now, keyNamed("k"))).toBe(false);
+  expect(mender.found(world.now, keyNamed("k"), 0)).toBe(false);
   mender.onFetched(world.now, world.id, recordNamed("B1"), null);
   expect(world.take()).toEqual(["read k", "ask node 2 for k", "ask node 3 for k"]);
   mender.onFetched(world.now, world.id, recordNamed("C1"), null);
@@ -100,7 +101,7 @@ test("what all other owners hold together is written anew", () => {
   mender.onWritten(world.now, world.id, null);
   expect(world.take()).toEqual(["k is mended"]);
   expect(mender.size).toBe(0);
-  expect(mender.counters).toEqual({ found: 1, mended: 1, failed: 0, leftOut: 0 });
+  expect(mender.counters).toEqual({ found: 1, mended: 1, lost: 0, failed: 0, leftOut: 0 });
 });
 
 test("one owner that has it is enough, if every other says that it has nothing", () => {
@@ -140,6 +141,31 @@ test("nobody has it: it stays", () => {
   expect(mender.size).toBe(2);
 });
 
+test("a damaged hint gives way to what the owners hold, and to nothing where they hold nothing: that is told", () => {
+  world.begin("k", 5);
+  expect(mender.found(world.now, keyNamed("k"), 6)).toBe(true);
+  mender.onFetched(world.now, world.id, null, null);
+  mender.onFetched(world.now, world.id, recordNamed("C1"), null);
+  expect(world.take()).toEqual(["read k for node 5", "ask node 2 for k", "ask node 3 for k", "write k for node 5: c1"]);
+  mender.onWritten(world.now, world.id, null);
+  mender.tick(world.now);
+  mender.onRecord(world.now, world.id, null, "damaged");
+  for (let i = 0; i < 2; i += 1) mender.onFetched(world.now, world.id, null, null);
+  expect(world.take().slice(-1)).toEqual(["write k for node 6: nothing"]);
+  mender.onWritten(world.now, world.id, null);
+  expect(world.take()).toEqual(["k for node 6 is lost"]);
+  expect(mender.counters).toMatchObject({ found: 2, mended: 2, lost: 1 });
+  world.begin("j", 5);
+  mender.onRecord(world.now, world.id, recordNamed("B1"), null);
+  expect(mender.size).toBe(0);
+});
+
+test("a damaged hint for the only owner: there is nobody to ask", () => {
+  world.others = [];
+  world.begin("k", 5);
+  expect(world.take().at(-1)).toBe("write k for node 5: nothing");
+});
+
 test("bytes that are no record are no answer", () => {
   world.begin("k");
   const bad = recordNamed("B1").slice();
@@ -161,7 +187,7 @@ test("an attempt without an answer ends, and a late answer finds nothing", () =>
 });
 
 test("what the object buffer still has is brought to the disk again; what is gone is no damage any more", () => {
-  mender.found(world.now, keyNamed("k"));
+  mender.found(world.now, keyNamed("k"), 0);
   mender.tick(world.now);
   mender.onRecord(world.now, world.id, recordNamed("A1"), null);
   expect(world.take()).toEqual(["read k", "write k: a1"]);
@@ -176,7 +202,7 @@ test("what the object buffer still has is brought to the disk again; what is gon
 });
 
 test("a few at a time, each for a credit, and no more than are kept in mind", () => {
-  for (let i = 0; i < 5_000; i += 1) mender.found(world.now, keyNamed(`k${i}`));
+  for (let i = 0; i < 5_000; i += 1) mender.found(world.now, keyNamed(`k${i}`), 0);
   expect(mender.counters).toMatchObject({ found: 4096, leftOut: 904 });
   mender.tick(world.now);
   expect(world.take().length).toBe(8);

@@ -74,6 +74,28 @@ test("a damaged record is an error to its reader, and is written anew from the o
   expect(story.wrongTrees()).toEqual([]);
 });
 
+test("a damaged hint gives way to what the owners hold, and comes home as that", () => {
+  const story = new DataStory({ nodes: 5, repairPassMs: 600_000 });
+  expect(story.cluster.awaitReady()).toBe(true);
+  const { drives, world } = story.cluster;
+  const hints = (): number => drives.reduce((sum, drive) => sum + drive.hints().length, 0);
+  const [away] = world.nodes;
+  away?.kill(world.now);
+  story.pass(10_000_000);
+  expect(story.write(0, 20, 100)).toBe(20);
+  story.pass(2_000_000);
+  const kept = hints();
+  expect(kept).toBeGreaterThan(5);
+  for (const drive of drives) for (let i = 0; i < 40; i += 1) drive.rotHint();
+  away?.boot(world.now);
+  become(story, () => hints() === 0);
+  const told = [1, 2, 3, 4].flatMap((seat) => events(story, seat));
+  expect(told.join()).toMatch(/a record kept for node 1, of partition \d+ is damaged/);
+  expect(told.join()).not.toContain("is lost");
+  expect(story.read(keys(20), 3)).toEqual({ ok: 20, missing: [] });
+  become(story, () => story.wrongTrees().length === 0);
+});
+
 test("the scrub finds damage that nobody reads, on two of three owners too", () => {
   const story = aged(5_000);
   for (const seat of [0, 2]) for (let i = 0; i < 40; i += 1) story.cluster.drives[seat]?.rot();
