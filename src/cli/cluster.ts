@@ -7,8 +7,8 @@ import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
 import { estimatePlan, planLines } from "../ring/plan-text.ts";
-import type { Fields, Member, MembersReply, RingChangeRequest } from "../wire/codec.ts";
-import { RingChangeKind } from "../wire/frame-types.ts";
+import { type Fields, type Member, type MembersReply, RingChangeReply, RingChangeRequest } from "../wire/codec.ts";
+import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
 import {
   type AskFlags,
   allWaiting,
@@ -22,6 +22,7 @@ import {
   timeoutOf,
   whoIsMeant,
 } from "./cluster-view.ts";
+import { askEvery, clusterRing, silentLines } from "./every-node.ts";
 import { badArgument, print, printJson, wholeNumber } from "./output.ts";
 import { planRates } from "./plan-rates.ts";
 import { addSeedNodes } from "./seed-nodes.ts";
@@ -41,6 +42,10 @@ interface CommitFlags extends AskFlags {
 
 interface RecoverFlags extends AskFlags {
   readonly lost: readonly string[];
+}
+
+interface DigestFlags extends AskFlags {
+  readonly digest: string;
 }
 
 interface WaitFlags extends AskFlags {
@@ -88,6 +93,13 @@ export function addCluster(program: Command): void {
       node,
     ])
     .action(recover);
+  add(
+    "accept-ring",
+    "of two rings of one epoch (an alarm in `ringtail events`) take the one with this digest: its nodes vote again",
+    "accept-ring --digest 3fa9c01b5d20e7aa",
+  )
+    .requiredOption("--digest <digest>", "16 hexadecimal digits, from the alarm of a node whose ring is right")
+    .action(acceptRing);
 }
 
 function done(flags: AskFlags, epoch: number, text: string, more: Readonly<Record<string, unknown>>): void {
@@ -207,4 +219,19 @@ async function recover(flags: RecoverFlags): Promise<void> {
   const epoch = await changeRing(address, { kind: RingChangeKind.recover, lost: numbers });
   const names = lost.map((member) => member.name).join(", ");
   done(flags, epoch, `the cluster goes on without ${names}`, { lost: lost.map((member) => told(member).node) });
+}
+
+/** Every node is asked by itself: they are not of one mind, so that none can speak for the others. */
+async function acceptRing(flags: DigestFlags): Promise<void> {
+  const { digest } = flags;
+  if (!/^[0-9a-f]{16}$/.test(digest)) throw badArgument(`--digest: 16 hexadecimal digits, not ${digest}`);
+  const message = { kind: RingChangeKind.acceptRing, digest };
+  const question = { type: FrameType.RING_CHANGE, codec: RingChangeRequest, message, reply: RingChangeReply };
+  const answers = await askEvery(await clusterRing(flags), timeoutOf(flags), question);
+  const accepted = answers.filter(({ reply }) => reply !== undefined).map(({ member }) => member.name);
+  const others = silentLines(answers);
+  if (accepted.length === 0)
+    throw new RingtailError("INVALID_ARGUMENT", `no node holds that ring: ${others.join("; ")}`);
+  if (flags.json === true) printJson({ digest, accepted, others });
+  else print(`accepted by ${accepted.join(", ")}`, ...others);
 }

@@ -18,6 +18,7 @@ import type { EncodedRing, RingMessage } from "../ring/consensus-messages.ts";
 import { cancelPlan, commitPlan, type Newcomer, stageChange, unstage } from "../ring/plan.ts";
 import { recoveredRing } from "../ring/recovery.ts";
 import type { Ring } from "../ring/ring.ts";
+import { digestText } from "../ring/ring-digest.ts";
 import {
   decode,
   FetchRingReply,
@@ -195,12 +196,28 @@ export class RingChanges extends Part implements RingProposalsEffects {
     const core = this.#core;
     if (core === undefined || this.#shared.phase === "starting" || this.#stopping)
       throw new RingtailError("OVERLOADED", "this node does not serve now: ask another");
+    if (request.kind === RingChangeKind.acceptRing) {
+      this.#accept(now, core, asker, request.digest);
+      return;
+    }
     const token = this.#tokens + 1;
     if (request.kind === RingChangeKind.stageJoin) this.#refuseTaken(request.newcomer);
     if (request.kind === RingChangeKind.recover) core.recover(now, token, request.lost.map(nodeNumber));
     else core.propose(now, token, nextRingOf(this.#shared.ring, request));
     this.#tokens = token;
     this.#askers.set(token, asker);
+  }
+
+  /** Of two rings of one epoch an operator names the one that counts. */
+  #accept(now: Instant, core: RingProposals, { session, frameId }: Asker, digest: string): void {
+    const { epoch } = core.ring.ring;
+    const own = digestText(core.ring.hash);
+    if (!core.accept(now, digest)) {
+      const text = `this node's ring of epoch ${epoch} has the digest ${own}: it takes the next one that the others choose`;
+      throw new RingtailError("INVALID_ARGUMENT", text);
+    }
+    this.#shared.journal.note("ring", `an operator has accepted the ring of epoch ${epoch} with the digest ${own}`);
+    session.answer(FrameType.RING_CHANGE, frameId, RingChangeReply, { epoch });
   }
 
   /** A newcomer at the address of a dead node may be its replacement; where a member answers it is a mistake. */
@@ -298,11 +315,10 @@ export class RingChanges extends Part implements RingProposalsEffects {
   }
 
   conflict(_now: Instant, from: NodeNumber, epoch: number): void {
-    this.#shared.env.log.error("two rings of one epoch: this node votes no more until it is restarted", {
-      from,
-      epoch,
-    });
-    this.#shared.journal.note("ring", `node ${from} holds another ring of epoch ${epoch}: both vote no more`);
+    const own = digestText(this.#shared.ringHash);
+    const cure = `until "ringtail cluster accept-ring --digest" says which it is; this node's is ${own}`;
+    this.#shared.env.log.error("two rings of one epoch: this node votes no more", { from, epoch, own });
+    this.#shared.journal.note("ring", `node ${from} holds another ring of epoch ${epoch}: both vote no more ${cure}`);
   }
 
   rolledBack(_now: Instant, number: NodeNumber): void {

@@ -43,7 +43,10 @@ export class ConsensusState {
   saving: { readonly ring: EncodedRing; readonly token: number } | null = null;
   /** A ring newer than that one. */
   afterSaving: EncodedRing | null = null;
+  /** Another ring of this one's epoch was seen. */
   stopped = false;
+  /** The epoch of the ring that an operator has accepted here; 0: none. */
+  accepted = 0;
   fenced = false;
   /** What was opened last: a ring comes again when it is accepted and when it is chosen, and opening one takes long. */
   #opened: EncodedRing | null = null;

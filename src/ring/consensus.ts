@@ -34,6 +34,7 @@ import { Proposer } from "./consensus-proposer.ts";
 import { isDecreeAfter, votersIn, votersOf } from "./consensus-request.ts";
 import { ConsensusState } from "./consensus-state.ts";
 import type { Ring } from "./ring.ts";
+import { digestText } from "./ring-digest.ts";
 
 export type { BallotMemory } from "./consensus-acceptor.ts";
 export type { RingBytesCodec, RingProposalsEffects, RingProposalsOptions } from "./consensus-effects.ts";
@@ -105,12 +106,19 @@ export class RingProposals {
     this.#leave(now);
   }
 
-  /** An operator has seen the alarm of two rings and decided: this node votes again. */
-  resume(now: Instant): void {
+  /**
+   * An operator has decided which of two rings of one epoch it is. If it is this node's, the node votes again and heeds no
+   * other ring of that epoch; false: it is not. Who holds another takes the next ring that the others choose.
+   */
+  accept(now: Instant, digest: string): boolean {
+    const { ring } = this.#state;
+    if (digestText(ring.hash) !== digest) return false;
     this.#enter();
     this.#state.stopped = false;
+    this.#state.accepted = ring.ring.epoch;
     this.#proposer.armFinish(now);
     this.#leave(now);
+    return true;
   }
 
   /** A ping or its answer has told where `from` stands. */
@@ -133,7 +141,7 @@ export class RingProposals {
       else if (stamp.epoch < this.#state.ring.ring.epoch) this.#push(now, from);
       else if (message.kind === "pull") this.#state.post(now, from, { kind: "digest" });
       else if (verdict === "rolled-back") this.#distrust(now, from, message);
-      else if (verdict === "good" && stamp.epoch === this.#state.ring.ring.epoch) this.#onVoting(now, from, message);
+      else if (verdict === "good" && this.#isOwnRing(stamp)) this.#onVoting(now, from, message);
     }
     this.#leave(now);
   }
@@ -178,9 +186,13 @@ export class RingProposals {
 
   #compare(now: Instant, from: NodeNumber, epoch: number, hashHigh: number, hashLow: number): void {
     const { ring, newest } = this.#state;
-    const differs = ring.hash.high !== hashHigh || ring.hash.low !== hashLow;
-    if (epoch === ring.ring.epoch && differs) this.#alarm(now, from, epoch);
+    if (epoch === ring.ring.epoch && !this.#isOwnRing({ epoch, hashHigh, hashLow })) this.#alarm(now, from, epoch);
     if (epoch > newest.ring.epoch && !canary("skip-ring-pull")) this.#pull(now, from);
+  }
+
+  #isOwnRing({ epoch, hashHigh, hashLow }: Pick<RingStamp, "epoch" | "hashHigh" | "hashLow">): boolean {
+    const { ring } = this.#state;
+    return epoch === ring.ring.epoch && ring.hash.high === hashHigh && ring.hash.low === hashLow;
   }
 
   #pull(now: Instant, from: NodeNumber): void {
@@ -222,6 +234,8 @@ export class RingProposals {
     const state = this.#state;
     assert(ring.ring.epoch > state.ring.ring.epoch, "epochs rise");
     const { votes, silent } = state.acceptor.memory;
+    // A majority has chosen a newer one: which of two it was is decided.
+    state.stopped = false;
     state.ring = ring;
     state.saving = null;
     state.acceptor = new Acceptor(noMemory(ring.ring.epoch, votes, silent));
@@ -244,7 +258,7 @@ export class RingProposals {
   // Alarms.
 
   #alarm(now: Instant, from: NodeNumber, epoch: number): void {
-    if (this.#state.stopped) return;
+    if (this.#state.stopped || this.#state.accepted === epoch) return;
     this.#state.stopped = true;
     this.#proposer.abandon();
     mark("ring.epoch.conflict");

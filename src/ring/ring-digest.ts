@@ -12,3 +12,8 @@ export function ringHash(encoded: Uint8Array): Hash64 {
   hashBytes(encoded, 0, encoded.length, seed, hash);
   return hash;
 }
+
+/** A ring's hash for people: 16 hexadecimal digits. */
+export function digestText({ high, low }: Hash64): string {
+  return [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
+}

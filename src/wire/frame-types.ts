@@ -74,6 +74,7 @@ export const RingChangeKind = {
   commit: 6,
   cancel: 7,
   recover: 8,
+  acceptRing: 9,
 } as const;
 /** One of the changes. */
 export type RingChangeKind = (typeof RingChangeKind)[keyof typeof RingChangeKind];

@@ -235,6 +235,17 @@ describe("JSON shapes", () => {
     expect(one.preferenceList).toHaveLength(3);
   });
 
+  it("cluster accept-ring", async () => {
+    const refused = await cluster.run(["cluster", "accept-ring", "--digest", "0123456789abcdef"]);
+    expect(refused.status).not.toBe(0);
+    const [, digest] = /has the digest ([0-9a-f]{16}):/.exec(refused.stderr) ?? [];
+    const accepted = await cluster.run(["cluster", "accept-ring", "--digest", digest as string, "--json"]);
+    expect(jsonOf(accepted)).toEqual({ digest, accepted: cluster.nodes.map(({ name }) => name), others: [] });
+    const { stdout } = await cluster.run(["events"]);
+    expect(stdout).toContain(`an operator has accepted the ring of epoch 1 with the digest ${digest}`);
+    expect((await cluster.run(["cluster", "accept-ring", "--digest", "no"])).stderr).toContain("16 hexadecimal digits");
+  });
+
   it("config", async () => {
     const rows = jsonOf(await ringtail(["config", "--json"])) as Record<string, unknown>[];
     expect(rows.length).toBeGreaterThan(20);

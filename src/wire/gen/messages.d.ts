@@ -579,6 +579,7 @@ export interface RingChangeRequest {
   plan: string;
   acceptViolations: boolean;
   lost: number[];
+  digest: string;
 }
 
 export interface RingChosen {

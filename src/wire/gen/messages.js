@@ -330,6 +330,7 @@ export const ringtail = $root.ringtail = (() => {
         values[valuesById[6] = "COMMIT"] = 6;
         values[valuesById[7] = "CANCEL"] = 7;
         values[valuesById[8] = "RECOVER"] = 8;
+        values[valuesById[9] = "ACCEPT_RING"] = 9;
         return values;
     })();
 
@@ -343,6 +344,7 @@ export const ringtail = $root.ringtail = (() => {
             this.plan = "";
             this.acceptViolations = false;
             this.lost = [];
+            this.digest = "";
         };
 
         RingChangeRequest.prototype.kind = 0;
@@ -352,6 +354,7 @@ export const ringtail = $root.ringtail = (() => {
         RingChangeRequest.prototype.plan = "";
         RingChangeRequest.prototype.acceptViolations = false;
         RingChangeRequest.prototype.lost = $util.emptyArray;
+        RingChangeRequest.prototype.digest = "";
 
         RingChangeRequest.encode = function (message, writer, _depth) {
             if (!writer)
@@ -374,6 +377,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(48).bool(message.acceptViolations);
             if (message.lost != null && message.lost.length)
                 writer.uint32(58).fixed32s(message.lost);
+            if (message.digest != null && message.digest !== "")
+                writer.uint32(66).string(message.digest);
             return writer;
         };
 
@@ -451,6 +456,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (!(message.lost && message.lost.length))
                             message.lost = [];
                         message.lost.push(reader.fixed32());
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        message.digest = reader.stringVerify();
                         continue;
                     }
                 }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { errorTable, statusOk } from "../../../src/base/errors.ts";
 import { Ring } from "../../../src/ring/ring.ts";
+import { digestText } from "../../../src/ring/ring-digest.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { ConsensusWorld, withWeight } from "./consensus-world.ts";
 import { fieldsOf, membersOn } from "./support.ts";
@@ -160,13 +161,14 @@ describe("stories of the consensus", () => {
     world.runUntil("all have seen it", 1_000, () => world.alarms.length === 3);
     const refused = world.propose(1, withWeight(world.core(1).ring.ring, 1, 20));
     expect(world.decisions.get(refused)?.status).toBe(errorTable.STORAGE_FAILED.wire);
-    world.say("the operator takes 3 away, and lets 1 and 2 go on");
-    world.crash(3);
-    world.run(100);
-    for (const number of [1, 2]) world.core(number).resume(world.time);
+    world.say("the operator accepts the ring of 1 and 2; 3 holds another");
+    const digest = digestText(world.core(1).ring.hash);
+    expect([1, 2, 3].map((number) => world.core(number).accept(world.time, digest))).toEqual([true, true, false]);
     const token = world.propose(1, withWeight(world.core(1).ring.ring, 1, 20));
-    world.runUntil("decided", 1_000, () => world.decisions.has(token));
+    world.runUntil("decided, and known to all", 5_000, () => [1, 2, 3].every((number) => epochOf(world, number) === 2));
     expect(world.decisions.get(token)?.status).toBe(statusOk);
+    expect(world.core(3).votes).toBe(true);
+    expect(world.alarms.length).toBe(3);
     told(world, "ring-conflict", "A damaged node holds another ring of the same epoch: nobody is taken to be right.");
   });
 });

@@ -388,6 +388,7 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
     plan: "9-3fa9c01b",
     acceptViolations: true,
     lost: [2, 70_001],
+    digest: "3fa9c01b5d20e7aa",
   },
   RingChangeReply: { epoch: 10 },
   EventsRequest: { after: 17, sinceMs: 1_767_225_600_000 },
