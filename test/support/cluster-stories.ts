@@ -2,8 +2,11 @@
  * What happens to clusters of real processes under a checked load, told once for the short and the long end-to-end
  * tests: restarts, one node after the other, and the loss of a node with its disk.
  */
+import { readdirSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "vitest";
 import { CheckedLoad, type LoadOptions } from "./checked-load.ts";
+import { readyMs, waitFor } from "./e2e.ts";
 import { isReady, ringAt, ServeCluster, type ServeNode } from "./serve-cluster.ts";
 
 const flags = ["--partitions", "64"];
@@ -38,13 +41,34 @@ export async function rollingRestart(rounds: number, options: LoadOptions): Prom
   await expectNothingLost(cluster, load);
 }
 
-/** Loses n2 with its disk; `comeBack` starts its successor and stages the replacement, which is then carried out. */
-export async function loseAndReplace(comeBack: (cluster: ServeCluster) => Promise<ServeNode>): Promise<void> {
+/** A node is killed, and its disk is gone with it. */
+export async function loseDisk(cluster: ServeCluster, node: ServeNode): Promise<void> {
+  await cluster.destroy(node);
+}
+
+/** A node is killed, and what its tables say is gone: it says so, ends whenever it is started, and is taken away. */
+export async function damageBeyondRepair(cluster: ServeCluster, node: ServeNode): Promise<void> {
+  await node.process.stop("SIGKILL");
+  const store = join(node.directory, "store");
+  for (const name of readdirSync(store)) if (/^MANIFEST|^CURRENT$/.test(name)) truncateSync(join(store, name), 1);
+  cluster.launchAgain(node);
+  await waitFor("the damaged node ends by itself", () => node.process.hasEnded, readyMs);
+  const { status, stderr } = await node.process.ended;
+  expect(status).not.toBe(0);
+  expect(stderr).toMatch(/ringtail cluster replace/);
+  await cluster.destroy(node);
+}
+
+/** Loses n2; `comeBack` starts its successor and stages the replacement, which is then carried out. */
+export async function loseAndReplace(
+  comeBack: (cluster: ServeCluster) => Promise<ServeNode>,
+  lose: (cluster: ServeCluster, node: ServeNode) => Promise<void> = loseDisk,
+): Promise<void> {
   const cluster = await ServeCluster.start({ nodes: 3, nodesMax: 4, flags });
   const load = await CheckedLoad.start(cluster.addresses, "replace", { pauseMs: 10 });
   await load.more(500);
   console.info("before", load.takeStretch());
-  await cluster.destroy(cluster.node("n2"));
+  await lose(cluster, cluster.node("n2"));
   await load.more(300);
   console.info("n2 is lost", load.takeStretch());
 
