@@ -1,6 +1,6 @@
 /** The long form of the rolling restart, and a lost node that another one replaces, under load (issue 3). */
 import { afterAll, it } from "vitest";
-import { loseAndReplace, rollingRestart } from "../support/cluster-stories.ts";
+import { comeBackEmpty, damageBeyondRepair, loseAndReplace, rollingRestart } from "../support/cluster-stories.ts";
 import { cleanUp } from "../support/e2e.ts";
 
 afterAll(cleanUp);
@@ -22,5 +22,11 @@ it(
       await cluster.run("cluster", "replace", "n2", "n4");
       return newcomer;
     }),
+  boundMs,
+);
+
+it(
+  "a node whose store is damaged beyond repair is replaced: nothing acknowledged is lost",
+  () => loseAndReplace(comeBackEmpty, damageBeyondRepair),
   boundMs,
 );

@@ -41,6 +41,13 @@ export async function rollingRestart(rounds: number, options: LoadOptions): Prom
   await expectNothingLost(cluster, load);
 }
 
+/** n2 is started with an empty disk, and takes the place of the one that it was. */
+export async function comeBackEmpty(cluster: ServeCluster): Promise<ServeNode> {
+  const newcomer = cluster.launch("n2");
+  await cluster.run("cluster", "replace", "n2");
+  return newcomer;
+}
+
 /** A node is killed, and its disk is gone with it. */
 export async function loseDisk(cluster: ServeCluster, node: ServeNode): Promise<void> {
   await cluster.destroy(node);
