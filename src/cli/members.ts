@@ -86,7 +86,8 @@ function textOf(row: MemberRow, member: Member, view: MembersReply): string[] {
   ];
 }
 
-interface ToldEvent {
+/** An event, and the name of the node that tells it. */
+export interface ToldEvent {
   readonly node: string;
   readonly sequence: number;
   readonly atMs: number;
@@ -131,7 +132,8 @@ function oneNodesEvents(flags: EventFlags, since: number): Promise<ToldEvent[]> 
   return askFirst(flags, (address) => eventsAt(address, address, since, timeoutOf(flags)));
 }
 
-async function allEvents(flags: EventFlags, since: number): Promise<ToldEvent[]> {
+/** What all members tell of since then (wall clock), by their clocks; one that does not answer is named on stderr. */
+export async function allEvents(flags: AskFlags, since: number): Promise<ToldEvent[]> {
   const { view } = await firstMembers(flags);
   const present = view.members.flatMap(({ member }) => (member === null || member.status === 3 ? [] : [member]));
   const lists = await Promise.all(

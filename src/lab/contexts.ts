@@ -6,6 +6,7 @@
  */
 import { noBytes } from "../base/bytes.ts";
 import { readWord } from "../base/words.ts";
+import type { System } from "./target.ts";
 
 const firstPlaceBytes = 64;
 const arenaBytesMax = 128 * 1024 * 1024;
@@ -18,8 +19,8 @@ const ownBytes = 28;
 const formatOwn = 2;
 const entryBytes = 12;
 
-/** How many writes a context has seen, more or less: the sum of its counters. Of two of one key the larger is newer. */
-function seenBy(bytes: Uint8Array, start: number, end: number): number {
+/** How many writes a context of ours has seen, more or less: the sum of its counters. Of two of one key the larger is newer. */
+export function seenByRingtail(bytes: Uint8Array, start: number, end: number): number {
   let sum = bytes[start] === formatOwn ? 1 : 0;
   for (let at = start + wordsAt + sum * ownBytes; at + entryBytes <= end; at += entryBytes)
     sum += readWord(bytes, at) >>> 0;
@@ -28,6 +29,7 @@ function seenBy(bytes: Uint8Array, start: number, end: number): number {
 
 export class Contexts {
   readonly #keys: number;
+  readonly #seenBy: System["seenBy"];
   readonly #bytesMax: number;
   #placeBytes: number = firstPlaceBytes;
   #places = 0;
@@ -36,8 +38,9 @@ export class Contexts {
   /** Whose context lies in a place: the key's index. */
   #owners: Uint32Array = new Uint32Array(0);
 
-  constructor(keys: number, bytesMax: number = arenaBytesMax) {
+  constructor(keys: number, seenBy: System["seenBy"] = seenByRingtail, bytesMax: number = arenaBytesMax) {
     this.#keys = keys;
+    this.#seenBy = seenBy;
     this.#bytesMax = bytesMax;
     this.#layOut();
   }
@@ -62,7 +65,7 @@ export class Contexts {
     if (context.length === 0 || context.length > longest) return;
     if (context.length > this.#placeBytes) this.#grow(context.length);
     const place = key % this.#places;
-    if (this.#owners[place] === key && this.#seenAt(place) > seenBy(context, 0, context.length)) return;
+    if (this.#owners[place] === key && this.#seenAt(place) > this.#seenBy(context, 0, context.length)) return;
     this.#owners[place] = key;
     this.#lengths[place] = context.length;
     this.#arena.set(context, place * this.#placeBytes);
@@ -70,7 +73,7 @@ export class Contexts {
 
   #seenAt(place: number): number {
     const start = place * this.#placeBytes;
-    return seenBy(this.#arena, start, start + (this.#lengths[place] as number));
+    return this.#seenBy(this.#arena, start, start + (this.#lengths[place] as number));
   }
 
   /** Vectors grow when nodes restart: all are laid out anew in larger places. */

@@ -6,12 +6,9 @@
 import type { RingtailError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
-import { type AnyReply, getRequest, putRequest, type Request, type RequestOptions } from "../client/request.ts";
-import { decodeRecordBody } from "../version/record.ts";
-import type { GetReply, PutReply } from "../wire/codec.ts";
 import type { Contexts } from "./contexts.ts";
 import type { KeySpace } from "./key-space.ts";
-import type { Target } from "./target.ts";
+import type { Answer, OperationEvents, Target } from "./target.ts";
 
 /** `always`: every key gets a new value; `auto`: those that have none; `never`: the phase is left out. */
 export type LoadMode = "always" | "auto" | "never";
@@ -29,9 +26,7 @@ export interface LoadOptions {
   readonly target: Target;
   readonly keySpace: KeySpace;
   readonly contexts: Contexts;
-  readonly bucket: Uint8Array;
   readonly valueBytes: number;
-  readonly requestOptions: RequestOptions;
   readonly mode: "always" | "auto";
   /** A key is done. */
   readonly onKey: () => void;
@@ -116,21 +111,12 @@ class Sweep {
     if (this.#failure !== undefined) return false;
     const step = this.#again.pop() ?? this.#nextStep();
     if (step === undefined) return false;
-    const { target, bucket, keySpace, contexts, requestOptions } = this.#options;
+    const { target, keySpace, contexts } = this.#options;
     const key = keySpace.key(step.key);
-    const request = step.isGet
-      ? getRequest(bucket, key, requestOptions, step)
-      : putRequest(
-          bucket,
-          key,
-          keySpace.value(step.key),
-          contexts.get(step.key),
-          target.requestId(),
-          requestOptions,
-          step,
-        );
     this.#inFlight += 1;
-    const error = target.begin(now, request);
+    const error = step.isGet
+      ? target.get(now, key, step)
+      : target.put(now, key, keySpace.value(step.key), contexts.get(step.key), step);
     if (error !== null) this.onFailure(now, step, error);
     return true;
   }
@@ -142,29 +128,28 @@ class Sweep {
     return new Step(this, key, this.#plan !== "fill");
   }
 
-  onGot(now: Instant, step: Step, reply: GetReply): void {
+  onGot(now: Instant, step: Step, answer: Answer): void {
     this.#onAnswer(now);
     this.read += 1;
-    this.#options.contexts.learn(step.key, reply.context);
-    const isThere = this.#look(reply.record);
+    this.#options.contexts.learn(step.key, answer.context);
+    const isThere = this.#look(answer.valueBytes);
     step.isGet = this.#isSample || (isThere && this.#plan === "complete");
     if (step.isGet) this.#finish();
     else this.#repeat(step);
   }
 
   /** Whether the key has a value. */
-  #look(record: Uint8Array): boolean {
-    const values = decodeRecordBody(record).siblings.filter(({ tombstone }) => !tombstone);
-    if (values.length === 0) return false;
+  #look(valueBytes: number | undefined): boolean {
+    if (valueBytes === undefined) return false;
     this.found += 1;
-    if (values[0]?.value.length !== this.#options.valueBytes) this.otherSize += 1;
+    if (valueBytes !== this.#options.valueBytes) this.otherSize += 1;
     return true;
   }
 
-  onWritten(now: Instant, step: Step, reply: PutReply): void {
+  onWritten(now: Instant, step: Step, context: Uint8Array): void {
     this.#onAnswer(now);
     this.written += 1;
-    this.#options.contexts.learn(step.key, reply.context);
+    this.#options.contexts.learn(step.key, context);
     this.#finish();
   }
 
@@ -209,7 +194,7 @@ class Sweep {
 }
 
 /** One key on its way. */
-class Step {
+class Step implements OperationEvents {
   readonly key: number;
   isGet: boolean;
   attempts = 0;
@@ -221,12 +206,15 @@ class Step {
     this.isGet = isGet;
   }
 
-  onReply(now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
-    if ("record" in reply) this.#sweep.onGot(now, this, reply);
-    else this.#sweep.onWritten(now, this, reply);
+  onGot(now: Instant, answer: Answer): void {
+    this.#sweep.onGot(now, this, answer);
   }
 
-  onFailure(now: Instant, _request: Request<AnyReply>, error: RingtailError): void {
+  onWritten(now: Instant, context: Uint8Array): void {
+    this.#sweep.onWritten(now, this, context);
+  }
+
+  onFailure(now: Instant, error: RingtailError): void {
     this.#sweep.onFailure(now, this, error);
   }
 }

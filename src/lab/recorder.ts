@@ -25,6 +25,14 @@ export class KindRecord {
   operations = 0;
   /** Failed or refused, in the window. */
   errors = 0;
+
+  /** Takes in what another generator measured. */
+  add(other: KindRecord): void {
+    this.response.add(other.response);
+    this.service.add(other.service);
+    this.operations += other.operations;
+    this.errors += other.errors;
+  }
 }
 
 /** Takes the histograms of an interval that is over: those of gets and puts answered in it. They are the taker's. */
@@ -47,7 +55,7 @@ export class Recorder {
   siblingsMost = 0;
   from: Instant;
   to: Instant;
-  readonly #isOpenLoop: boolean;
+  readonly isOpenLoop: boolean;
   readonly #take: IntervalTaker | undefined;
   #intervalFrom: Instant;
   #intervalGets: Histogram;
@@ -56,7 +64,7 @@ export class Recorder {
   constructor(options: { from: Instant; to: Instant; isOpenLoop: boolean; take?: IntervalTaker | undefined }) {
     this.from = options.from;
     this.to = options.to;
-    this.#isOpenLoop = options.isOpenLoop;
+    this.isOpenLoop = options.isOpenLoop;
     this.#take = options.take;
     this.#intervalFrom = options.from;
     this.#intervalGets = latencyHistogram();
@@ -71,7 +79,7 @@ export class Recorder {
   /** An operation that counts was sent. `held`: not before others had ended; its delay is no lateness of the generator. */
   sent(intended: Instant, sent: Instant, held: boolean): void {
     if (held) this.heldBack += 1;
-    else if (this.#isOpenLoop) record(this.lateness, sent - intended);
+    else if (this.isOpenLoop) record(this.lateness, sent - intended);
   }
 
   /** An operation was answered. */
@@ -81,7 +89,7 @@ export class Recorder {
     const kind = isGet ? this.gets : this.puts;
     kind.operations += 1;
     record(kind.response, now - intended);
-    if (this.#isOpenLoop) record(kind.service, now - sent);
+    if (this.isOpenLoop) record(kind.service, now - sent);
     if (this.#take !== undefined) record(isGet ? this.#intervalGets : this.#intervalPuts, now - intended);
   }
 
@@ -96,6 +104,17 @@ export class Recorder {
   sawSiblings(count: number): void {
     this.siblings += count;
     if (count > this.siblingsMost) this.siblingsMost = count;
+  }
+
+  /** Takes in what another generator measured in the same window. */
+  add(other: Recorder): void {
+    this.gets.add(other.gets);
+    this.puts.add(other.puts);
+    this.lateness.add(other.lateness);
+    for (const [code, count] of other.errorCounts)
+      this.errorCounts.set(code, (this.errorCounts.get(code) ?? 0) + count);
+    for (const name of ["answeredInside", "heldBack", "blindPuts", "siblings"] as const) this[name] += other[name];
+    this.siblingsMost = Math.max(this.siblingsMost, other.siblingsMost);
   }
 
   /** Hands over the interval that ends now; call about once a second, and once at the end. */

@@ -9,6 +9,7 @@ import type { LoadReport } from "./load-phase.ts";
 import type { Machine, UsageBetween } from "./machine.ts";
 import type { Pacing } from "./pacing.ts";
 import type { KindRecord, Recorder } from "./recorder.ts";
+import type { SystemFacts } from "./target.ts";
 import type { Workload } from "./workloads.ts";
 
 /** The percentiles that are reported. */
@@ -56,15 +57,10 @@ export interface RunPlan {
   readonly seed: number;
 }
 
-/** What the cluster said of itself. */
-export interface ClusterFacts {
-  readonly nodes: number;
-  readonly epoch: number;
-  readonly partitions: number;
-  readonly n: number;
-  readonly r: number;
-  readonly w: number;
-  readonly durability: string;
+/** Stalls in milliseconds; `prior`: the idle process waited for no other. */
+export interface Hiccups {
+  readonly generator: Percentiles;
+  readonly machine: (Percentiles & { readonly prior: boolean }) | null;
 }
 
 /** `bench --json`. */
@@ -95,20 +91,27 @@ export interface BenchResult {
     readonly cpuShare: number;
     readonly waitedForCpuMs: number | null;
     readonly stealShare: number | null;
+    readonly processes: number;
   };
+  /** What a sleep of a millisecond took too long: in the generator's event loop, and in an idle process (null: not asked for). */
+  readonly hiccupsMs: Hiccups;
   readonly load: LoadReport | null;
   /** Second by second, of all operations; null: not asked for. */
   readonly series: readonly SeriesPoint[] | null;
-  readonly environment: { readonly machine: Machine; readonly cluster: ClusterFacts; readonly startedAt: string };
+  readonly environment: { readonly machine: Machine; readonly cluster: SystemFacts; readonly startedAt: string };
 }
 
 const tailSamplesMin = 100;
 
-/** The percentiles that so many samples are too few for: fewer than 100 would lie beyond them (measurement.md 4). */
-export function tooFewSamples(samples: number): readonly PercentileName[] {
+/** Whether enough samples lie beyond a percentile to quote it: 100 (measurement.md 4). */
+export function enoughBeyond(samples: number, percentile: number): boolean {
   // In thousandths of a percent, since 100 - 99.99 is not quite 0.01.
-  const beyond = (percentile: number): number => (samples * Math.round((100 - percentile) * 1000)) / 100_000;
-  return percentiles.filter(([, percentile]) => beyond(percentile) < tailSamplesMin).map(([name]) => name);
+  return (samples * Math.round((100 - percentile) * 1000)) / 100_000 >= tailSamplesMin;
+}
+
+/** The percentiles that so many samples are too few for. */
+export function tooFewSamples(samples: number): readonly PercentileName[] {
+  return percentiles.filter(([, percentile]) => !enoughBeyond(samples, percentile)).map(([name]) => name);
 }
 
 /** The percentiles of a histogram of microseconds. */
@@ -143,9 +146,11 @@ export interface ResultParts {
   readonly voided: string | null;
   readonly load: LoadReport | null;
   readonly machine: Machine;
-  readonly cluster: ClusterFacts;
+  readonly cluster: SystemFacts;
   readonly startedAt: string;
   readonly series: readonly SeriesPoint[] | null;
+  readonly hiccups: Hiccups;
+  readonly processes: number;
 }
 
 /** The result. */
@@ -179,7 +184,9 @@ export function resultOf(parts: ResultParts): BenchResult {
       cpuShare: rounded(usage.cpuUs / (seconds * 1_000_000), 3),
       waitedForCpuMs: usage.waitedUs === null ? null : rounded(usage.waitedUs / 1000, 1),
       stealShare: usage.stealShare === null ? null : rounded(usage.stealShare, 4),
+      processes: parts.processes,
     },
+    hiccupsMs: parts.hiccups,
     load: parts.load,
     series: parts.series,
     environment: { machine: parts.machine, cluster: parts.cluster, startedAt: parts.startedAt },

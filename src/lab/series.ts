@@ -6,6 +6,7 @@
  */
 import { type Histogram, HistogramLogReader } from "hdr-histogram-js";
 import { latencyHistogram } from "../metrics/metrics.ts";
+import type { Interval } from "./recording.ts";
 import { merged, percentilesOf, type SeriesPoint } from "./result.ts";
 
 /** What was answered between two instants, in seconds from the start of the measured window. */
@@ -37,6 +38,11 @@ export function readHistogramLog(text: string): LoggedRun {
     byStart.set(from, { from, to, histogram: known === undefined ? next : merged(known.histogram, next) });
   }
   return { startedMs, intervals: [...byStart.values()].sort((a, b) => a.from - b.from) };
+}
+
+/** The intervals of a run as points, gets and puts as one. */
+export function seriesOf(intervals: readonly Interval[]): SeriesPoint[] {
+  return intervals.map(({ from, to, gets, puts }) => pointOf({ from, to, histogram: merged(gets, puts) }));
 }
 
 /** One interval as a point. */

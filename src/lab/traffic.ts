@@ -6,14 +6,11 @@
 import type { RingtailError } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
 import { type Instant, instant } from "../base/time.ts";
-import { type AnyReply, getRequest, putRequest, type Request, type RequestOptions } from "../client/request.ts";
-import { countSiblings } from "../version/record-decoder.ts";
-import type { GetReply, PutReply } from "../wire/codec.ts";
 import type { Contexts } from "./contexts.ts";
 import type { KeyChoice } from "./key-choice.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { Recorder } from "./recorder.ts";
-import type { Target } from "./target.ts";
+import type { Answer, OperationEvents, Target } from "./target.ts";
 
 /** What traffic is made of. */
 export interface TrafficOptions {
@@ -25,8 +22,6 @@ export interface TrafficOptions {
   /** Decides between get and put. */
   readonly rng: Rng;
   readonly readPercent: number;
-  readonly bucket: Uint8Array;
-  readonly requestOptions: RequestOptions;
   /** One operation has ended. Called inside an event of a request: nothing may be sent before it returns. */
   readonly onEnded: (now: Instant) => void;
 }
@@ -63,19 +58,16 @@ export class Traffic {
   }
 
   #get(now: Instant, operation: Operation): RingtailError | null {
-    const { target, bucket, keySpace, requestOptions } = this.#options;
-    return target.begin(now, getRequest(bucket, keySpace.key(operation.key), requestOptions, operation));
+    const { target, keySpace } = this.#options;
+    return target.get(now, keySpace.key(operation.key), operation);
   }
 
   #put(now: Instant, operation: Operation): RingtailError | null {
-    const { target, bucket, keySpace, requestOptions } = this.#options;
+    const { target, keySpace } = this.#options;
     const context = this.contexts.get(operation.key);
     if (context.length === 0 && this.recorder.counts(operation.intended)) this.recorder.blindPuts += 1;
     this.#values += 1;
-    const value = keySpace.value(this.#values);
-    const key = keySpace.key(operation.key);
-    const id = target.requestId();
-    return target.begin(now, putRequest(bucket, key, value, context, id, requestOptions, operation));
+    return target.put(now, keySpace.key(operation.key), keySpace.value(this.#values), context, operation);
   }
 
   /** For Operation only. */
@@ -100,7 +92,7 @@ export class Traffic {
 }
 
 /** One get or put in flight, and the receiver of its events. */
-class Operation {
+class Operation implements OperationEvents {
   isGet = false;
   key = 0;
   intended: Instant = instant(0);
@@ -111,14 +103,19 @@ class Operation {
     this.#traffic = traffic;
   }
 
-  onReply(now: Instant, _request: Request<AnyReply>, reply: GetReply | PutReply): void {
+  onGot(now: Instant, answer: Answer): void {
     const { contexts, recorder } = this.#traffic;
-    contexts.learn(this.key, reply.context);
-    if ("record" in reply && recorder.counts(this.intended)) recorder.sawSiblings(countSiblings(reply.record, 0));
+    contexts.learn(this.key, answer.context);
+    if (recorder.counts(this.intended)) recorder.sawSiblings(answer.siblings);
     this.#traffic.answered(now, this);
   }
 
-  onFailure(now: Instant, _request: Request<AnyReply>, error: RingtailError): void {
+  onWritten(now: Instant, context: Uint8Array): void {
+    this.#traffic.contexts.learn(this.key, context);
+    this.#traffic.answered(now, this);
+  }
+
+  onFailure(now: Instant, error: RingtailError): void {
     this.#traffic.failed(now, this, error);
   }
 }

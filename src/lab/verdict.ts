@@ -21,11 +21,14 @@ export interface RunFacts {
   readonly inFlightMax: number;
   /** CPU time that the hypervisor gave to others, 0 to 1; null: unknown. */
   readonly stealShare: number | null;
+  /** What an idle process that waits for no other slept too long, at p99.9; null: unknown. */
+  readonly hiccupP999Us: number | null;
 }
 
 const latenessMaxUs = 1_000;
 const throughputShareMin = 0.99;
 const stealShareMax = 0.01;
+const hiccupMaxUs = 1_000;
 
 /** Null: the run stands. Otherwise why it does not. */
 export function decideVoid(facts: RunFacts): string | null {
@@ -39,6 +42,10 @@ export function decideVoid(facts: RunFacts): string | null {
   if (facts.askedRate !== null) addOpenLoopReasons(facts, facts.askedRate, reasons);
   if (facts.stealShare !== null && facts.stealShare > stealShareMax) {
     reasons.push(`other virtual machines took ${(facts.stealShare * 100).toFixed(1)} % of the CPUs (allowed: 1 %)`);
+  }
+  if (facts.hiccupP999Us !== null && facts.hiccupP999Us > hiccupMaxUs) {
+    const ms = (facts.hiccupP999Us / 1000).toFixed(2);
+    reasons.push(`the machine itself stood still, ${ms} ms at p99.9 in an idle process (allowed: 1 ms)`);
   }
   return reasons.length === 0 ? null : reasons.join("; ");
 }

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { fullKeyOf } from "../../../src/base/full-key.ts";
-import { Contexts } from "../../../src/lab/contexts.ts";
+import { Contexts, seenByRingtail } from "../../../src/lab/contexts.ts";
 import { ContextKey, sealContext } from "../../../src/version/context.ts";
 import { VersionVector } from "../../../src/version/version-vector.ts";
 
@@ -55,7 +55,7 @@ it("with a place for each key it is a map", () => {
 it("with fewer places it forgets, but never mixes up", () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
-      const contexts = new Contexts(keys, 1024);
+      const contexts = new Contexts(keys, seenByRingtail, 1024);
       replay(contexts, changes, (_naive, changed) => {
         expect(contexts.get(changed).length).toBeGreaterThan(0);
         for (let key = 0; key < keys; key += 1) {

@@ -1,13 +1,16 @@
 /** The HDR log, read back by the library's own reader, and its lines as other readers expect them. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inflateSync } from "node:zlib";
 import { type Histogram, HistogramLogReader, listTags } from "hdr-histogram-js";
 import { afterAll, expect, it } from "vitest";
 import { Rng } from "../../../src/base/rng.ts";
 import { instant } from "../../../src/base/time.ts";
-import { HistogramLog } from "../../../src/lab/histogram-log.ts";
+import { histogramLogText, writeResult } from "../../../src/lab/histogram-log.ts";
 import { Recorder } from "../../../src/lab/recorder.ts";
+import type { Interval } from "../../../src/lab/recording.ts";
+import { latencyHistogram } from "../../../src/metrics/metrics.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "ringtail-hlog-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -20,13 +23,14 @@ function readAll(text: string): Histogram[] {
 }
 
 it("what was recorded comes back: tags, intervals, every value", () => {
-  const path = join(directory, "run.hlog");
-  const log = new HistogramLog(path);
+  const intervals: Interval[] = [];
   const recorder = new Recorder({
     from: instant(5_000_000),
     to: instant(8_000_000),
     isOpenLoop: true,
-    take: (...interval) => log.add(...interval),
+    take: (from, to, gets, puts) => {
+      intervals.push({ from: from / 1_000_000 - 5, to: to / 1_000_000 - 5, gets, puts });
+    },
   });
   const rng = new Rng(1);
   for (let second = 5; second < 8; second += 1) {
@@ -36,9 +40,8 @@ it("what was recorded comes back: tags, intervals, every value", () => {
     }
     recorder.endInterval(instant((second + 1) * 1_000_000));
   }
-  log.save(instant(5_000_000), 1_700_000_000_000, ["made by a test"]);
 
-  const text = readFileSync(path, "utf8");
+  const text = histogramLogText(intervals, 1_700_000_000_000, ["made by a test"]);
   const lines = text.split("\n");
   expect(lines[0]).toBe("#[Histogram log format version 1.3]");
   expect(text).toContain("#[StartTime: 1700000000.000 (seconds since epoch), ");
@@ -65,17 +68,30 @@ it("what was recorded comes back: tags, intervals, every value", () => {
   }
 });
 
-it("intervals without values leave no line", () => {
-  const path = join(directory, "empty.hlog");
-  const log = new HistogramLog(path);
-  const recorder = new Recorder({ from: instant(0), to: instant(9), isOpenLoop: false, take: (...i) => log.add(...i) });
-  recorder.endInterval(instant(9));
-  log.save(instant(0), 1_700_000_000_000, []);
-  expect(readAll(readFileSync(path, "utf8"))).toHaveLength(0);
+it("the payload is HdrHistogram's V2 encoding, compressed: cookies and layout, byte by byte", () => {
+  const gets = latencyHistogram();
+  for (const us of [1, 250, 250, 99_999]) gets.recordValue(us);
+  const text = histogramLogText([{ from: 0, to: 1, gets, puts: latencyHistogram() }], 0, []);
+  const payload = Buffer.from(text.trim().split("\n").at(-1)?.split(",").at(-1) as string, "base64");
+  expect(payload.readUInt32BE(0)).toBe(0x1c849314);
+  expect(payload.readUInt32BE(4)).toBe(payload.length - 8);
+  const plain = inflateSync(payload.subarray(8));
+  expect(plain.readUInt32BE(0)).toBe(0x1c849313);
+  expect(plain.readUInt32BE(4)).toBe(plain.length - 40);
+  // Normalizing index offset, significant digits, lowest, highest, conversion ratio.
+  expect([plain.readUInt32BE(8), plain.readUInt32BE(12)]).toEqual([0, 3]);
+  expect([plain.readBigUInt64BE(16), plain.readBigUInt64BE(24), plain.readDoubleBE(32)]).toEqual([1n, 60_000_000n, 1]);
+  // ZigZag LEB128: one zero, one count, 248 zeros, a count of two.
+  expect([...plain.subarray(40, 45)]).toEqual([0x00, 0x02, 0xef, 0x03, 0x04]);
 });
 
-it("a file that cannot be written is refused at once", () => {
-  expect(() => new HistogramLog(join(directory, "no", "such", "place"))).toThrow(
+it("intervals without values leave no line", () => {
+  const text = histogramLogText([{ from: 0, to: 1, gets: latencyHistogram(), puts: latencyHistogram() }], 1.7e12, []);
+  expect(readAll(text)).toHaveLength(0);
+});
+
+it("a file that cannot be written is told in one error", () => {
+  expect(() => writeResult("the log", join(directory, "no", "such", "place"), "")).toThrow(
     expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining("ENOENT") as string }),
   );
 });

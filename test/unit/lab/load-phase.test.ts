@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { utf8Text } from "../../../src/base/bytes.ts";
 import { RingtailError } from "../../../src/base/errors.ts";
 import { Rng } from "../../../src/base/rng.ts";
-import { defaultOptions } from "../../../src/client/request.ts";
 import { Contexts } from "../../../src/lab/contexts.ts";
 import { KeySpace } from "../../../src/lab/key-space.ts";
 import { type LoadReport, load } from "../../../src/lab/load-phase.ts";
@@ -24,9 +23,7 @@ async function run(cluster: MadeUpCluster, mode: "auto" | "always", valueBytes =
     target: cluster,
     keySpace: new KeySpace({ count: keys, keyBytes: 8, valueBytes, rng: new Rng(1) }),
     contexts,
-    bucket: new Uint8Array([1]),
     valueBytes,
-    requestOptions: defaultOptions,
     mode,
     onKey: () => {
       steps += 1;

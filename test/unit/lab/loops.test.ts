@@ -6,7 +6,6 @@ import { describe, expect, it } from "vitest";
 import { RingtailError } from "../../../src/base/errors.ts";
 import { Rng } from "../../../src/base/rng.ts";
 import { after, type Instant, instant, never } from "../../../src/base/time.ts";
-import { defaultOptions } from "../../../src/client/request.ts";
 import { Arrivals } from "../../../src/lab/arrivals.ts";
 import { ClosedLoop } from "../../../src/lab/closed-loop.ts";
 import { Contexts } from "../../../src/lab/contexts.ts";
@@ -46,8 +45,6 @@ function setUp(
     choice: keyChoice("uniform", new Rng(2), keys),
     rng: new Rng(3),
     readPercent: options.readPercent ?? 50,
-    bucket: new Uint8Array([1]),
-    requestOptions: defaultOptions,
     onEnded,
   });
   return { cluster, recorder, traffic };

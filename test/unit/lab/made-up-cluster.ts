@@ -2,16 +2,15 @@
 import { noBytes, utf8Text } from "../../../src/base/bytes.ts";
 import { RingtailError } from "../../../src/base/errors.ts";
 import { after, type Instant, instant } from "../../../src/base/time.ts";
-import { type AnyReply, type Request, type RequestEvents, RequestKind } from "../../../src/client/request.ts";
-import type { Target } from "../../../src/lab/target.ts";
-import { recordBody, sealRecord } from "../../../src/version/record.ts";
-import { SiblingSet } from "../../../src/version/sibling-set.ts";
-import { VersionVector } from "../../../src/version/version-vector.ts";
-import type { GetReply, PutReply } from "../../../src/wire/codec.ts";
+import type { OperationEvents, Target } from "../../../src/lab/target.ts";
 
 interface Waiting {
   readonly at: Instant;
-  readonly request: Request<AnyReply>;
+  readonly key: string;
+  /** Undefined: a get. */
+  readonly value: Uint8Array | undefined;
+  readonly context: Uint8Array;
+  readonly events: OperationEvents;
   readonly isRefused: boolean;
 }
 
@@ -19,10 +18,7 @@ interface Waiting {
 export interface Stored {
   readonly value: Uint8Array;
   readonly context: Uint8Array;
-  readonly record: Uint8Array;
 }
-
-const common = { epoch: 1, acks: [], coordinator: 1, elapsedUs: 1, stalePossible: false };
 
 export class MadeUpCluster implements Target {
   readonly data: Map<string, Stored> = new Map();
@@ -36,13 +32,11 @@ export class MadeUpCluster implements Target {
   inFlightMax: number = Number.POSITIVE_INFINITY;
   refused = 0;
   readonly #serviceUs: number;
-  readonly #records: Map<Uint8Array, Uint8Array> = new Map();
   readonly #waiting: Waiting[] = [];
   #now: Instant = instant(0);
   #frozenFrom: Instant = instant(0);
   #frozenTo: Instant = instant(0);
   #turn: ((now: Instant) => void) | undefined;
-  #ids = 0;
   #contexts = 0;
 
   constructor(serviceUs: number) {
@@ -59,11 +53,19 @@ export class MadeUpCluster implements Target {
     return this.#now;
   }
 
-  begin(now: Instant, request: Request<AnyReply>): RingtailError | null {
+  get(now: Instant, key: Uint8Array, events: OperationEvents): null {
+    return this.#begin(now, { key: utf8Text(key), value: undefined, context: noBytes, events });
+  }
+
+  put(now: Instant, key: Uint8Array, value: Uint8Array, context: Uint8Array, events: OperationEvents): null {
+    return this.#begin(now, { key: utf8Text(key), value, context, events });
+  }
+
+  #begin(now: Instant, asked: Omit<Waiting, "at" | "isRefused">): null {
     let at = after(now, this.#serviceUs);
     if (at >= this.#frozenFrom && at < this.#frozenTo) at = this.#frozenTo;
     const isRefused = this.#waiting.length >= this.inFlightMax;
-    this.#waiting.push({ at, request, isRefused });
+    this.#waiting.push({ at, ...asked, isRefused });
     this.mostInFlight = Math.max(this.mostInFlight, this.#waiting.length);
     return null;
   }
@@ -72,11 +74,6 @@ export class MadeUpCluster implements Target {
 
   wantTurn(turn: (now: Instant) => void): void {
     this.#turn = turn;
-  }
-
-  requestId(): Uint8Array {
-    this.#ids += 1;
-    return new Uint8Array(16).fill(this.#ids & 0xff);
   }
 
   /** The next instant at which something happens here; undefined: nothing will. */
@@ -90,8 +87,8 @@ export class MadeUpCluster implements Target {
     this.#now = now;
     for (let first = this.#waiting[0]; first !== undefined && first.at <= now; first = this.#waiting[0]) {
       this.#waiting.shift();
-      if (first.isRefused) this.#refuse(first.request);
-      else this.#answer(first.request);
+      if (first.isRefused) this.#refuse(first);
+      else this.#answer(first);
     }
     const turn = this.#turn;
     this.#turn = undefined;
@@ -103,51 +100,30 @@ export class MadeUpCluster implements Target {
     for (let next = this.next(); next !== undefined; next = this.next()) this.advance(next);
   }
 
-  #refuse(request: Request<AnyReply>): void {
+  #refuse({ events }: Waiting): void {
     this.refused += 1;
-    request.events.onFailure(this.#now, request, new RingtailError("OVERLOADED"));
+    events.onFailure(this.#now, new RingtailError("OVERLOADED"));
   }
 
-  #answer(request: Request<AnyReply>): void {
+  #answer(waiting: Waiting): void {
     const failure = this.failures.shift();
-    if (failure !== undefined) request.events.onFailure(this.#now, request, failure);
-    else if (request.kind === RequestKind.get) this.#answerGet(request);
-    else this.#answerPut(request);
+    if (failure !== undefined) waiting.events.onFailure(this.#now, failure);
+    else if (waiting.value === undefined) this.#answerGet(waiting);
+    else this.#answerPut(waiting, waiting.value);
   }
 
-  #answerGet(request: Request<AnyReply>): void {
+  #answerGet({ key, events }: Waiting): void {
     this.gets += 1;
-    const stored = this.data.get(utf8Text(request.key));
-    const { record, context } = stored ?? { record: noBytes, context: noBytes };
-    const reply: GetReply = { ...common, record, context };
-    (request.events as RequestEvents<GetReply>).onReply(this.#now, request as Request<GetReply>, reply);
+    const stored = this.data.get(key);
+    const siblings = stored === undefined ? 0 : 1;
+    events.onGot(this.#now, { context: stored?.context ?? noBytes, siblings, valueBytes: stored?.value.length });
   }
 
-  #recordOf(value: Uint8Array): Uint8Array {
-    const record = this.#records.get(value) ?? recordOf([value]);
-    this.#records.set(value, record);
-    return record;
-  }
-
-  #answerPut(request: Request<AnyReply>): void {
-    const key = utf8Text(request.key);
-    this.puts.push({ key, context: request.context.slice() });
+  #answerPut({ key, context: given, events }: Waiting, value: Uint8Array): void {
+    this.puts.push({ key, context: given.slice() });
     this.#contexts += 1;
     const context = new Uint8Array(20).fill(this.#contexts & 0xff);
-    this.data.set(key, { value: request.value, context, record: this.#recordOf(request.value) });
-    const reply: PutReply = { ...common, context, forwardedBy: 0 };
-    (request.events as RequestEvents<PutReply>).onReply(this.#now, request as Request<PutReply>, reply);
+    this.data.set(key, { value, context });
+    events.onWritten(this.#now, context);
   }
-}
-
-/** The body of a record with these values, none of which has seen another. */
-export function recordOf(values: readonly Uint8Array[]): Uint8Array {
-  let set = SiblingSet.empty;
-  for (const [i, value] of values.entries()) {
-    const dot = { actorHigh: (i + 1) << 16, actorLow: 7, counter: 1 };
-    const requestId = new Uint8Array(16).fill(i + 1);
-    const write = { context: VersionVector.empty, dot, requestId, value, tombstone: false, second: 1 };
-    set = set.put({ ...write, keepRecentFor: 0 });
-  }
-  return recordBody(sealRecord(set));
 }

@@ -41,6 +41,8 @@ function made(plan: RunPlan, operations: number, voided: string | null = null): 
     cluster: { nodes: 3, epoch: 1, partitions: 1024, n: 3, r: 2, w: 2, durability: "buffered" },
     startedAt: "2026-11-21T00:00:00.000Z",
     series: null,
+    hiccups: { generator: percentilesOf(latencyHistogram()), machine: null },
+    processes: 1,
   });
 }
 

@@ -1,17 +1,11 @@
 /** Runs second by second: what a log says of each second, and stretches of it whose percentiles are those of all their values. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { Rng } from "../../../src/base/rng.ts";
-import { instant } from "../../../src/base/time.ts";
-import { HistogramLog } from "../../../src/lab/histogram-log.ts";
+import { histogramLogText } from "../../../src/lab/histogram-log.ts";
+import type { Interval } from "../../../src/lab/recording.ts";
 import type { SeriesPoint } from "../../../src/lab/result.ts";
-import { pointOf, readHistogramLog, stretchOf } from "../../../src/lab/series.ts";
+import { pointOf, readHistogramLog, seriesOf, stretchOf } from "../../../src/lab/series.ts";
 import { latencyHistogram } from "../../../src/metrics/metrics.ts";
-
-const directory = mkdtempSync(join(tmpdir(), "ringtail-series-"));
-afterAll(() => rmSync(directory, { recursive: true }));
 
 const seconds = 4;
 const rng = new Rng(3);
@@ -20,17 +14,14 @@ const values = Array.from({ length: seconds }, (_, second) =>
   Array.from({ length: 400 }, () => (100 + rng.below(900)) * (second === 2 ? 100 : 1)),
 );
 
-function writtenLog(): { text: string; log: HistogramLog } {
-  const path = join(directory, "run.hlog");
-  const log = new HistogramLog(path);
-  for (const [second, all] of values.entries()) {
+function writtenLog(): { text: string; intervals: readonly Interval[] } {
+  const intervals = values.map((all, second) => {
     const gets = latencyHistogram();
     const puts = latencyHistogram();
     for (const [i, us] of all.entries()) (i % 3 === 0 ? puts : gets).recordValue(us);
-    log.add(instant((9 + second) * 1_000_000), instant((10 + second) * 1_000_000), gets, puts);
-  }
-  log.save(instant(9_000_000), 1_700_000_000_500, []);
-  return { text: readFileSync(path, "utf8"), log };
+    return { from: second, to: second + 1, gets, puts };
+  });
+  return { text: histogramLogText(intervals, 1_700_000_000_500, []), intervals };
 }
 
 /** The least value that `percentile` of all are not above, to three digits. */
@@ -40,7 +31,7 @@ function naivePercentile(all: readonly number[], percentile: number): number {
 }
 
 it("a log read back tells each second as the run itself does", () => {
-  const { text, log } = writtenLog();
+  const { text, intervals } = writtenLog();
   const run = readHistogramLog(text);
   expect(run.startedMs).toBe(1_700_000_000_500);
   const points = run.intervals.map(pointOf);
@@ -53,7 +44,7 @@ it("a log read back tells each second as the run itself does", () => {
     p90,
     p99,
   ];
-  expect(points.map(inBuckets)).toEqual(log.series(instant(9_000_000)).map(inBuckets));
+  expect(points.map(inBuckets)).toEqual(seriesOf(intervals).map(inBuckets));
   expect(points.map(({ from, to, operations }) => [from, to, operations])).toEqual(
     values.map((all, second) => [second, second + 1, all.length]),
   );

@@ -14,6 +14,7 @@ const good: RunFacts = {
   heldBack: 0,
   inFlightMax: 16_384,
   stealShare: 0.001,
+  hiccupP999Us: null,
 };
 
 it("a good run stands", () => expect(decideVoid(good)).toBeNull());
@@ -29,6 +30,7 @@ it.each<[string, Partial<RunFacts>, RegExp]>([
   ["too slow", { answeredInside: 98_900 }, /98\.9 %.*5000/],
   ["held back", { heldBack: 3 }, /3 operations.*16384 were in flight/],
   ["steal", { stealShare: 0.02 }, /2\.0 %/],
+  ["a machine that stands still", { hiccupP999Us: 1_001 }, /stood still, 1.00 ms/],
   ["nothing succeeded", { operations: 0 }, /no operation succeeded/],
 ])("void: %s", (_name, change, reason) => expect(decideVoid({ ...good, ...change })).toMatch(reason));
 
