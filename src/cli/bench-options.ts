@@ -42,6 +42,7 @@ export interface LoadFlags {
   readonly seed: string;
   readonly load: string;
   readonly processes: string;
+  readonly priority: string;
 }
 
 /** Adds them to a command. */
@@ -71,6 +72,11 @@ export function addLoadOptions(command: Command): Command {
     .option("--timeout-ms <ms>", "of each operation", "1000")
     .option("--seed <number>", "of keys, kinds and arrivals", "1")
     .option("--load <when>", "put the keys first: auto (those that are missing), always or never", "auto")
+    .option(
+      "--priority <which>",
+      "of the generator: normal, or high (real-time scheduling; right where it shares CPUs with nodes)",
+      "normal",
+    )
     .option("--processes <count>", "generators, each a process with its share of the load", "1");
 }
 
@@ -162,6 +168,7 @@ export function benchOptionsOf(
     load: oneOf("--load", flags.load, loadModes),
     timeoutMs: wholeNumber("--timeout-ms", flags.timeoutMs, 1, 600_000),
     processes,
+    prior: oneOf("--priority", flags.priority, ["normal", "high"]) === "high",
     ...extras,
   };
 }

@@ -9,6 +9,7 @@ import type { LoadReport } from "./load-phase.ts";
 import { thisMachine } from "./machine.ts";
 import { HiccupWatch, type MachineHiccups } from "./machine-hiccups.ts";
 import type { BenchOptions } from "./options.ts";
+import { askRealTime } from "./priority.ts";
 import { ManyGenerators } from "./processes.ts";
 import type { Recording } from "./recording.ts";
 import { type BenchResult, percentilesOf, type RunPlan, resultOf } from "./result.ts";
@@ -42,7 +43,9 @@ export async function openGenerator(
   events: GeneratorEvents,
   connect: Connect = connectCluster,
 ): Promise<LocalGenerator> {
-  const { workload, plan, timeoutMs } = options;
+  const { workload, plan, timeoutMs, prior } = options;
+  if (prior && !askRealTime())
+    process.stderr.write("real-time scheduling is not permitted: the generator waits for a CPU as others do\n");
   const system = await connect(options);
   try {
     return new LocalGenerator(system, { workload, seed: plan.seed, timeoutMs, events });

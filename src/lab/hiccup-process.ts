@@ -1,13 +1,13 @@
 /**
  * The program of the machine's hiccup meter: an idle process that is forked for the length of a run. It asks for real-time
- * scheduling (`chrt`), so that it waits for no process of this machine, and what it measures is the machine itself; where
+ * scheduling, so that it waits for no process of this machine, and what it measures is the machine itself; where
  * that is not permitted it says so. It keeps a histogram per second and hands all of them over when it is told to stop:
  * to encode one takes longer than a sleep.
  */
-import { execFileSync } from "node:child_process";
 import { encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
 import { latencyHistogram } from "../metrics/metrics.ts";
 import { idleHiccups } from "./hiccups.ts";
+import { askRealTime } from "./priority.ts";
 
 /** What it hands over. */
 export interface HiccupReport {
@@ -21,16 +21,7 @@ const sliceMs = 50;
 const secondMs = 1_000;
 const secondsMax = 7_200;
 
-function askPriority(): boolean {
-  try {
-    execFileSync("chrt", ["--fifo", "--pid", "1", String(process.pid)], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const prior = askPriority();
+const prior = askRealTime();
 const seconds: [number, Histogram][] = [];
 
 /** Slices, so that messages are heard in between. */

@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly timeoutMs: number;
   /** Generators; more than one are processes of their own. */
   readonly processes: number;
+  /** Whether the generator asks for real-time scheduling. */
+  readonly prior: boolean;
   /** Whether recordings have intervals. */
   readonly keepsIntervals: boolean;
   /** Whether an idle process measures the machine's own stalls. */

@@ -14,7 +14,7 @@ export interface Estimate {
   readonly high: number;
 }
 
-const resamples = 2_000;
+const resamples = 1_000;
 const share = 0.95;
 const seed = 20_070;
 
@@ -86,7 +86,7 @@ export function countsOf(histogram: Histogram): Map<number, number> {
 export function percentileEstimate(blocks: readonly Histogram[], percentile: number): Estimate {
   const rows = new Rows(blocks);
   const rng = new Rng(seed);
-  const drawn = Array.from({ length: resamples / 4 }, () => rows.percentile(percentile, rng));
+  const drawn = Array.from({ length: resamples / 2 }, () => rows.percentile(percentile, rng));
   return intervalOf(rows.percentile(percentile, undefined), drawn);
 }
 
@@ -98,7 +98,7 @@ export function ratioEstimate(a: readonly Histogram[], b: readonly Histogram[], 
     rows.b.percentile(percentile, drawing) / rows.a.percentile(percentile, drawing);
   return intervalOf(
     ratio(undefined),
-    Array.from({ length: resamples / 4 }, () => ratio(rng)),
+    Array.from({ length: resamples / 2 }, () => ratio(rng)),
   );
 }
 

@@ -387,6 +387,23 @@ const refused: readonly Refused[] = [
   [["up", "--dir", "/etc/hostname/below"], "STORAGE_FAILED", /\/etc\/hostname/],
   [["up", "stray"], "INVALID_ARGUMENT", /too many arguments/],
   [["bench", "--bogus", "--json"], "INVALID_ARGUMENT", /unknown option '--bogus'/],
+  [["bench", "--processes", "65", "--json"], "INVALID_ARGUMENT", /--processes is 65; allowed: a whole number, 1 to 64/],
+  [["bench", "--processes", "3", "--clients", "2", "--json"], "INVALID_ARGUMENT", /no more than --clients, 2/],
+  [["bench", "--priority", "top", "--json"], "INVALID_ARGUMENT", /--priority is top; allowed: normal, high/],
+  [["bench", "--slo-ms", "5", "--json"], "INVALID_ARGUMENT", /--slo-ms needs --sweep/],
+  [["bench", "--blocks", "5", "--json"], "INVALID_ARGUMENT", /--blocks needs --against/],
+  [["bench", "--sweep", "--clients", "5", "--json"], "INVALID_ARGUMENT", /--clients is for a closed one/],
+  [["bench", "--sweep", "--against", "--w 3", "--json"], "INVALID_ARGUMENT", /both --sweep and --against/],
+  [["bench", "--sweep", "--slo-ms", "no", "--json"], "INVALID_ARGUMENT", /--slo-ms is no; allowed/],
+  [["bench", "--against", "--bogus 3", "--json"], "INVALID_ARGUMENT", /--against is "--bogus 3": unknown option '--bogus'/],
+  [["bench", "--against", " ", "--json"], "INVALID_ARGUMENT", /allowed: flags that change the load/],
+  [["bench", "--report", "no/such/place", "--json"], "INVALID_ARGUMENT", /cannot write the report no\/such\/place: ENOENT/],
+  [["bench", "--hlog", "no/such/place", "--json"], "INVALID_ARGUMENT", /cannot write the histogram log .*ENOENT/],
+  [["bench", "--svg", "/dev/null/svg", "--json"], "INVALID_ARGUMENT", /cannot make the directory/],
+  [["bench", "--events", "nowhere", "--json"], "INVALID_ARGUMENT", /cannot read nowhere: ENOENT/],
+  [["bench", "compare", "one.hlog", "--json"], "INVALID_ARGUMENT", /1 logs were given; allowed: pairs/],
+  [["bench", "compare", "a.hlog", "b.hlog", "--json"], "INVALID_ARGUMENT", /cannot read a.hlog: ENOENT/],
+  [["bench", "compare", "/etc/hostname", "/etc/hostname", "--json"], "INVALID_ARGUMENT", /\/etc\/hostname/],
 ];
 
 /** What holds for every refusal, whatever was wrong. */

@@ -36,7 +36,7 @@ async function main() {
   const { system, address, workload, plans, timeoutMs } = JSON.parse(process.argv[2]);
   const options = { seedNodes: [address], workload, plan: plans[0], load: "always", timeoutMs };
   const connect = system === "ringtail" ? connectCluster : () => connectPatiently(system, address);
-  const rest = { processes: 1, keepsIntervals: false, hiccups: false };
+  const rest = { processes: 1, prior: true, keepsIntervals: false, hiccups: false };
   const bench = await Bench.open({ ...options, ...rest }, silent, connect);
   const results = [];
   for (const plan of plans) results.push((await bench.run(plan)).result);

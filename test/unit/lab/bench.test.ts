@@ -45,6 +45,7 @@ function optionsOf(changes: Partial<BenchOptions> = {}): BenchOptions {
     load: "auto",
     timeoutMs: 10_000,
     processes: 1,
+    prior: false,
     keepsIntervals: false,
     hiccups: false,
     ...changes,
