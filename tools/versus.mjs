@@ -24,6 +24,7 @@ import {
   runsOf,
   startCluster,
 } from "./bench-support.mjs";
+import { installOnce } from "./installed.mjs";
 import { prepare, root } from "./prepare.mjs";
 
 const here = join(root, "tools/versus");
@@ -74,14 +75,6 @@ function options() {
 }
 
 // What must be there.
-
-function installClients() {
-  if (existsSync(join(here, "node_modules/.package-lock.json"))) return;
-  console.error("installing the stores' clients (once, some 20 MB, into tools/versus/node_modules) ...");
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  const { status } = spawnSync("npm", args, { cwd: here, stdio: ["ignore", "inherit", "inherit"] });
-  if (status !== 0) throw new Error(`installing the stores' clients failed: npm ended with status ${status}`);
-}
 
 /** Debian starts a service as it installs it, unless this file says no. */
 function withoutServices(work) {
@@ -235,7 +228,7 @@ function report(rows, { runs, duration, keys }) {
 async function main() {
   const asked = options();
   await prepare();
-  installClients();
+  installOnce(here, "the stores' clients, some 20 MB");
   const systems = await Promise.all(asked.systems.map((name) => loadSystem(name, asked)));
   requirePackages(
     systems.filter(({ command }) => command !== undefined),

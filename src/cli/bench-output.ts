@@ -93,8 +93,7 @@ export class BenchOutput {
       process.stderr.write(`ringtail: no events in the report: ${error.message}\n`);
       return [];
     });
-    const events = told.map(({ node, atMs, kind, text }) => ({ atMs, kind, text: `${text} (told by ${node})` }));
-    return happeningsOf([...events, ...this.#noted], startedMs, seconds);
+    return happeningsOf([...told, ...this.#noted], startedMs, seconds);
   }
 
   /** Writes the report and its plots, if they were asked for. */

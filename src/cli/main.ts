@@ -36,6 +36,8 @@ function newProgram(): Command {
     .description("Ringtail: an always-writable, replicated key-value store")
     .version(softwareName.split("/")[1] as string);
   program.addHelpText("after", examples);
+  // What follows a command is the command's, also where one above it has a flag of that name.
+  program.enablePositionalOptions();
   for (const add of [
     addUp,
     addServe,

@@ -9,6 +9,8 @@ export interface Noted {
   readonly atMs: number;
   readonly kind: string;
   readonly text: string;
+  /** Who tells it; undefined: whoever made the file. */
+  readonly node?: string;
 }
 
 /** The same within a run: seconds from the start of its window, numbered from 1. */
@@ -25,19 +27,28 @@ const sameWithinS = 2;
 
 /** Those inside the window, in order; what nodes repeat of each other is told once, and beyond 60 only how many there were. */
 export function happeningsOf(noted: readonly Noted[], startedMs: number, seconds: number): Happening[] {
-  const told: Omit<Happening, "number">[] = [];
-  for (const { atMs, kind, text } of [...noted].sort((a, b) => a.atMs - b.atMs)) {
+  const told: { second: number; kind: string; text: string; nodes: string[] }[] = [];
+  for (const { atMs, kind, text, node } of [...noted].sort((a, b) => a.atMs - b.atMs)) {
     const second = (atMs - startedMs) / 1000;
     if (second < 0 || second > seconds) continue;
-    const again = told.some((one) => one.kind === kind && one.text === text && second - one.second < sameWithinS);
-    if (!again) told.push({ second, kind, text });
+    const same = told.find((one) => one.kind === kind && one.text === text && second - one.second < sameWithinS);
+    const nodes: string[] = same?.nodes ?? [];
+    if (node !== undefined && !nodes.includes(node)) nodes.push(node);
+    if (same === undefined) told.push({ second, kind, text, nodes });
   }
   const left = told.length - happeningsMax;
   if (left > 0) {
-    const { second } = told[happeningsMax - 1] as Happening;
-    told.splice(happeningsMax - 1, left + 1, { second, kind: "more", text: `${left + 1} more until the end` });
+    const { second } = told[happeningsMax - 1] as (typeof told)[number];
+    told.splice(happeningsMax - 1, left + 1, {
+      second,
+      kind: "more",
+      text: `${left + 1} more until the end`,
+      nodes: [],
+    });
   }
-  return told.map((one, i) => ({ number: i + 1, ...one }));
+  return told.map(({ second, kind, text, nodes }, i) => {
+    return { number: i + 1, second, kind, text: nodes.length === 0 ? text : `${text} (${nodes.join(", ")})` };
+  });
 }
 
 /**

@@ -6,7 +6,7 @@
  * Clinic's command opens no browser here, reports no usage and looks for no updates. It writes what it collects when the
  * profiled process ends by itself; so that process, and not clinic, is sent the signal (clean-stop.cjs).
  */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { installOnce } from "../installed.mjs";
 import { prepare, root } from "../prepare.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -81,16 +82,6 @@ function readArguments() {
     keys: wholeNumber("keys", values.keys, 10_000),
     durability: values.durability ?? "one-durable",
   };
-}
-
-function installClinic() {
-  if (existsSync(clinic)) return;
-  console.log("installing clinic (once, some 150 MB, into tools/profile/node_modules) ...");
-  const started = Date.now();
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  const { status } = spawnSync("npm", args, { cwd: here, stdio: ["ignore", "inherit", "inherit"] });
-  if (status !== 0) fail(`installing clinic failed: npm ended with status ${status}`);
-  console.log(`installing clinic: done in ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
 function listenAnywhere() {
@@ -265,5 +256,5 @@ async function profile(settings) {
 
 const settings = readArguments();
 prepare();
-installClinic();
+installOnce(here, "clinic, some 150 MB");
 await profile(settings);

@@ -42,7 +42,9 @@ export function seriesPlot(
   machine: readonly (readonly [second: number, ms: number])[],
 ): Plot {
   const curve = (name: "p50" | "p99" | "p99.9" | "max"): Curve => {
-    const points = series.map((point) => [(point.from + point.to) / 2, point[name]] as const);
+    const points = series
+      .filter(({ operations }) => operations > 0)
+      .map((point) => [(point.from + point.to) / 2, point[name]] as const);
     return { name, colour: colourOf[name], look: name === "max" ? "dashed" : "line", points };
   };
   const curves = [curve("max"), curve("p99.9"), curve("p99"), curve("p50")];

@@ -91,14 +91,22 @@ function grid(plot: Plot): string[] {
   return parts;
 }
 
-function markLine(plot: Plot, { axis, at, label, hint }: Mark): string {
-  const x = xOf(plot, at);
-  const y = yOf(plot, at);
-  const [path, text] =
-    axis === "x"
-      ? [`M${x} ${top}V${height - bottom}`, textAt(x, top - 4, label, ' class="flag" text-anchor="middle"')]
-      : [`M${left} ${y}H${width - right}`, textAt(width - right - 4, Number(y) - 4, label, ' text-anchor="end"')];
-  return `<g><title>${escaped(hint)}</title><path class="mark" d="${path}"/>${text}</g>`;
+/** Lines with their labels; a label that the one before leaves no room for is left out, its hint stays. */
+function markLines(plot: Plot): string[] {
+  let free = 0;
+  return (plot.marks ?? []).map(({ axis, at, label, hint }) => {
+    const x = xOf(plot, at);
+    const y = yOf(plot, at);
+    let path = `M${left} ${y}H${width - right}`;
+    let text = textAt(width - right - 4, Number(y) - 4, label, ' text-anchor="end"');
+    if (axis === "x") {
+      const half = (label.length * letter) / 2;
+      path = `M${x} ${top}V${height - bottom}`;
+      text = Number(x) - half < free ? "" : textAt(x, top - 4, label, ' class="flag" text-anchor="middle"');
+      if (text !== "") free = Number(x) + half;
+    }
+    return `<g><title>${escaped(hint)}</title><path class="mark" d="${path}"/>${text}</g>`;
+  });
 }
 
 function curveLines(plot: Plot, { colour, points, look }: Curve): string[] {
@@ -139,7 +147,7 @@ export function svgOf(plot: Plot, alone: boolean): string {
   ];
   if (alone) parts.push(`<style>${plotStyle}</style><rect class="paper" width="${width}" height="${height}"/>`);
   parts.push(textAt(left, 20, plot.title, ' class="title"'), ...legend(plot.curves), ...grid(plot));
-  for (const mark of plot.marks ?? []) parts.push(markLine(plot, mark));
+  parts.push(...markLines(plot));
   for (const curve of plot.curves) parts.push(...curveLines(plot, curve));
   return `${parts.join("\n")}\n</svg>\n`;
 }

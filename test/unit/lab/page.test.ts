@@ -147,15 +147,15 @@ describe("happenings", () => {
   it("are those of the window, in order, numbered; what several nodes say is told once", () => {
     const noted = [
       { atMs: 9_000, kind: "ring", text: "epoch 2" },
-      { atMs: 4_000, kind: "member", text: "n3 is dead" },
-      { atMs: 4_500, kind: "member", text: "n3 is dead" },
+      { atMs: 4_000, kind: "member", text: "n3 is dead", node: "n1" },
+      { atMs: 4_500, kind: "member", text: "n3 is dead", node: "n2" },
       { atMs: 8_000, kind: "member", text: "n3 is dead" },
       { atMs: 99_000, kind: "ring", text: "too late" },
       { atMs: 500, kind: "ring", text: "too early" },
     ];
     const told = happeningsOf(noted, 1_000, 20);
     expect(told.map(({ number, second, text }) => [number, second, text])).toEqual([
-      [1, 3, "n3 is dead"],
+      [1, 3, "n3 is dead (n1, n2)"],
       [2, 7, "n3 is dead"],
       [3, 8, "epoch 2"],
     ]);
