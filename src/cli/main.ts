@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { softwareName } from "../base/version.ts";
 import { addBench } from "./bench.ts";
+import { addBucket } from "./bucket.ts";
 import { addCheck } from "./check.ts";
 import { addCluster } from "./cluster.ts";
 import { addData } from "./data.ts";
@@ -46,6 +47,7 @@ function newProgram(): Command {
     addRing,
     addMembers,
     addCluster,
+    addBucket,
     addTransfers,
     addHints,
     addExplain,

@@ -147,9 +147,9 @@ export class MultiGet<T> {
     reply: MultiGetReply,
     result: MultiGetResult,
   ): GetResult<T> | RingtailError {
-    const { epoch, coordinator, elapsedUs } = reply;
+    const { epoch, coordinator, elapsedUs, lww } = reply;
     const { acks, stalePossible } = result;
-    const fields = { epoch, coordinator, elapsedUs, acks, stalePossible };
+    const fields = { epoch, coordinator, elapsedUs, acks, stalePossible, lww };
     const receipt = receiptOf(this.#host.core.ring, timingOf(now, request), fields);
     return guarded(() => getResultOf(this.#codec, result.record, result.context, receipt));
   }

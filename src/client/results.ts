@@ -1,9 +1,11 @@
 /** What calls resolve to, and how it is read from a reply. */
 import { RingtailError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { Resolver, type ResolverName, resolverName } from "../base/resolver.ts";
 import type { DurationUs } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import { decodeRecordBody, RecordError } from "../version/record.ts";
+import { lastWrite, type SiblingSet } from "../version/sibling-set.ts";
 import type { Dot } from "../version/version-vector.ts";
 import type { Codec } from "./codecs.ts";
 import { Context } from "./context.ts";
@@ -28,6 +30,8 @@ export interface Receipt {
   readonly times: { readonly coordinatorMs: number; readonly wireMs: number };
   /** Whether a get with these numbers may miss an acknowledged put (r + w <= n). */
   readonly stalePossible: boolean;
+  /** `lww`: the bucket's last write wins, and concurrent ones are lost. */
+  readonly resolver: ResolverName;
   /** The node that was asked, where it had to pass a write on to an owner. */
   readonly forwardedBy?: string;
   readonly attempts: number;
@@ -45,7 +49,10 @@ export interface SiblingVersion {
 
 /** The answer to a get. */
 export interface GetResult<T> {
-  /** All concurrent values; none: there is no such key. More than one: merge them and put the result with `context`. */
+  /**
+   * All concurrent values; none: there is no such key. More than one: merge them and put the result with `context`. Of a
+   * bucket whose last write wins, never more than one.
+   */
   readonly siblings: T[];
   /** For the put or delete that replaces what was read. */
   readonly context: Context;
@@ -84,6 +91,7 @@ interface ReceiptFields {
   readonly elapsedUs: number;
   readonly forwardedBy?: number;
   readonly stalePossible: boolean;
+  readonly lww: boolean;
   readonly acks: readonly number[];
 }
 
@@ -106,6 +114,7 @@ export function receiptOf(ring: Ring, timing: Timing, reply: ReceiptFields): Rec
       wireMs: Math.max(0, timing.attemptUs - reply.elapsedUs) / 1000,
     },
     stalePossible: reply.stalePossible,
+    resolver: resolverName(reply.lww ? Resolver.lww : Resolver.siblings),
     attempts: timing.attempts,
     epoch: reply.epoch,
   };
@@ -131,7 +140,7 @@ export function getResultOf<T>(
   const siblings: T[] = [];
   const versions: SiblingVersion[] = [];
   if (record.length > 0) {
-    for (const { dots, requestId, tombstone, value } of siblingsOf(record)) {
+    for (const { dots, requestId, tombstone, value } of shownOf(setOf(record), receipt)) {
       versions.push({ dots, requestId: new Uint8Array(requestId), tombstone });
       if (!tombstone) siblings.push(codec.decode(value));
     }
@@ -140,9 +149,15 @@ export function getResultOf<T>(
   return { siblings, context: Context.of(context), receipt, tombstones, versions };
 }
 
-function siblingsOf(record: Uint8Array): ReturnType<typeof decodeRecordBody>["siblings"] {
+/** What the application is shown. A record may hold siblings of the time before its bucket's last write won. */
+function shownOf(set: SiblingSet, { resolver }: Receipt): SiblingSet["siblings"] {
+  const last = resolver === "lww" ? lastWrite(set) : undefined;
+  return last === undefined ? set.siblings : [last];
+}
+
+function setOf(record: Uint8Array): SiblingSet {
   try {
-    return decodeRecordBody(record).siblings;
+    return decodeRecordBody(record);
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
     throw new RingtailError("PROTOCOL_MISMATCH", `the node answered with a malformed record: ${error.message}`);

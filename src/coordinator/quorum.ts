@@ -7,6 +7,7 @@
  */
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
+import { Resolver } from "../base/resolver.ts";
 import type { BucketPolicy } from "../ring/ring.ts";
 
 /**
@@ -44,6 +45,8 @@ export class Quorum {
   readonly bucketN: number;
   /** Whether gets with this r may miss puts with this w: r + w <= the bucket's n. */
   readonly stalePossible: boolean;
+  /** The bucket's: the last write wins. */
+  readonly lww: boolean;
 
   /** Throws `INVALID_ARGUMENT` naming what is allowed. */
   constructor(policy: BucketPolicy, asked: AskedQuorum) {
@@ -57,6 +60,7 @@ export class Quorum {
     this.strict = asked.strict === true;
     this.bucketN = policy.n;
     this.stalePossible = this.r + this.w <= policy.n;
+    this.lww = policy.resolver === Resolver.lww;
   }
 }
 

@@ -69,6 +69,7 @@ export class ClientService {
     coordinator: 0,
     elapsedUs: 0,
     stalePossible: false,
+    lww: false,
   };
   readonly #putReply: PutReply = {
     context: noBytes,
@@ -78,6 +79,7 @@ export class ClientService {
     elapsedUs: 0,
     forwardedBy: 0,
     stalePossible: false,
+    lww: false,
   };
 
   constructor(shared: NodeState, routing: Routing, epochs: EpochGate) {
@@ -287,6 +289,7 @@ export class ClientService {
     reply.elapsedUs = elapsed;
     reply.forwardedBy = forwardedBy;
     reply.stalePossible = op.quorum.stalePossible;
+    reply.lww = op.quorum.lww;
     fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable, op.fallbacks);
     session.answer(type, frameId, PutReply, reply);
   }
@@ -315,6 +318,7 @@ export class ClientService {
     reply.coordinator = shared.number;
     reply.elapsedUs = elapsed;
     reply.stalePossible = op.quorum.stalePossible;
+    reply.lww = op.quorum.lww;
     fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
     session.answer(origin.type, origin.frameId, GetReply, reply);
   }
@@ -350,6 +354,7 @@ export class ClientService {
       epoch: this.#shared.epoch,
       coordinator: this.#shared.number,
       elapsedUs: now - whole.startedUs,
+      lww: op.quorum.lww,
     });
   }
 

@@ -122,6 +122,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     local.value = op.value;
     local.tombstone = op.tombstone;
     local.overwrite = op.overwrite;
+    local.lww = op.quorum.lww;
     local.second = op.second;
     local.siblingsMax = this.#shared.config.siblingsMax;
   }

@@ -7,6 +7,7 @@ import { type NodeNumber, nodeIdOf } from "../base/ids.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { noProgress } from "../membership/member.ts";
 import type { Actors } from "../replica/actors.ts";
+import { HybridClock } from "../replica/hybrid-clock.ts";
 import { Replica } from "../replica/replica.ts";
 import type { EncodedRing } from "../ring/consensus-messages.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -228,6 +229,7 @@ export class Node implements StoreEvents {
       },
       store: this.#store as Store,
       actors: this.#actors as Actors,
+      clock: this.#newClock(),
       waitersMax,
       busyMax: waitersMax,
       hintRoom: this.#data.hinting,
@@ -239,6 +241,16 @@ export class Node implements StoreEvents {
     for (const part of this.#parts) part.onRing(now, this.#shared.ring);
     for (const part of this.#parts) part.onStarted(now);
     this.#settle(now);
+  }
+
+  #newClock(): HybridClock {
+    const farAhead = this.#shared.metrics.counter("stamps_far_ahead");
+    return new HybridClock(
+      () => this.#env.wallMs(),
+      () => {
+        farAhead.value += 1;
+      },
+    );
   }
 
   #obey(now: Instant, { ring, hash }: EncodedRing): void {

@@ -11,15 +11,17 @@ import { type NodeNumber, nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { Rng } from "../base/rng.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import type { RingDigest } from "../membership/own-member.ts";
+import { changePolicy } from "../ring/bucket-change.ts";
 import { RingProposals } from "../ring/consensus.ts";
 import { type BallotMemory, noMemory } from "../ring/consensus-acceptor.ts";
 import type { RingProposalsEffects } from "../ring/consensus-effects.ts";
 import type { EncodedRing, RingMessage } from "../ring/consensus-messages.ts";
 import { cancelPlan, commitPlan, type Newcomer, stageChange, unstage } from "../ring/plan.ts";
 import { recoveredRing } from "../ring/recovery.ts";
-import type { Ring } from "../ring/ring.ts";
+import type { BucketPolicy, Ring } from "../ring/ring.ts";
 import { digestText } from "../ring/ring-digest.ts";
 import {
+  type BucketPolicy as BucketPolicyMessage,
   decode,
   FetchRingReply,
   FetchRingRequest,
@@ -28,7 +30,7 @@ import {
   RingChangeRequest,
 } from "../wire/codec.ts";
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
-import { decodeRing, encodeRing, ringFromMessage } from "../wire/ring-codec.ts";
+import { decodeRing, encodeRing, policyFromMessage, ringFromMessage } from "../wire/ring-codec.ts";
 import { readRingMessage, sendRingMessage } from "../wire/ring-messages.ts";
 import { ballotBytes, encodedRingOf, loadBallot, ringBytes } from "./node-files.ts";
 import { Part, type Route } from "./part.ts";
@@ -335,6 +337,11 @@ function newcomerOf(member: MemberMessage | null): Newcomer {
   return { id: nodeIdOf(nodeId), name, address, host, zone, weight };
 }
 
+function policyOf(policy: BucketPolicyMessage | null): BucketPolicy {
+  if (policy === null) throw new RingtailError("INVALID_ARGUMENT", "a change of a bucket brings its policy");
+  return policyFromMessage(policy);
+}
+
 function nextRingOf(ring: Ring, request: RingChangeRequest): Ring {
   switch (request.kind) {
     case RingChangeKind.stageJoin:
@@ -356,6 +363,8 @@ function nextRingOf(ring: Ring, request: RingChangeRequest): Ring {
       return commitPlan(ring, request.plan, request.acceptViolations);
     case RingChangeKind.cancel:
       return cancelPlan(ring);
+    case RingChangeKind.setBucket:
+      return changePolicy(ring, policyOf(request.policy));
     default:
       throw new RingtailError("INVALID_ARGUMENT", `no such change of the ring: ${request.kind}`);
   }

@@ -7,6 +7,7 @@
 import { durabilityOf } from "../base/durability.ts";
 import { RingtailError, type Status, statusOk } from "../base/errors.ts";
 import { type ClusterId, clusterIdOf, idBytes, type NodeId, nodeIdOf, nodeNumber } from "../base/ids.ts";
+import { Resolver } from "../base/resolver.ts";
 import { Rng } from "../base/rng.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { planClaim } from "../ring/claim.ts";
@@ -298,6 +299,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
       r: config.r,
       w: config.w,
       durability: durabilityOf(config.durability),
+      resolver: Resolver.siblings,
       version: 1,
     };
     return new Ring({

@@ -1,11 +1,19 @@
 /** RingNews: what a new ring changes, in sentences for the journal. Rings may be skipped: it compares any two. */
+import { utf8 } from "../base/bytes.ts";
+import { durabilityName } from "../base/durability.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { resolverName } from "../base/resolver.ts";
 import { isMoving } from "../ring/plan.ts";
 import type { Ring, StagedChange } from "../ring/ring.ts";
 
 /** What `after` changes in `before`; the last sentence names the epoch. */
 export function ringNews(before: Ring, after: Ring): readonly string[] {
-  const news = [...memberNews(before, after), ...stagedNews(before, after), ...moveNews(before, after)];
+  const news = [
+    ...memberNews(before, after),
+    ...stagedNews(before, after),
+    ...moveNews(before, after),
+    ...policyNews(before, after),
+  ];
   return [...news, `the ring is at epoch ${after.epoch}`];
 }
 
@@ -49,6 +57,15 @@ function moveNews(before: Ring, after: Ring): string[] {
   else if (isMoving(before) && !isMoving(after)) news.push("nothing moves any more");
   else if (flipped > 0) news.push(`${left(after)} positions are still to move`);
   return news;
+}
+
+function policyNews(before: Ring, after: Ring): string[] {
+  const changed = after.buckets.filter(({ name, version }) => before.policyOf(utf8(name)).version !== version);
+  return changed.map(({ name, r, w, durability, resolver }) => {
+    const whose = name === "" ? "every bucket without one of its own" : `bucket "${name}"`;
+    const modes = `${durabilityName(durability)}, ${resolverName(resolver)}`;
+    return `the policy of ${whose} is r=${r} w=${w} ${modes}`;
+  });
 }
 
 function left(ring: Ring): number {

@@ -96,6 +96,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   tombstone = false;
   /** Put: the reply's context covers all that is there, seen by its writer or not. */
   overwrite = false;
+  /** Put: the last write wins, so it is stamped, and replaces all that is there. */
+  lww = false;
   /**
    * Put: seconds since 1970 by the coordinator's clock, for people and for trimming `recent`. With a target: since when
    * the hint is kept, unless it is there already; whole seconds below 2^32.

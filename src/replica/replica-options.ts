@@ -4,6 +4,7 @@ import type { Store } from "../storage/store.ts";
 import { contextBytesMax, frameBytesMax } from "../wire/limits.ts";
 import type { Actors } from "./actors.ts";
 import type { HintRoom } from "./hint-ops.ts";
+import type { HybridClock } from "./hybrid-clock.ts";
 import type { ReplicaOp } from "./replica-op.ts";
 
 /** What a replica asks of the node around it. Each may be called inside any call on the replica, and none may make one. */
@@ -42,6 +43,7 @@ export interface ReplicaOptions<O> {
   readonly effects: ReplicaEffects<O>;
   readonly store: ReplicaStore;
   readonly actors: Actors;
+  readonly clock: HybridClock;
   /** Ops waiting for their key, of all keys together; above it OVERLOADED. Higher: longer queues on hot keys. */
   readonly waitersMax: number;
   /** Ops waiting for a key or for the store, 1..65,536; above it OVERLOADED. */

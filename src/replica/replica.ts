@@ -34,6 +34,7 @@ import { BusyKeys } from "./busy-keys.ts";
 import { Continuity } from "./continuity.ts";
 import { restOf } from "./forget.ts";
 import { HintOps, hintFor, muchRoom, noHintRoom } from "./hint-ops.ts";
+import type { HybridClock } from "./hybrid-clock.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
 import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
 import { DiskRoom, recordBytesMaxDefault } from "./replica-options.ts";
@@ -61,6 +62,7 @@ export class Replica<O> {
   readonly #effects: ReplicaEffects<O>;
   readonly #store: ReplicaStore;
   readonly #actors: Actors;
+  readonly #clock: HybridClock;
   readonly #continuity: Continuity;
   readonly #ops: Slab<ReplicaOp<O>>;
   readonly #busy: BusyKeys<ReplicaOp<O>> = new BusyKeys();
@@ -79,6 +81,7 @@ export class Replica<O> {
     this.#effects = options.effects;
     this.#store = options.store;
     this.#actors = options.actors;
+    this.#clock = options.clock;
     this.#continuity = new Continuity(options.actors, (now, partition) => this.#effects.amnesia(now, partition));
     this.#ops = new Slab(options.busyMax);
     const entriesMax = options.retriesMax ?? 65_536;
@@ -268,7 +271,8 @@ export class Replica<O> {
     const dot = { actorHigh, actorLow, counter };
     const { context, contextOwn: own, requestId, value, tombstone, second } = op;
     const keepRecentFor = this.#keepRecentFor;
-    const after = held.put({ context, own, dot, requestId, value, tombstone, second, keepRecentFor });
+    const stamp = op.lww ? this.#clock.next(held.stamp) : 0;
+    const after = held.put({ context, own, dot, requestId, value, tombstone, second, stamp, keepRecentFor });
     const count = after.weight;
     if (count > op.siblingsMax) return this.#fail(now, op, tooManySiblings, "the key would have too many siblings");
     if (count >= siblingsWarn) mark("replica.many-siblings");
@@ -291,7 +295,7 @@ export class Replica<O> {
   ): boolean {
     this.#issue(now, op, sealed, before, after);
     op.sealed = sealed;
-    if (op.overwrite) op.version = after.version;
+    if (op.overwrite || op.lww) op.version = after.version;
     else {
       const seen = after.contextAfter(op.context, { dot, requestId: op.requestId });
       op.version = seen.version;
@@ -307,6 +311,7 @@ export class Replica<O> {
     if (incoming === null || incoming.isEmpty) return this.#fail(now, op, invalidArgument, malformed);
     if (mine.isEmpty && this.#diskRoom() === DiskRoom.none) return this.#fail(now, op, overloaded, diskFull);
     this.#continuity.check(now, op.partition, incoming.version, held.version);
+    this.#clock.observe(incoming.stamp);
     const after = mine.merge(incoming);
     if (after === mine) return this.#keepAsIs(now, op, sealRecord(mine));
     const bytes = after !== incoming ? sealRecord(after) : op.kept ? sealed : copyBytes(sealed);
@@ -324,7 +329,8 @@ export class Replica<O> {
       if (opened(stored) === null) return this.#unreadable(now, op);
       return this.#fail(now, op, invalidArgument, malformed);
     }
-    const { merged, showsMore } = change;
+    const { merged, showsMore, stamp } = change;
+    this.#clock.observe(stamp);
     if (showsMore) this.#continuity.lose(now, partition);
     if (merged === stored) return this.#keepAsIs(now, op, stored);
     this.#write(now, op, merged !== incoming || op.kept ? merged : copyBytes(incoming));

@@ -6,6 +6,7 @@ import { equalBytes, utf8 } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax } from "../base/full-key.ts";
+import { Resolver } from "../base/resolver.ts";
 
 /** How a bucket's records are kept unless a request asks otherwise (Dynamo 4.5: N, R, W). */
 export interface BucketPolicy {
@@ -19,9 +20,13 @@ export interface BucketPolicy {
   readonly w: number;
   /** Never `Durability.bucket`. */
   readonly durability: Durability;
+  readonly resolver: Resolver;
   /** Raised with every change; u32. */
   readonly version: number;
 }
+
+/** The most policies that a ring holds, the default one included. */
+export const bucketPoliciesMax = 4_096;
 
 /** The most copies that any bucket may ask for. */
 export const replicasLimit = 7;
@@ -49,6 +54,13 @@ export function checkPolicy(policy: BucketPolicy, replicasMax: number): void {
   const mode: number = policy.durability;
   if (!Number.isInteger(mode) || mode < Durability.memory || mode > Durability.durable) {
     throw new RingtailError("INVALID_ARGUMENT", `durability of bucket "${policy.name}" is ${mode} (1..4 are allowed)`);
+  }
+  const resolver: number = policy.resolver;
+  if (resolver !== Resolver.siblings && resolver !== Resolver.lww) {
+    throw new RingtailError(
+      "INVALID_ARGUMENT",
+      `resolver of bucket "${policy.name}" is ${resolver} (0, 1 are allowed)`,
+    );
   }
 }
 

@@ -10,14 +10,20 @@ import type { Instant } from "../base/time.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
 import { decode, ErrorReply } from "../wire/codec.ts";
 import type { AnswerSink, ClientLink } from "./client-link.ts";
-import type { Operation } from "./history.ts";
+import { isLastWriteKey, lastWriteBucketName, type Operation } from "./history.ts";
 
-/** The one bucket of the simulator's clients. */
-export const simBucket: Uint8Array = utf8("sim");
+/** The bucket of the simulator's clients, and the other one, where the last write wins. */
+const simBucket: Uint8Array = utf8("sim");
+const lastWriteBucket: Uint8Array = utf8(lastWriteBucketName);
 
-/** The full key of a key's name in that bucket. */
+/** A key's name says in which bucket it is. */
+export function bucketOfName(key: string): Uint8Array {
+  return isLastWriteKey(key) ? lastWriteBucket : simBucket;
+}
+
+/** The full key of a key's name in its bucket. */
 export function fullKeyOfName(key: string): Uint8Array {
-  return fullKeyOf(simBucket, utf8(key));
+  return fullKeyOf(bucketOfName(key), utf8(key));
 }
 
 /** Refusals after which a write has not happened and will not. */

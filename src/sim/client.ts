@@ -34,6 +34,7 @@ import { ringFromMessage } from "../wire/ring-codec.ts";
 import {
   type AckWatch,
   Attempt,
+  bucketOfName,
   Call,
   type CallOwner,
   type Ended,
@@ -43,7 +44,6 @@ import {
   noContext,
   type ReadWish,
   refusals,
-  simBucket,
   type WriteWish,
 } from "./client-call.ts";
 import { ClientLink } from "./client-link.ts";
@@ -173,7 +173,7 @@ export class SimClient implements Place, CallOwner {
       durability: wish.durability ?? 0,
     });
     const common = {
-      bucket: simBucket,
+      bucket: bucketOfName(wish.key),
       key: utf8(wish.key),
       context: wish.context.bytes,
       requestId,
@@ -200,7 +200,8 @@ export class SimClient implements Place, CallOwner {
       history.begin({ client: this.number, kind: "get", key, begin: now, deadline, final }),
     );
     const keys = wish.keys.map(utf8);
-    const common = { bucket: simBucket, epoch: this.ring?.epoch ?? 0, r: wish.r ?? 0, strict: wish.strict ?? false };
+    const bucket = bucketOfName(wish.keys[0] as string);
+    const common = { bucket, epoch: this.ring?.epoch ?? 0, r: wish.r ?? 0, strict: wish.strict ?? false };
     const send: Call["send"] = (link, timeoutUs, sink) => {
       if (keys.length > 1) link.request(FrameType.MULTI_GET, MultiGetRequest, { ...common, keys, timeoutUs }, sink);
       else link.request(FrameType.GET, GetRequest, { ...common, key: keys[0] as Uint8Array, timeoutUs }, sink);
@@ -246,7 +247,7 @@ export class SimClient implements Place, CallOwner {
     if (ring === undefined || rng.chance(300)) return rng.below(this.#links.length);
     const fullKey = fullKeyOfName(call.first.key);
     hashKey(fullKey, this.#hash);
-    const { n } = ring.policyOf(simBucket);
+    const { n } = ring.policyOf(bucketOfName(call.first.key));
     const owners = ring.preferenceList(ring.partitionOf(this.#hash.high), n);
     const number = owners[(rng.below(n) + call.attempts) % n] as number;
     const address = ring.members.find((member) => member.number === number)?.address;

@@ -12,7 +12,7 @@ import { Node } from "../node/node.ts";
 import type { MemberStatus } from "../ring/member.ts";
 import type { Ring } from "../ring/ring.ts";
 import { SimClient, tapAcks } from "./client.ts";
-import { type AckWatch, fullKeyOfName, simBucket } from "./client-call.ts";
+import { type AckWatch, bucketOfName, fullKeyOfName } from "./client-call.ts";
 import { SimDrive } from "./drive.ts";
 import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";
@@ -157,7 +157,7 @@ export class Cluster {
   /** The seats of a key's owners in a ring, the newest one if none is given, in the order of its preference list. */
   owners(key: string, ring: Ring | undefined = this.newestRing): number[] {
     if (ring === undefined) return [];
-    const { n } = ring.policyOf(simBucket);
+    const { n } = ring.policyOf(bucketOfName(key));
     const numbers = ring.preferenceList(this.partitionOf(key) as PartitionId, n).subarray(0, n);
     return [...numbers].map((number) => this.seatOf(number));
   }

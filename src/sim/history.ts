@@ -25,6 +25,16 @@ export interface Shown {
   readonly dots: readonly Dot[];
   readonly tombstone: boolean;
   readonly value: number;
+  /** Of a write to a bucket where the last one wins; absent: not told. */
+  readonly stamp?: number;
+}
+
+/** The bucket where the last write wins. */
+export const lastWriteBucketName = "lww";
+
+/** Whether the key is in that bucket, by its name. */
+export function isLastWriteKey(key: string): boolean {
+  return key.startsWith("lww-");
 }
 
 /** One get, put or delete of one key by one client. The client changes it until it has ended. */
@@ -221,5 +231,6 @@ export function shownOf(record: Uint8Array): Shown[] {
     dots: sibling.dots.map((dot) => ({ ...dot })),
     tombstone: sibling.tombstone,
     value: sibling.tombstone ? 0 : valueNumber(sibling.value),
+    stamp: sibling.stamp,
   }));
 }

@@ -54,6 +54,7 @@ export class Ledger implements DiskWatch {
   readonly #dots = new Map<string, Dot[]>();
   readonly #watchers: RecordWatch[] = [];
   readonly #forgotten = new Map<string, VersionVector>();
+  readonly #stamps = new Map<string, number>();
 
   constructor(nodes: number) {
     this.#nodes = nodes;
@@ -151,7 +152,11 @@ export class Ledger implements DiskWatch {
 
   /** Takes note of the dots in a record, wherever it was seen. */
   learn(set: SiblingSet): void {
-    for (const sibling of set.siblings) this.#learnDots(idName(sibling.requestId), sibling.dots);
+    for (const sibling of set.siblings) {
+      const id = idName(sibling.requestId);
+      this.#learnDots(id, sibling.dots);
+      if (sibling.stamp > 0) this.#stamps.set(id, Math.min(sibling.stamp, this.#stamps.get(id) ?? sibling.stamp));
+    }
     for (const superseded of set.recent) this.#learnDots(idName(superseded.requestId), superseded.dots);
   }
 
@@ -173,6 +178,11 @@ export class Ledger implements DiskWatch {
   /** The dots under which a write is known; empty if it never reached a disk. */
   dotsOf(requestId: string): readonly Dot[] {
     return this.#dots.get(requestId) ?? [];
+  }
+
+  /** The least stamp that a write has been given by a coordinator; 0: none that reached a disk. */
+  stampOf(requestId: string): number {
+    return this.#stamps.get(requestId) ?? 0;
   }
 
   /** Whether the node ever kept anything of the key for another one. */

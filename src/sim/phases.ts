@@ -18,6 +18,7 @@ import { drawFaults } from "./draw-faults.ts";
 import type { SimDrive } from "./drive.ts";
 import { type Fault, losesCopies } from "./fault.ts";
 import { Faults } from "./faults.ts";
+import { isLastWriteKey } from "./history.ts";
 import { IdentityActs } from "./identity-acts.ts";
 import { ackedWritesSurvive } from "./invariants/acked-writes-survive.ts";
 import { isRepaired } from "./invariants/anti-entropy-converges.ts";
@@ -34,6 +35,7 @@ import { checkQueues, queuesDrain } from "./invariants/queues-bounded.ts";
 import { QuorumHonoured } from "./invariants/quorum-honoured.ts";
 import { replicasConverge } from "./invariants/replicas-converge.ts";
 import { ringAgrees } from "./invariants/ring-agrees.ts";
+import { makeLastWriteBucket } from "./last-write-bucket.ts";
 import { judge } from "./oracle.ts";
 import { type RunPlan, reapsWithinRun } from "./plan.ts";
 import { RingOperators } from "./ring-operators.ts";
@@ -167,6 +169,7 @@ export class Run {
   #chaos(): boolean {
     const { cluster, plan } = this;
     const quorum = new QuorumHonoured(cluster, this.#report);
+    if (plan.lastWrites && !makeLastWriteBucket(cluster)) this.#blame("bucket-is-set", "the bucket was never made");
     for (let i = 0; i < plan.clients; i += 1) cluster.addClient(quorum).fetchRing();
     const workload = new Workload(plan, cluster.world, cluster.clients);
     const operators = new RingOperators(cluster);
@@ -425,7 +428,9 @@ export class Run {
       this.cluster.ledger.dotsOf(requestId);
     const forgotten = (key: string): VersionVector => this.cluster.ledger.forgotten(key);
     const recency = plan.r + plan.w > plan.n && !lossy;
-    judge(this.cluster.history.operations, { recency, dotsOf, forgotten }, this.#report);
+    const stampOf = (requestId: string): number => this.cluster.ledger.stampOf(requestId);
+    const white = { dotsOf, forgotten, stampOf, isLastWrite: isLastWriteKey };
+    judge(this.cluster.history.operations, { recency, ...white }, this.#report);
   }
 
   /** Faults that happened, by class. */

@@ -114,6 +114,8 @@ export interface RunPlan {
   readonly identity: IdentityClass | null;
   /** Once all is well, a firewall that lets TCP alone through closes around a member, and opens again. */
   readonly firewall: boolean;
+  /** Half of the operations go to a bucket where the last write wins. */
+  readonly lastWrites: boolean;
   /** Mostly empty. */
   readonly diskFaults: readonly DiskFaultClass[];
   /** Every record is read within this time: in most runs longer than they last. */
@@ -165,6 +167,8 @@ const ringActsPerMille = 330;
 const reapsPerMille = 250;
 const identityPerMille = 200;
 const firewallPerMille = 60;
+/** Not with a directory from the past: its ring may be one that has no such bucket yet. */
+const lastWritesPerMille = 250;
 const diskFaultsPerMille = 330;
 
 /** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */
@@ -177,9 +181,10 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const identities = rng.fork("identities");
   const firewall = rng.fork("firewall").chance(firewallPerMille);
   if (identities.chance(identityPerMille)) return { ...withIdentity(whole, identities), firewall };
+  const lastWrites = rng.fork("last-writes").chance(lastWritesPerMille);
   // Damage is an excuse for what a directory lacks, too: not both in one run.
   const disks = rng.fork("disks");
-  return { ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole), firewall };
+  return { ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole), firewall, lastWrites };
 }
 
 /** Bits that flip at rest, and disks that fill up. */
@@ -260,6 +265,7 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     ringActs: [],
     identity: null,
     firewall: false,
+    lastWrites: false,
     diskFaults: [],
     scrubRoundMs: 604_800_000,
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),

@@ -9,6 +9,7 @@ import { IncarnationsRise } from "./invariants/incarnations-rise.ts";
 import type { NoFalseDead } from "./invariants/no-false-dead.ts";
 import { OneRingPerEpoch } from "./invariants/one-ring-per-epoch.ts";
 import { OwnershipNeverGaps } from "./invariants/ownership-never-gaps.ts";
+import { StampsRise } from "./invariants/stamps-rise.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Report } from "./violation.ts";
 
@@ -65,6 +66,7 @@ function watchRecords({ cluster, plan, report }: WatchRequest): void {
   ledger.watch(new HintsComeHome(cluster, report));
   ledger.watch(new DeletedStaysDeleted(cluster, report));
   ledger.watch(new DotsUnique((key) => cluster.partitionOf(key), report));
+  ledger.watch(new StampsRise(report));
   if (plan.durability === Durability.memory) return;
   const numberOf = (seat: number): number => cluster.nodeAt(seat)?.shared.number ?? 0;
   const lifeOf = (seat: number): number => world.nodes[seat]?.life ?? 0;

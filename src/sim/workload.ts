@@ -7,12 +7,15 @@ import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import type { SimClient } from "./client.ts";
 import { type HeldContext, noContext } from "./client-call.ts";
-import type { Operation } from "./history.ts";
+import { isLastWriteKey, type Operation } from "./history.ts";
 import type { OperationClass, RunPlan } from "./plan.ts";
 import type { World } from "./world.ts";
 
 /** Per mille of operations on the one hot key. */
 const hotPerMille = 300;
+
+/** Per mille of operations in the bucket where the last write wins, if there is one. */
+const lastWritePerMille = 500;
 
 class Driver {
   readonly client: SimClient;
@@ -84,7 +87,7 @@ export class Workload {
   #act(driver: Driver, life: number): void {
     const { rng } = driver;
     const kind = rng.pick(this.#plan.operations);
-    const key = this.#pickKey(rng);
+    const key = this.#pickKey(rng, this.#plan.lastWrites && rng.chance(lastWritePerMille));
     const again = (_now: Instant, operation: Operation, context: HeldContext): void => {
       this.#busy += 1;
       if (operation.outcome === "ok") driver.contexts.set(operation.key, context);
@@ -124,7 +127,7 @@ export class Workload {
 
   #multiGet(driver: Driver, key: string, again: (now: Instant, one: Operation, context: HeldContext) => void): void {
     const keys = new Set([key]);
-    for (let i = driver.rng.below(4); i >= 0; i -= 1) keys.add(this.#pickKey(driver.rng));
+    for (let i = driver.rng.below(4); i >= 0; i -= 1) keys.add(this.#pickKey(driver.rng, isLastWriteKey(key)));
     let left = keys.size;
     driver.client.read({ keys: [...keys] }, (now, operation, context) => {
       left -= 1;
@@ -152,7 +155,8 @@ export class Workload {
     return rng.chance(50) ? rng.between(quorum, this.#plan.n) : 0;
   }
 
-  #pickKey(rng: Rng): string {
-    return rng.chance(hotPerMille) ? "key-0" : `key-${rng.below(this.#plan.keys)}`;
+  #pickKey(rng: Rng, ofLastWrites: boolean): string {
+    const number = rng.chance(hotPerMille) ? 0 : rng.below(this.#plan.keys);
+    return ofLastWrites ? `lww-${number}` : `key-${number}`;
   }
 }

@@ -9,6 +9,7 @@ import { readWord } from "../base/words.ts";
 import { compareDots } from "./dots.ts";
 import type { Superseded } from "./recent.ts";
 import { compareRecent, recentEntriesMax } from "./recent.ts";
+import { stampOf } from "./record-layout.ts";
 import type { Sibling } from "./sibling.ts";
 import { compareSiblings } from "./sibling.ts";
 import { SiblingSet } from "./sibling-set.ts";
@@ -87,6 +88,7 @@ function addSibling(siblings: Sibling[], sibling: Sibling): void {
   if (siblings.length === siblingsMax) throw new RecordError(`more than ${siblingsMax} siblings`);
   const last = siblings.at(-1);
   if (last !== undefined && compareSiblings(last, sibling) >= 0) throw new RecordError("siblings are not in order");
+  if (sibling.stamp > 0 && siblings.some((other) => other.stamp > 0)) throw new RecordError("two stamped siblings");
   siblings.push(sibling);
 }
 
@@ -103,6 +105,7 @@ function readSibling(cursor: Cursor, end: number): Sibling {
   let value = noBytes;
   let tombstone = false;
   let second = 0;
+  let stamp = 0;
   while (cursor.at < end) {
     const tag = cursor.varint(end);
     if (tag === 0x0a || tag === 0x0d) cursor.words(tag, end, words);
@@ -110,9 +113,10 @@ function readSibling(cursor: Cursor, end: number): Sibling {
     else if (tag === 0x1a) value = cursor.view(end);
     else if (tag === 0x20) tombstone = cursor.varint(end) !== 0;
     else if (tag === 0x2d) second = cursor.word(end) >>> 0;
+    else if (tag === 0x3a) stamp = checkedStamp(cursor.view(end));
     else cursor.skipUnknown(tag, 5, end);
   }
-  return { dots: dotsOf(words), requestId: checkedId(requestId), value, tombstone, second };
+  return { dots: dotsOf(words), requestId: checkedId(requestId), value, tombstone, second, stamp };
 }
 
 function readSuperseded(cursor: Cursor, end: number): Superseded {
@@ -127,6 +131,12 @@ function readSuperseded(cursor: Cursor, end: number): Superseded {
     else cursor.skipUnknown(tag, 3, end);
   }
   return { requestId: checkedId(requestId), dots: dotsOf(words), second };
+}
+
+function checkedStamp(bytes: Uint8Array): number {
+  const stamp = bytes.length === 8 ? stampOf(readWord(bytes, 0), readWord(bytes, 4)) : 0;
+  if (stamp === 0) throw new RecordError("not a stamp");
+  return stamp;
 }
 
 function checkedId(requestId: Uint8Array): Uint8Array {

@@ -13,6 +13,8 @@ import type { SiblingSet } from "./sibling-set.ts";
 import type { Dot } from "./version-vector.ts";
 
 const bytesPerDot = 12;
+/** Tag, length, and two words. */
+const stampBytes = 10;
 
 /** The encoded size of a set's body. */
 export function recordBodyBytes(set: SiblingSet): number {
@@ -45,7 +47,8 @@ function siblingBytes(sibling: Sibling): number {
     fieldBytes(sibling.requestId.length) +
     fieldBytes(sibling.value.length) +
     (sibling.tombstone ? 2 : 0) +
-    (sibling.second === 0 ? 0 : 5)
+    (sibling.second === 0 ? 0 : 5) +
+    (sibling.stamp === 0 ? 0 : stampBytes)
   );
 }
 
@@ -59,7 +62,7 @@ function writeSibling(out: Uint8Array, start: number, sibling: Sibling): number 
     out[at + 1] = 1;
     at += 2;
   }
-  return writeSecond(out, at, 0x2d, sibling.second);
+  return writeStamp(out, writeSecond(out, at, 0x2d, sibling.second), sibling.stamp);
 }
 
 function supersededBytes(entry: Superseded): number {
@@ -118,4 +121,10 @@ function writeSecond(out: Uint8Array, at: number, tag: number, second: number): 
   if (second === 0) return at;
   out[at] = tag;
   return writeWord(out, at + 1, second);
+}
+
+function writeStamp(out: Uint8Array, at: number, stamp: number): number {
+  if (stamp === 0) return at;
+  const high = Math.floor(stamp / 0x1_0000_0000);
+  return writeWord(out, writeWord(out, writeHead(out, at, 0x3a, 8), stamp >>> 0), high);
 }

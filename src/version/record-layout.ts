@@ -15,11 +15,23 @@ import { recentMax } from "./recent.ts";
 export const recordHeaderBytes = 8;
 /** The header's first word: the format number and three bytes of zero. */
 export const recordFormat = 1;
+/** The same of a record with a stamp, which a node that knows only the first format would lose. */
+export const stampedFormat = 2;
 /** A packed dot. */
 export const bytesPerDot = 12;
 
 const requestIdBytes = 16;
 const siblingsMax = 16;
+
+/** Whether a header's first word is one that this version knows. */
+export function isRecordFormat(word: number): boolean {
+  return word === recordFormat || word === stampedFormat;
+}
+
+/** The stamp in two words; 0: no number that a clock could have made. */
+export function stampOf(low: number, high: number): number {
+  return high >>> 21 === 0 ? high * 0x1_0000_0000 + (low >>> 0) : 0;
+}
 
 /** The order of two packed dots: actor, then counter. */
 export function compareDotsAt(a: Uint8Array, i: number, b: Uint8Array, j: number): number {
@@ -49,6 +61,7 @@ export class WriteSpan {
   dotsEnd = 0;
   second = 0;
   tombstone = false;
+  stamp = 0;
 }
 
 /** Reused: a caller keeps one for each record that it looks at together. */
@@ -61,15 +74,18 @@ export class RecordLayout {
   siblingCount = 0;
   readonly recent: readonly WriteSpan[] = Array.from({ length: recentMax }, () => new WriteSpan());
   recentCount = 0;
+  /** Of the stamped sibling; 0: there is none. */
+  stamp = 0;
   #at = 0;
 
   /** Whether the record is plain; if so, the fields describe it until the next call. The checksum is not verified. */
   read(sealed: Uint8Array): boolean {
-    if (sealed.length < recordHeaderBytes || readWord(sealed, 0) !== recordFormat) return false;
+    if (sealed.length < recordHeaderBytes || !isRecordFormat(readWord(sealed, 0))) return false;
     this.bytes = sealed;
     this.#at = recordHeaderBytes;
     this.siblingCount = 0;
     this.recentCount = 0;
+    this.stamp = 0;
     return this.#readVersion() && this.#readSiblings() && this.#readRecent() && this.#at === sealed.length;
   }
 
@@ -140,7 +156,7 @@ export class RecordLayout {
       }
       span.tombstone = this.#at < span.end - 1 && this.bytes[this.#at] === 0x20 && this.bytes[this.#at + 1] === 1;
       if (span.tombstone) this.#at += 2;
-      if (!this.#readSecond(span, 0x2d) || !this.#inOrder(span)) return false;
+      if (!this.#readSecond(span, 0x2d) || !this.#readStamp(span) || !this.#inOrder(span)) return false;
       this.siblingCount += 1;
     }
     return true;
@@ -162,6 +178,7 @@ export class RecordLayout {
       span.start = this.#at;
       span.end = this.#at + length;
       if (!this.#readId(span, 0x0a) || !this.#readDots(span, 0x12) || !this.#readSecond(span, 0x1d)) return false;
+      if (this.#at !== span.end) return false;
       const before = this.recentCount === 0 ? undefined : this.recent[this.recentCount - 1];
       if (before !== undefined) {
         const order = before.second - span.second || compareDotsAt(this.bytes, before.dots, this.bytes, span.dots);
@@ -192,13 +209,24 @@ export class RecordLayout {
     return true;
   }
 
-  /** The last field of a write, left out if it is 0. */
+  /** Left out if it is 0. */
   #readSecond(span: WriteSpan, tag: number): boolean {
     span.second = 0;
-    if (this.#at === span.end) return true;
-    if (this.bytes[this.#at] !== tag || span.end - this.#at !== 5) return false;
+    if (this.#at === span.end || this.bytes[this.#at] !== tag) return true;
+    if (span.end - this.#at < 5) return false;
     span.second = readWord(this.bytes, this.#at + 1) >>> 0;
-    this.#at = span.end;
+    this.#at += 5;
     return true;
+  }
+
+  /** The last field of a sibling, left out if it is 0. */
+  #readStamp(span: WriteSpan): boolean {
+    span.stamp = 0;
+    if (this.#at === span.end) return true;
+    if (this.stamp > 0 || this.#field(0x3a, span.end) !== 8 || span.end - this.#at !== 8) return false;
+    span.stamp = stampOf(readWord(this.bytes, this.#at), readWord(this.bytes, this.#at + 4));
+    this.stamp = span.stamp;
+    this.#at = span.end;
+    return span.stamp > 0;
   }
 }

@@ -10,7 +10,7 @@ import { readWord, writeWord } from "../base/words.ts";
 import { recentEntriesMax } from "./recent.ts";
 import { countSiblings, decodeRecord, decodeVersion, RecordError, siblingsMax } from "./record-decoder.ts";
 import { recordBodyBytes, writeRecordBody } from "./record-encoder.ts";
-import { recordFormat, recordHeaderBytes } from "./record-layout.ts";
+import { isRecordFormat, recordFormat, recordHeaderBytes, stampedFormat } from "./record-layout.ts";
 import { newerRecord } from "./sealed-merge.ts";
 import type { SiblingSet } from "./sibling-set.ts";
 import type { VersionVector } from "./version-vector.ts";
@@ -25,7 +25,7 @@ export function sealRecord(set: SiblingSet): Uint8Array {
   const sealed = takeBytes(recordHeaderBytes + recordBodyBytes(set));
   const end = writeRecordBody(set, sealed, recordHeaderBytes);
   assert(end === sealed.length, "a record is as long as measured");
-  writeWord(sealed, 0, recordFormat);
+  writeWord(sealed, 0, set.stamp > 0 ? stampedFormat : recordFormat);
   writeWord(sealed, 4, crc32c(sealed, recordHeaderBytes, end));
   return sealed;
 }
@@ -40,8 +40,10 @@ export function checkRecord(sealed: Uint8Array): string | null {
 
 function checkHeader(sealed: Uint8Array): string | null {
   if (sealed.length < recordHeaderBytes) return `a record of ${sealed.length} bytes is shorter than its header`;
-  if (sealed[0] !== recordFormat) return `record format ${sealed[0]} is unknown here (known: ${recordFormat})`;
-  return readWord(sealed, 0) === recordFormat ? null : "the record's header is damaged";
+  const format = sealed[0] as number;
+  if (!isRecordFormat(format))
+    return `record format ${format} is unknown here (known: ${recordFormat}, ${stampedFormat})`;
+  return isRecordFormat(readWord(sealed, 0)) ? null : "the record's header is damaged";
 }
 
 /**

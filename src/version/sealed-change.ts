@@ -15,6 +15,8 @@ import { causalHash } from "./sibling-set.ts";
 export class SealedChange {
   /** The merge: `stored` or `incoming` itself where it is that, else pooled bytes. */
   merged: Uint8Array = noBytes;
+  /** The stamp in the incoming record; 0: none, or nothing in it is new. */
+  stamp = 0;
   /** Whether the incoming version shows a higher counter of the actor than the stored one. */
   showsMore = false;
   readonly #before: Hash64;
@@ -33,11 +35,13 @@ export class SealedChange {
     if (equalSealed(stored, incoming)) {
       this.merged = stored;
       this.showsMore = false;
+      this.stamp = 0;
       return;
     }
     const plain = this.#stored.read(stored) && this.#incoming.read(incoming);
     const newer = plain ? newerLayout(this.#incoming, this.#stored) : null;
     if (newer !== null) {
+      this.stamp = this.#incoming.stamp;
       this.merged = newer.bytes;
       this.showsMore = this.#incoming.counterOf(actorHigh, actorLow) > this.#stored.counterOf(actorHigh, actorLow);
       if (newer === this.#incoming) {
@@ -56,6 +60,7 @@ export class SealedChange {
     const theirs = openRecord(incoming);
     if (theirs.isEmpty) throw new RecordError("an empty record is none");
     const merged = mine.merge(theirs);
+    this.stamp = theirs.stamp;
     this.showsMore = theirs.version.counterOf(actorHigh, actorLow) > mine.version.counterOf(actorHigh, actorLow);
     this.merged = merged === mine ? stored : merged === theirs ? incoming : sealRecord(merged);
     causalHash(mine, fullKey, this.#before);

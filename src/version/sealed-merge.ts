@@ -112,6 +112,7 @@ function sameSibling(record: RecordLayout, sibling: WriteSpan, other: RecordLayo
     if (candidate.end - candidate.start !== sibling.end - sibling.start) return false;
     return (
       candidate.tombstone === sibling.tombstone &&
+      candidate.stamp === sibling.stamp &&
       sameDotsAndSecond(record.bytes, sibling, other.bytes, candidate) &&
       sameBytes(record.bytes, sibling.id, other.bytes, candidate.id, requestIdBytes)
     );

@@ -4,8 +4,12 @@
  * vector per value either claims a false order between two blind writes through one node, which loses one, or loses the
  * link between value and event, and stale contexts multiply siblings.
  *
- * Invariants: siblings are sorted by smallest dot; the vector covers every sibling's dots; a write is a sibling or in
- * `recent`, never both. Sets are immutable and may share siblings. The bytes of a record are record.ts's business.
+ * Where the last write wins, writes carry stamps, and of those only the greatest stays: its writer held all that its stamp
+ * exceeds, so both rules drop the same ones, and merging needs no word of the bucket's policy.
+ *
+ * Invariants: siblings are sorted by smallest dot, at most one of them stamped; the vector covers every sibling's dots; a
+ * write is a sibling or in `recent`, never both, unless it is stamped. Sets are immutable and may share siblings. The bytes
+ * of a record are record.ts's business.
  */
 
 import { assert } from "../base/assert.ts";
@@ -13,12 +17,13 @@ import { equalBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
 import type { Hash64 } from "../base/hash.ts";
 import { hashBytes } from "../base/hash.ts";
+import { mark } from "../base/mark.ts";
 import { writeWord } from "../base/words.ts";
 import { compareDotLists, holdsDot, writeDot } from "./dots.ts";
 import type { Superseded } from "./recent.ts";
 import { addRecent, findRecent, newestRecent, recentMax, sameRecent } from "./recent.ts";
 import type { Sibling } from "./sibling.ts";
-import { areTwins, compareSiblings, uniteTwins } from "./sibling.ts";
+import { areTwins, compareAges, compareSiblings, uniteTwins } from "./sibling.ts";
 import type { Dot } from "./version-vector.ts";
 import { compareVersions, mergeVersions, VersionVector, wordsPerDot } from "./version-vector.ts";
 
@@ -56,6 +61,8 @@ export interface SiblingWrite {
   readonly tombstone: boolean;
   /** Now, by the coordinator's clock, in seconds since 1970. */
   readonly second: number;
+  /** As in `Sibling`; above the set's own. A stamped write has no context: it replaces all that is here. */
+  readonly stamp?: number;
   /** Superseded writes are remembered while they are younger than this, in seconds: twice the longest deadline. */
   readonly keepRecentFor: number;
 }
@@ -83,6 +90,13 @@ export class SiblingSet {
     return this.version.size === 0;
   }
 
+  /** The stamp of the last write that won here; 0: there is none. */
+  get stamp(): number {
+    let stamp = 0;
+    for (let i = 0; i < this.siblings.length; i += 1) stamp = Math.max(stamp, (this.siblings[i] as Sibling).stamp);
+    return stamp;
+  }
+
   /** The dots under which this write id is known here (live sibling or recent), or undefined. */
   dotsOf(requestId: Uint8Array): readonly Dot[] | undefined {
     for (let i = 0; i < this.siblings.length; i += 1) {
@@ -98,20 +112,23 @@ export class SiblingSet {
    */
   put(write: SiblingWrite): SiblingSet {
     assert(!this.version.covers(write.dot), "a minted dot is new to the record");
-    assert(!write.context.covers(write.dot), "a minted dot is new to the context");
     assert(this.dotsOf(write.requestId) === undefined, "a write is put once");
-    const own = write.own ?? null;
+    const stamp = write.stamp ?? 0;
+    const context = stamp > 0 ? this.version : write.context;
+    const own = stamp > 0 ? null : (write.own ?? null);
+    assert(!context.covers(write.dot), "a minted dot is new to the context");
+    assert(stamp === 0 || stamp > this.stamp, "a stamp is greater than any that its clock has been shown");
     const siblings: Sibling[] = [];
     const recent: Superseded[] = [];
     const oldest = write.second - write.keepRecentFor;
-    const version = mergeVersions(this.version, write.context).with(write.dot);
+    const version = mergeVersions(this.version, context).with(write.dot);
     for (let i = 0; i < this.recent.length; i += 1) {
       const entry = this.recent[i] as Superseded;
       if (entry.second > oldest || !version.coversEach(entry.dots)) recent.push(entry);
     }
     for (let i = 0; i < this.siblings.length; i += 1) {
       const sibling = this.siblings[i] as Sibling;
-      const superseded = write.context.coversAny(sibling.dots) || isOwn(own, sibling) || canary("drop-sibling");
+      const superseded = context.coversAny(sibling.dots) || isOwn(own, sibling) || canary("drop-sibling");
       if (!superseded && !(write.tombstone && canary("delete-covers-all"))) siblings.push(sibling);
       else if (sibling.second > oldest) addRecent(recent, supersede(sibling));
     }
@@ -119,7 +136,7 @@ export class SiblingSet {
     if (own !== null && !this.version.covers(own.dot)) {
       addRecent(recent, { requestId: own.requestId, dots: [own.dot], second });
     }
-    siblings.push({ dots: [dot], requestId, value, tombstone, second });
+    siblings.push({ dots: [dot], requestId, value, tombstone, second, stamp });
     if (siblings.length > 1) siblings.sort(compareSiblings);
     return new SiblingSet(version, siblings, newestRecent(recent, version));
   }
@@ -161,10 +178,11 @@ export class SiblingSet {
     const siblings: Sibling[] = [];
     for (let i = 0; i < united.length; i += 1) {
       const sibling = united[i] as Sibling;
-      if (findRecent(recent, sibling.requestId) !== undefined) addRecent(recent, supersede(sibling));
+      const forgets = sibling.stamp === 0 && findRecent(recent, sibling.requestId) !== undefined;
+      if (forgets) addRecent(recent, supersede(sibling));
       else if (!this.#hasSuperseded(sibling) && !other.#hasSuperseded(sibling)) siblings.push(sibling);
     }
-    if (siblings.length > 1) siblings.sort(compareSiblings);
+    if (siblings.length > 1) keepLast(siblings).sort(compareSiblings);
     if (canary("merge-drops-sibling")) siblings.splice(1);
     const version = canary("merge-forgets-version") ? this.version : mergeVersions(this.version, other.version);
     newestRecent(recent, version);
@@ -229,6 +247,16 @@ export class SiblingSet {
   }
 }
 
+/** The one write that a reader is shown where the last write wins; undefined: there is none. */
+export function lastWrite(set: SiblingSet): Sibling | undefined {
+  let last = set.siblings[0];
+  for (let i = 1; i < set.siblings.length; i += 1) {
+    const sibling = set.siblings[i] as Sibling;
+    if (compareAges(sibling, last as Sibling) > 0) last = sibling;
+  }
+  return last;
+}
+
 /** Whether the record says nothing but that its key is deleted. */
 export function isDeleted(set: SiblingSet): boolean {
   for (let i = 0; i < set.siblings.length; i += 1) if (!(set.siblings[i] as Sibling).tombstone) return false;
@@ -241,6 +269,26 @@ function isOwn(own: OwnWrite | null, sibling: Sibling): boolean {
 
 function supersede(sibling: Sibling): Superseded {
   return { requestId: sibling.requestId, dots: sibling.dots, second: sibling.second };
+}
+
+/** Drops all stamped writes but the last from a list under construction. Returns the same list. */
+function keepLast(siblings: Sibling[]): Sibling[] {
+  let last: Sibling | undefined;
+  for (let i = 0; i < siblings.length; i += 1) {
+    const sibling = siblings[i] as Sibling;
+    if (sibling.stamp > 0 && (last === undefined || compareAges(sibling, last) > 0)) last = sibling;
+  }
+  if (last === undefined || canary("lww-keeps-losers")) return siblings;
+  let kept = 0;
+  for (let i = 0; i < siblings.length; i += 1) {
+    const sibling = siblings[i] as Sibling;
+    if (sibling.stamp > 0 && sibling !== last) continue;
+    siblings[kept] = sibling;
+    kept += 1;
+  }
+  if (kept < siblings.length) mark("lww.concurrent");
+  siblings.length = kept;
+  return siblings;
 }
 
 /** Both lists in one, copies of one write united. */
@@ -263,6 +311,7 @@ function isCopyOf(result: Sibling, original: Sibling): boolean {
     (compareDotLists(result.dots, original.dots) === 0 &&
       equalBytes(result.requestId, original.requestId) &&
       result.second === original.second &&
+      result.stamp === original.stamp &&
       result.tombstone === original.tombstone &&
       result.value.length === original.value.length)
   );

@@ -19,6 +19,11 @@ export interface Sibling {
   readonly tombstone: boolean;
   /** When it was written, by its coordinator's clock, in seconds since 1970; never used for order between siblings. */
   readonly second: number;
+  /**
+   * Of a write to a bucket where the last write wins: microseconds since 1970 by its coordinator's hybrid clock, below
+   * 2^53. 0: a write that only a later one with its context can replace.
+   */
+  readonly stamp: number;
 }
 
 function firstDot(sibling: Sibling): Dot {
@@ -32,25 +37,32 @@ export function compareSiblings(a: Sibling, b: Sibling): number {
     compareBytes(a.requestId, b.requestId) ||
     Number(a.tombstone) - Number(b.tombstone) ||
     a.second - b.second ||
+    a.stamp - b.stamp ||
     compareBytes(a.value, b.value)
   );
+}
+
+/** Which of two writes counts as the later where the last write wins: positive if `a` does. Total; unstamped ones come first. */
+export function compareAges(a: Sibling, b: Sibling): number {
+  return a.stamp - b.stamp || a.second - b.second || compareSiblings(a, b);
 }
 
 /**
  * Whether both are copies of one write: they share the request id or a dot. The exception is a broken invariant (one dot
  * minted for two writes, or damaged content): such copies stay apart, so that both are kept, and `dot.conflict` is
- * marked. An id that a faulty client used for two different values is none: those unite.
+ * marked. An id that a faulty client used for two different values is none: those unite. Stamped writes do not: each copy
+ * has a stamp of its own, and the greatest wins, whoever meets whom first.
  */
 export function areTwins(a: Sibling, b: Sibling): boolean {
   const sameId = equalBytes(a.requestId, b.requestId);
-  if (!sharesDot(a.dots, b.dots)) return sameId;
+  if (!sharesDot(a.dots, b.dots)) return sameId && a.stamp === 0 && b.stamp === 0;
   if (sameId && (compareDots(firstDot(a), firstDot(b)) !== 0 || sameContent(a, b))) return true;
   mark("dot.conflict");
   return false;
 }
 
 function sameContent(a: Sibling, b: Sibling): boolean {
-  return a.tombstone === b.tombstone && a.second === b.second && equalBytes(a.value, b.value);
+  return a.tombstone === b.tombstone && a.second === b.second && a.stamp === b.stamp && equalBytes(a.value, b.value);
 }
 
 /** The write of two twins: all their dots, and the content of the copy that holds the smallest. */
@@ -58,6 +70,6 @@ export function uniteTwins(a: Sibling, b: Sibling): Sibling {
   const dots = uniteDots(a.dots, b.dots);
   if (dots === a.dots) return a;
   if (dots === b.dots) return b;
-  const { requestId, value, tombstone, second } = compareDots(firstDot(a), firstDot(b)) <= 0 ? a : b;
-  return { dots, requestId, value, tombstone, second };
+  const { requestId, value, tombstone, second, stamp } = compareDots(firstDot(a), firstDot(b)) <= 0 ? a : b;
+  return { dots, requestId, value, tombstone, second, stamp };
 }

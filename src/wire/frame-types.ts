@@ -75,6 +75,7 @@ export const RingChangeKind = {
   cancel: 7,
   recover: 8,
   acceptRing: 9,
+  setBucket: 10,
 } as const;
 /** One of the changes. */
 export type RingChangeKind = (typeof RingChangeKind)[keyof typeof RingChangeKind];

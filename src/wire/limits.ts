@@ -25,8 +25,6 @@ export const keysPerMultiGetMax = 256;
 export const acksMax = 64;
 /** Members a ring message may list, those that left included. */
 export const membersMax = 16_384;
-/** Bucket policies a ring message may list. */
-export const bucketPoliciesMax = 4_096;
 
 /** A whole datagram: what fits one Ethernet frame with room for tunnels and, later, for sealing. */
 export const datagramBytesMax = 1_400;

@@ -6,6 +6,7 @@ import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { clusterIdOf, idBytes, nodeIdOf, nodeNumber, noNode } from "../base/ids.ts";
+import { Resolver } from "../base/resolver.ts";
 import { readWord, writeWord } from "../base/words.ts";
 import { type BucketPolicy, type Member, type MemberStatus, Ring, type StagedChange } from "../ring/ring.ts";
 import { stagedKinds } from "../ring/staged.ts";
@@ -105,12 +106,18 @@ function memberFromMessage(message: MemberMessage): Member {
   };
 }
 
-function policyFromMessage(message: BucketPolicyMessage): BucketPolicy {
+/** The policy in a message; throws `INVALID_ARGUMENT` if it names what this version does not know. */
+export function policyFromMessage(message: BucketPolicyMessage): BucketPolicy {
   const durability = Object.values(Durability).find((value) => value === message.durability);
   if (durability === undefined) {
     throw new RingtailError("INVALID_ARGUMENT", `unknown durability ${message.durability} of bucket "${message.name}"`);
   }
-  return { name: message.name, n: message.n, r: message.r, w: message.w, durability, version: message.version };
+  const resolver = Object.values(Resolver).find((value) => value === message.resolver);
+  if (resolver === undefined) {
+    throw new RingtailError("INVALID_ARGUMENT", `unknown resolver ${message.resolver} of bucket "${message.name}"`);
+  }
+  const { name, n, r, w, version } = message;
+  return { name, n, r, w, durability, version, resolver };
 }
 
 function stagedToMessage(change: StagedChange): StagedChangeMessage {

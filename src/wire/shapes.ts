@@ -4,12 +4,12 @@
  * holds these tables against schema/*.proto: no message, repeated field or nested message can be missing.
  */
 import { assert } from "../base/assert.ts";
+import { bucketPoliciesMax } from "../ring/bucket-policy.ts";
 import { partitionsMax } from "../ring/partition.ts";
 import { recentEntriesMax } from "../version/recent.ts";
 import { siblingsMax, versionEntriesMax } from "../version/record-decoder.ts";
 import {
   acksMax,
-  bucketPoliciesMax,
   eventRowsMax,
   hintRowsMax,
   hintsPerExplainMax,
@@ -292,7 +292,11 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   MembersRequest: plain("MembersRequest"),
   MembersReply: new MessageShape("MembersReply", [messages(4, membersMax, memberRow), messages(5, waitingMax, member)]),
   MemberRow: memberRow,
-  RingChangeRequest: new MessageShape("RingChangeRequest", [messages(4, 1, member), words(7, membersMax)]),
+  RingChangeRequest: new MessageShape("RingChangeRequest", [
+    messages(4, 1, member),
+    words(7, membersMax),
+    messages(8, 1, bucketPolicy),
+  ]),
   RingChangeReply: plain("RingChangeReply"),
   EventsRequest: plain("EventsRequest"),
   EventsReply: new MessageShape("EventsReply", [messages(1, eventRowsMax, eventRow)]),

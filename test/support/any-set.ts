@@ -30,6 +30,7 @@ const sibling: fc.Arbitrary<Sibling> = fc.record({
   value: fc.oneof(fc.uint8Array({ maxLength: 2 }), fc.uint8Array({ minLength: 126, maxLength: 130 })),
   tombstone: fc.boolean(),
   second: fc.constantFrom(0, 1, 0xffff_ffff),
+  stamp: fc.constant(0),
 });
 
 /** The one content of a write: where no invariant is broken, a request id stands for one value. */

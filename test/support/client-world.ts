@@ -482,7 +482,7 @@ export function ringOf(epoch: number, count: number, n: number, partitions: numb
     });
   }
   const quorum = Math.min(2, n);
-  const policy: BucketPolicy = { name: "", n, r: quorum, w: quorum, durability: 2, version: 1 };
+  const policy: BucketPolicy = { name: "", n, r: quorum, w: quorum, durability: 2, resolver: 0, version: 1 };
   const owners = Uint16Array.from({ length: partitions }, (_, partition) => (partition % count) + 1);
   return new Ring({ clusterId: testCluster, epoch, partitions, replicasMax: n, members, owners, buckets: [policy] });
 }

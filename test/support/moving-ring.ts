@@ -15,7 +15,7 @@ function memberOf(number: number): Omit<Member, "status"> {
 export function movingRing(partitions = 16): { readonly before: Ring; readonly staged: Ring; readonly ring: Ring } {
   const members = [1, 2, 3].map((number): Member => ({ ...memberOf(number), status: "member" }));
   const { owners } = planClaim({ members, partitions, replicasMax: 3, planSeed: 1 });
-  const policy = { name: "", n: 3, r: 2, w: 2, durability: 2, version: 1 } as const;
+  const policy = { name: "", n: 3, r: 2, w: 2, durability: 2, resolver: 0, version: 1 } as const;
   const clusterId = clusterIdOf(new Uint8Array(16).fill(9));
   const before = new Ring({ clusterId, epoch: 1, partitions, replicasMax: 3, members, owners, buckets: [policy] });
   const staged = stageChange(before, { kind: "join", node: memberOf(4) });

@@ -2,6 +2,7 @@
  * ReplicaStory: a replica over a fake store, whose calls and effects become lines of text, and helpers that name what
  * tests of the replica need: keys, contexts, request ids, records.
  */
+
 import { hexOf, utf8, utf8Text } from "../../src/base/bytes.ts";
 import { codeOf, statusOk } from "../../src/base/errors.ts";
 import { fullKeyOf, keyOf } from "../../src/base/full-key.ts";
@@ -9,6 +10,7 @@ import { Hash64, hashKey } from "../../src/base/hash.ts";
 import { nodeNumber } from "../../src/base/ids.ts";
 import { type Instant, instant } from "../../src/base/time.ts";
 import { type ActorEffects, Actors, type Incarnation } from "../../src/replica/actors.ts";
+import { HybridClock } from "../../src/replica/hybrid-clock.ts";
 import {
   Replica,
   type ReplicaEffects,
@@ -168,6 +170,7 @@ export class ReplicaStory {
       effects: this.recorder,
       store: this.store,
       actors: this.actors,
+      clock: new HybridClock(() => 1000 * this.seconds),
       ...limits,
       ...options,
     });

@@ -4,6 +4,7 @@
  * dots it reflects, which writes are alive in it. Power cuts lose what was not synced; messages are late, repeated and in
  * any order, but none is lost for ever.
  */
+
 import { hexOf, utf8 } from "../../src/base/bytes.ts";
 import { Durability } from "../../src/base/durability.ts";
 import { statusOk } from "../../src/base/errors.ts";
@@ -11,6 +12,7 @@ import { Hash64 } from "../../src/base/hash.ts";
 import { nodeNumber } from "../../src/base/ids.ts";
 import { type Instant, instant } from "../../src/base/time.ts";
 import { type ActorEffects, Actors, type Incarnation } from "../../src/replica/actors.ts";
+import { HybridClock } from "../../src/replica/hybrid-clock.ts";
 import { Replica, type ReplicaEffects, ReplicaKind, ReplicaOp } from "../../src/replica/replica.ts";
 import type { StoreWrite } from "../../src/storage/store.ts";
 import { openRecord } from "../../src/version/record.ts";
@@ -117,8 +119,9 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   }
 
   #newReplica(): Replica<Origin> {
+    const clock = new HybridClock(() => 0);
     const limits = { waitersMax: 100, busyMax: 200, keepRecentForSeconds: 1000, retriesMax: 16 };
-    const replica = new Replica<Origin>({ effects: this, store: this.store, actors: this.#actors, ...limits });
+    const replica = new Replica<Origin>({ effects: this, store: this.store, actors: this.#actors, clock, ...limits });
     this.store.sink = replica;
     return replica;
   }

@@ -5,7 +5,7 @@ import { PutCoordinator, PutOp } from "../../dist/coordinator/put.js";
 import { resolveQuorum } from "../../dist/coordinator/quorum.js";
 import { fullKeys, sealed, seasonedSet, sink } from "./shared.mjs";
 
-const policy = { name: "", n: 3, r: 2, w: 2, durability: Durability.buffered, version: 1 };
+const policy = { name: "", n: 3, r: 2, w: 2, durability: Durability.buffered, resolver: 0, version: 1 };
 const targets = Uint16Array.of(1, 2, 3);
 const nothing = () => {};
 const effects = {

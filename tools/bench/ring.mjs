@@ -22,7 +22,7 @@ function member(number) {
 function ringOf(nodes) {
   const members = Array.from({ length: nodes }, (_, i) => member(i + 1));
   const { owners } = planClaim({ members, partitions: 1024, replicasMax: 3, planSeed: 1 });
-  const policy = { name: "", n: 3, r: 2, w: 2, durability: Durability.buffered, version: 1 };
+  const policy = { name: "", n: 3, r: 2, w: 2, durability: Durability.buffered, resolver: 0, version: 1 };
   const id = clusterId("c0ffee00c0ffee00c0ffee00c0ffee00");
   return new Ring({ clusterId: id, epoch: 1, partitions: 1024, replicasMax: 3, members, owners, buckets: [policy] });
 }

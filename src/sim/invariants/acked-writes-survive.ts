@@ -7,7 +7,15 @@ import { Durability } from "../../base/durability.ts";
 import { openRecord } from "../../version/record.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
 import type { Audit, Invariant } from "../audit.ts";
-import { type Coverage, coveredByContexts, idName, type Operation, operationText, possibleDots } from "../history.ts";
+import {
+  type Coverage,
+  coveredByContexts,
+  idName,
+  isLastWriteKey,
+  type Operation,
+  operationText,
+  possibleDots,
+} from "../history.ts";
 
 /** Judged on every owner's disk. */
 export const ackedWritesSurvive: Invariant = {
@@ -50,6 +58,7 @@ function checkCopy(audit: Audit, seat: number, copy: Copy, write: Operation): vo
   }
   const gone = audit.cluster.ledger.forgotten(write.key).coversAny(dots);
   if (!gone && copy.set?.version.coversAny(dots) !== true) blame(`${where} has lost ${operationText(write)}`);
+  else if (isLastWriteKey(write.key)) return;
   else if (!copy.present.has(write.requestId) && !copy.covered.coversAny(dots) && !(gone && write.kind === "delete")) {
     blame(`${where} has dropped ${operationText(write)}, which nothing covers`);
   }

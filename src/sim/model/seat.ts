@@ -4,6 +4,7 @@
  * comes between what a replica does to one key from its read to its write, because it holds the key; so one thing at a time
  * is all there is to interleave.
  */
+
 import { assert } from "../../base/assert.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { fullKeyOf } from "../../base/full-key.ts";
@@ -17,6 +18,7 @@ import type { ReplicaOrigin } from "../../node/request.ts";
 import type { StoreAsker } from "../../node/store-questions.ts";
 import type { ReapQuestion } from "../../repair/reap-round.ts";
 import { type ActorEffects, Actors, type Incarnation } from "../../replica/actors.ts";
+import { HybridClock } from "../../replica/hybrid-clock.ts";
 import { Replica, type ReplicaEffects, ReplicaKind, ReplicaOp } from "../../replica/replica.ts";
 import type { Ring } from "../../ring/ring.ts";
 import type { ReapReply } from "../../wire/codec.ts";
@@ -103,7 +105,8 @@ export class Seat implements ReplicaEffects<ReplicaOrigin>, ActorEffects {
   }
 
   #newReplica(): Replica<ReplicaOrigin> {
-    const replica = new Replica({ effects: this, store: this.#disk, actors: this.#actors, ...limits });
+    const clock = new HybridClock(() => 1000 * second);
+    const replica = new Replica({ effects: this, store: this.#disk, actors: this.#actors, clock, ...limits });
     this.#disk.sink = replica;
     return replica;
   }

@@ -44,6 +44,7 @@ export interface BucketPolicy {
   w: number;
   durability: number;
   version: number;
+  resolver: number;
 }
 
 export interface ConfigEntry {
@@ -149,6 +150,7 @@ export interface GetReply {
   coordinator: number;
   elapsedUs: number;
   stalePossible: boolean;
+  lww: boolean;
 }
 
 export interface GetRequest {
@@ -341,6 +343,7 @@ export interface MultiGetReply {
   epoch: number;
   coordinator: number;
   elapsedUs: number;
+  lww: boolean;
 }
 
 export interface MultiGetRequest {
@@ -396,6 +399,7 @@ export interface PutReply {
   elapsedUs: number;
   forwardedBy: number;
   stalePossible: boolean;
+  lww: boolean;
 }
 
 export interface PutRequest {
@@ -580,6 +584,7 @@ export interface RingChangeRequest {
   acceptViolations: boolean;
   lost: number[];
   digest: string;
+  policy: BucketPolicy | null;
 }
 
 export interface RingChosen {
@@ -651,6 +656,7 @@ export interface Sibling {
   value: Uint8Array;
   tombstone: boolean;
   second: number;
+  stamp: Uint8Array;
 }
 
 export interface StagedChange {

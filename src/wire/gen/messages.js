@@ -331,6 +331,7 @@ export const ringtail = $root.ringtail = (() => {
         values[valuesById[7] = "CANCEL"] = 7;
         values[valuesById[8] = "RECOVER"] = 8;
         values[valuesById[9] = "ACCEPT_RING"] = 9;
+        values[valuesById[10] = "SET_BUCKET"] = 10;
         return values;
     })();
 
@@ -345,6 +346,7 @@ export const ringtail = $root.ringtail = (() => {
             this.acceptViolations = false;
             this.lost = [];
             this.digest = "";
+            this.policy = null;
         };
 
         RingChangeRequest.prototype.kind = 0;
@@ -355,6 +357,7 @@ export const ringtail = $root.ringtail = (() => {
         RingChangeRequest.prototype.acceptViolations = false;
         RingChangeRequest.prototype.lost = $util.emptyArray;
         RingChangeRequest.prototype.digest = "";
+        RingChangeRequest.prototype.policy = null;
 
         RingChangeRequest.encode = function (message, writer, _depth) {
             if (!writer)
@@ -379,6 +382,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(58).fixed32s(message.lost);
             if (message.digest != null && message.digest !== "")
                 writer.uint32(66).string(message.digest);
+            if (message.policy != null)
+                $root.ringtail.BucketPolicy.encode(message.policy, writer.uint32(74).fork(), _depth + 1).ldelim();
             return writer;
         };
 
@@ -462,6 +467,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 2)
                             break;
                         message.digest = reader.stringVerify();
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 2)
+                            break;
+                        message.policy = $root.ringtail.BucketPolicy.decode(reader, reader.size(), $undefined, _depth + 1, message.policy);
                         continue;
                     }
                 }
@@ -915,6 +926,7 @@ export const ringtail = $root.ringtail = (() => {
             this.value = $noBytes;
             this.tombstone = false;
             this.second = 0;
+            this.stamp = $noBytes;
         };
 
         Sibling.prototype.dots = $util.emptyArray;
@@ -922,6 +934,7 @@ export const ringtail = $root.ringtail = (() => {
         Sibling.prototype.value = $noBytes;
         Sibling.prototype.tombstone = false;
         Sibling.prototype.second = 0;
+        Sibling.prototype.stamp = $noBytes;
 
         Sibling.encode = function (message, writer, _depth) {
             if (!writer)
@@ -940,6 +953,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(32).bool(message.tombstone);
             if (message.second != null && message.second !== 0)
                 writer.uint32(45).fixed32(message.second);
+            if (message.stamp != null && message.stamp.length)
+                writer.uint32(58).bytes(message.stamp);
             return writer;
         };
 
@@ -1005,6 +1020,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 5)
                             break;
                         message.second = reader.fixed32();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.stamp = reader.bytes();
                         continue;
                     }
                 }
@@ -1285,6 +1306,7 @@ export const ringtail = $root.ringtail = (() => {
             this.w = 0;
             this.durability = 0;
             this.version = 0;
+            this.resolver = 0;
         };
 
         BucketPolicy.prototype.name = "";
@@ -1293,6 +1315,7 @@ export const ringtail = $root.ringtail = (() => {
         BucketPolicy.prototype.w = 0;
         BucketPolicy.prototype.durability = 0;
         BucketPolicy.prototype.version = 0;
+        BucketPolicy.prototype.resolver = 0;
 
         BucketPolicy.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1313,6 +1336,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(40).int32(message.durability);
             if (message.version != null && message.version !== 0)
                 writer.uint32(48).uint32(message.version);
+            if (message.resolver != null && message.resolver !== 0)
+                writer.uint32(56).int32(message.resolver);
             return writer;
         };
 
@@ -1378,6 +1403,12 @@ export const ringtail = $root.ringtail = (() => {
                         message.version = reader.uint32();
                         continue;
                     }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.resolver = reader.int32();
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
             }
@@ -1392,6 +1423,13 @@ export const ringtail = $root.ringtail = (() => {
         };
 
         return BucketPolicy;
+    })();
+
+    ringtail.Resolver = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "SIBLINGS"] = 0;
+        values[valuesById[1] = "LWW"] = 1;
+        return values;
     })();
 
     ringtail.StagedKind = (function() {
@@ -2306,6 +2344,7 @@ export const ringtail = $root.ringtail = (() => {
             this.coordinator = 0;
             this.elapsedUs = 0;
             this.stalePossible = false;
+            this.lww = false;
         };
 
         GetReply.prototype.record = $noBytes;
@@ -2315,6 +2354,7 @@ export const ringtail = $root.ringtail = (() => {
         GetReply.prototype.coordinator = 0;
         GetReply.prototype.elapsedUs = 0;
         GetReply.prototype.stalePossible = false;
+        GetReply.prototype.lww = false;
 
         GetReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2337,6 +2377,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(48).uint32(message.elapsedUs);
             if (message.stalePossible != null && message.stalePossible !== false)
                 writer.uint32(56).bool(message.stalePossible);
+            if (message.lww != null && message.lww !== false)
+                writer.uint32(224).bool(message.lww);
             return writer;
         };
 
@@ -2414,6 +2456,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.stalePossible = reader.bool();
+                        continue;
+                    }
+                case 28: {
+                        if (wireType !== 0)
+                            break;
+                        message.lww = reader.bool();
                         continue;
                     }
                 }
@@ -2660,6 +2708,7 @@ export const ringtail = $root.ringtail = (() => {
             this.elapsedUs = 0;
             this.forwardedBy = 0;
             this.stalePossible = false;
+            this.lww = false;
         };
 
         PutReply.prototype.context = $noBytes;
@@ -2669,6 +2718,7 @@ export const ringtail = $root.ringtail = (() => {
         PutReply.prototype.elapsedUs = 0;
         PutReply.prototype.forwardedBy = 0;
         PutReply.prototype.stalePossible = false;
+        PutReply.prototype.lww = false;
 
         PutReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2691,6 +2741,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(48).uint32(message.forwardedBy);
             if (message.stalePossible != null && message.stalePossible !== false)
                 writer.uint32(56).bool(message.stalePossible);
+            if (message.lww != null && message.lww !== false)
+                writer.uint32(224).bool(message.lww);
             return writer;
         };
 
@@ -2768,6 +2820,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.stalePossible = reader.bool();
+                        continue;
+                    }
+                case 28: {
+                        if (wireType !== 0)
+                            break;
+                        message.lww = reader.bool();
                         continue;
                     }
                 }
@@ -3142,12 +3200,14 @@ export const ringtail = $root.ringtail = (() => {
             this.epoch = 0;
             this.coordinator = 0;
             this.elapsedUs = 0;
+            this.lww = false;
         };
 
         MultiGetReply.prototype.results = $util.emptyArray;
         MultiGetReply.prototype.epoch = 0;
         MultiGetReply.prototype.coordinator = 0;
         MultiGetReply.prototype.elapsedUs = 0;
+        MultiGetReply.prototype.lww = false;
 
         MultiGetReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -3165,6 +3225,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(24).uint32(message.coordinator);
             if (message.elapsedUs != null && message.elapsedUs !== 0)
                 writer.uint32(32).uint32(message.elapsedUs);
+            if (message.lww != null && message.lww !== false)
+                writer.uint32(224).bool(message.lww);
             return writer;
         };
 
@@ -3218,6 +3280,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.elapsedUs = reader.uint32();
+                        continue;
+                    }
+                case 28: {
+                        if (wireType !== 0)
+                            break;
+                        message.lww = reader.bool();
                         continue;
                     }
                 }

@@ -23,7 +23,7 @@ export const silenceUs = 25_000;
 export const coreOptions = { opsMax: 8, replicaMarginUs: 5_000, silenceUs: 200_000 };
 
 export function policyOf(n: number, r: number, w: number, durability: Durability = Durability.buffered): BucketPolicy {
-  return { name: "", n, r, w, durability, version: 1 };
+  return { name: "", n, r, w, durability, resolver: 0, version: 1 };
 }
 
 /** Node 101 is slot 0's target, 102 slot 1's, and so on. */

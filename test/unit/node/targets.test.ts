@@ -12,7 +12,7 @@ import { bestOf, chooseTargets, degradedIn, type KeyOwners, type Routes, slotOf 
 
 const list = Uint16Array.from([1, 2, 3, 4, 5, 6]);
 const key: KeyOwners = { list, bucketN: 3, pending: undefined, sameHost: (a, b) => a === b };
-const policy = { name: "", n: 3, r: 2, w: 2, durability: 2, version: 1 } as const;
+const policy = { name: "", n: 3, r: 2, w: 2, durability: 2, resolver: 0, version: 1 } as const;
 
 function routesOf(
   states: Readonly<Record<number, RouteState>>,

@@ -3,6 +3,7 @@
  * common with this one. Random puts and merges in all four durability modes, then an end of the process; whatever was
  * acknowledged must have survived what its mode promises, and the Merkle leaves must be those of the records.
  */
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { equalBytes, hexOf, utf8 } from "../../../src/base/bytes.ts";
@@ -13,6 +14,7 @@ import { nodeNumber } from "../../../src/base/ids.ts";
 import { Rng } from "../../../src/base/rng.ts";
 import { type Instant, instant } from "../../../src/base/time.ts";
 import { type ActorEffects, Actors, type Incarnation } from "../../../src/replica/actors.ts";
+import { HybridClock } from "../../../src/replica/hybrid-clock.ts";
 import { Replica, type ReplicaEffects, ReplicaKind, type ReplicaOp } from "../../../src/replica/replica.ts";
 import { SimDrive } from "../../../src/sim/drive.ts";
 import { Scheduler } from "../../../src/sim/scheduler.ts";
@@ -44,7 +46,8 @@ class Life implements StoreEvents, ReplicaEffects<string>, ActorEffects {
     const node = nodeNumber(1);
     const actors = new Actors({ effects: this, node, partitions, incarnation, leaseTop, leaseStep: 10_000 });
     const limits = { waitersMax: 1000, busyMax: 2000, keepRecentForSeconds: 100 };
-    this.replica = new Replica({ effects: this, store: this.store, actors, ...limits });
+    const clock = new HybridClock(() => 0);
+    this.replica = new Replica({ effects: this, store: this.store, actors, clock, ...limits });
     this.store.start(scheduler.now);
     this.run(() => this.started);
   }

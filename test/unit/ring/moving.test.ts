@@ -14,7 +14,7 @@ import { defaultPolicy, fieldsOf, memberOf, membersOn, naiveList } from "./suppo
 
 const policies: readonly BucketPolicy[] = [
   defaultPolicy,
-  { name: "pairs", n: 2, r: 1, w: 1, durability: Durability.memory, version: 1 },
+  { name: "pairs", n: 2, r: 1, w: 1, durability: Durability.memory, resolver: 0, version: 1 },
 ];
 const sizes = [2, 3];
 

@@ -11,6 +11,7 @@ export const defaultPolicy: BucketPolicy = {
   r: 2,
   w: 2,
   durability: Durability.oneDurable,
+  resolver: 0,
   version: 1,
 };
 

@@ -96,7 +96,7 @@ describe("a sealed record", () => {
       return copy;
     };
     expect(checkRecord(good.subarray(0, 7))).toBe("a record of 7 bytes is shorter than its header");
-    expect(checkRecord(changed(0, 2))).toBe("record format 2 is unknown here (known: 1)");
+    expect(checkRecord(changed(0, 3))).toBe("record format 3 is unknown here (known: 1, 2)");
     expect(checkRecord(changed(2, 1))).toBe("the record's header is damaged");
     for (let at = 4; at < good.length; at += 1) {
       expect(checkRecord(changed(at, (good[at] as number) ^ 0x10))).toContain("checksum");
@@ -391,7 +391,7 @@ describe("the byte path of mergeSealed leaves to the real merge", () => {
   const at = (node: number, counter: number): Dot => ({ actorHigh: node << 16, actorLow: 0, counter });
   const vector = VersionVector.empty.with(at(1, 9)).with(at(2, 9));
   const sibling = (id: string, ...dots: Dot[]): Sibling => {
-    return { dots, requestId: idOf(id), value: utf8(id), tombstone: false, second: 50 };
+    return { dots, requestId: idOf(id), value: utf8(id), tombstone: false, second: 50, stamp: 0 };
   };
   const gone = (id: string, second: number, ...dots: Dot[]): Superseded => ({ requestId: idOf(id), dots, second });
   const four = [1, 2, 3, 4].map((n) => gone(`r${n}`, 100 + n, at(1, n)));

@@ -178,7 +178,14 @@ describe("merge", () => {
     const right = SiblingSet.empty.put(write("a", dot(1, 1), { value: utf8("of node 1"), second: 9 }));
     for (const merged of [left.merge(right), right.merge(left)]) {
       expect(merged.siblings).toEqual([
-        { dots: [dot(1, 1), dot(2, 1)], requestId: idOf("a"), value: utf8("of node 1"), tombstone: false, second: 9 },
+        {
+          dots: [dot(1, 1), dot(2, 1)],
+          requestId: idOf("a"),
+          value: utf8("of node 1"),
+          tombstone: false,
+          second: 9,
+          stamp: 0,
+        },
       ]);
       expect(merged.merge(left)).toBe(merged);
     }

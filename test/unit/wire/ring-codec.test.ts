@@ -40,8 +40,8 @@ function ringOf(): Ring {
     members,
     owners: Uint16Array.of(1, 2, 258, 1, 2, 258, 1, 2),
     buckets: [
-      { name: "", n: 3, r: 2, w: 2, durability: Durability.oneDurable, version: 1 },
-      { name: "carts", n: 2, r: 1, w: 2, durability: Durability.memory, version: 4_000_000_000 },
+      { name: "", n: 3, r: 2, w: 2, durability: Durability.oneDurable, resolver: 0, version: 1 },
+      { name: "carts", n: 2, r: 1, w: 2, durability: Durability.memory, resolver: 1, version: 4_000_000_000 },
     ],
   });
 }

@@ -1,0 +1,90 @@
+/**
+ * `ringtail bucket`: the buckets' policies, which are part of the ring (`ring/bucket-policy.ts`). A bucket needs none of
+ * its own: it is there from its first put on, under the default policy, whose name is "".
+ */
+import type { Command } from "commander";
+import { durabilityName, durabilityOf } from "../base/durability.ts";
+import { resolverName, resolverOf } from "../base/resolver.ts";
+import { bucketBytes } from "../client/options.ts";
+import type { BucketPolicy } from "../ring/ring.ts";
+import { RingChangeKind } from "../wire/frame-types.ts";
+import { type AskFlags, askFirst, changeRing, firstMembers, ringAt, timeoutOf } from "./cluster-view.ts";
+import { badArgument, print, printJson, printTable, wholeNumber } from "./output.ts";
+import { addSeedNodes } from "./seed-nodes.ts";
+
+interface PolicyFlags extends AskFlags {
+  readonly n?: string;
+  readonly r?: string;
+  readonly w?: string;
+  readonly durability?: string;
+  readonly resolver?: string;
+}
+
+/** Adds the command. */
+export function addBucket(program: Command): void {
+  const bucket = program.command("bucket").description("how the records of each bucket are kept: its policy");
+  const add = (usage: string, description: string, examples: readonly string[]): Command =>
+    addSeedNodes(bucket.command(usage).description(description))
+      .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
+      .option("--json", "print JSON")
+      .addHelpText("after", `\nExamples:${examples.map((one) => `\n  ringtail bucket ${one}`).join("")}`);
+  add("list", "the policies that there are", ["list", "list --json"]).action(list);
+  add("set <name>", 'change a bucket\'s policy; "" is the one of every bucket that has none of its own', [
+    "set sessions --resolver lww",
+    "set carts --w 3 --durability durable",
+  ])
+    .option("--n <n>", "copies of each record: fixed, so only what it is already")
+    .option("--r <r>", "replicas that answer a get")
+    .option("--w <w>", "replicas that acknowledge a put")
+    .option("--durability <mode>", "memory, buffered, one-durable or durable")
+    .option("--resolver <resolver>", "siblings: concurrent puts are all kept; lww: the last one wins, others are lost")
+    .action(set);
+}
+
+function told({ name, n, r, w, durability, resolver, version }: BucketPolicy): Readonly<Record<string, unknown>> {
+  return { name, n, r, w, durability: durabilityName(durability), resolver: resolverName(resolver), version };
+}
+
+async function list(flags: AskFlags): Promise<void> {
+  const { buckets, epoch } = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  if (flags.json === true) {
+    printJson({ epoch, buckets: buckets.map(told) });
+    return;
+  }
+  const rows = buckets.map(({ name, n, r, w, durability, resolver }) => [
+    name === "" ? "(all others)" : name,
+    ...[n, r, w].map(String),
+    durabilityName(durability),
+    resolverName(resolver),
+  ]);
+  printTable([["BUCKET", "N", "R", "W", "DURABILITY", "RESOLVER"], ...rows]);
+}
+
+async function set(name: string, flags: PolicyFlags): Promise<void> {
+  const bytes = name === "" ? new Uint8Array(0) : bucketBytes(name);
+  const { address } = await firstMembers(flags);
+  const before = (await ringAt(address, timeoutOf(flags))).policyOf(bytes);
+  const count = (flag: "n" | "r" | "w"): number => {
+    const text = flags[flag];
+    return text === undefined ? before[flag] : wholeNumber(`--${flag}`, text, 1, before.n);
+  };
+  const { durability, resolver } = flags;
+  const policy: BucketPolicy = {
+    name,
+    n: count("n"),
+    r: count("r"),
+    w: count("w"),
+    durability: durability === undefined ? before.durability : durabilityOf(durability),
+    resolver: resolver === undefined ? before.resolver : resolverOf(resolver),
+    version: before.version + 1,
+  };
+  if (saysTheSame(policy, before))
+    throw badArgument("nothing is to be changed: give another --r, --w, --durability or --resolver");
+  const epoch = await changeRing(address, { kind: RingChangeKind.setBucket, policy });
+  if (flags.json === true) printJson({ epoch, policy: told(policy) });
+  else print(`${name === "" ? "the default policy" : name} is set (epoch ${epoch})`);
+}
+
+function saysTheSame(a: BucketPolicy, b: BucketPolicy): boolean {
+  return a.n === b.n && a.r === b.r && a.w === b.w && a.durability === b.durability && a.resolver === b.resolver;
+}
