@@ -3,7 +3,10 @@
 // prints one table of medians, and leaves nothing behind.
 //
 //   npm run bench -- [--runs 3] [--duration 20] [--warm-up 5] [--keys 100000] [--rate 5000] [--generator native|node]
-//                    [--out FILE] [--quick]
+//                    [--out FILE] [--quick] [--compare coordination|resolver]
+//
+// --compare coordination (`npm run coordination`): gets coordinated by nodes, and by the client itself (Dynamo 6.4).
+// --compare resolver: a bucket that keeps siblings, and one where the last write wins.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +17,7 @@ import {
   inRoundOrder,
   medianRow,
   printTable,
+  program,
   runForJson,
   runsOf,
   startCluster,
@@ -23,6 +27,18 @@ import { generatorOf } from "./tail/generator.mjs";
 
 const nodes = 3;
 const durabilities = ["memory", "buffered", "one-durable", "durable"];
+const buffered = ["--durability", "buffered"];
+/** What is run beside each other. */
+const comparisons = {
+  durability: durabilities.map((durability) => ({ name: durability, args: ["--durability", durability] })),
+  coordination: ["node", "client"].flatMap((by) =>
+    [50, 95].map((reads) => ({
+      name: `by ${by}, ${reads} % gets`,
+      args: [...buffered, "--reads", String(reads), "--coordination", by],
+    })),
+  ),
+  resolver: ["bench", "bench-lww"].map((bucket) => ({ name: bucket, args: [...buffered, "--bucket", bucket] })),
+};
 
 function options() {
   const { values } = parseArgs({
@@ -35,6 +51,7 @@ function options() {
       generator: { type: "string", default: "node" },
       out: { type: "string" },
       quick: { type: "boolean", default: false },
+      compare: { type: "string", default: "durability" },
     },
   });
   return {
@@ -45,17 +62,25 @@ function options() {
     rate: values.quick ? "500" : values.rate,
     generator: values.generator,
     out: values.out,
+    compare: compared(values.compare),
   };
 }
 
-function scenarios({ rate }) {
-  const closed = durabilities.map((durability) => ({
-    name: `${durability}, closed loop, 64 clients`,
-    args: ["--durability", durability, "--clients", "64"],
+function compared(name) {
+  if (comparisons[name] === undefined) {
+    throw new Error(`--compare is ${name}; allowed: ${Object.keys(comparisons).join(", ")}`);
+  }
+  return comparisons[name];
+}
+
+function scenarios({ rate, compare }) {
+  const closed = compare.map(({ name, args }) => ({
+    name: `${name}, closed loop, 64 clients`,
+    args: [...args, "--clients", "64"],
   }));
-  const open = durabilities.map((durability) => ({
-    name: `${durability}, open loop, ${rate}/s`,
-    args: ["--durability", durability, "--rate", rate],
+  const open = compare.map(({ name, args }) => ({
+    name: `${name}, open loop, ${rate}/s`,
+    args: [...args, "--rate", rate],
   }));
   return [...closed, ...open].map((scenario) => ({ ...scenario, results: [] }));
 }
@@ -87,7 +112,7 @@ const columns = [
 ];
 
 function tableOf(set, { runs }) {
-  const head = ["50/50, response time in ms", ...columns.map(([name]) => name), "voided"];
+  const head = ["response time in ms", ...columns.map(([name]) => name), "voided"];
   return [head, ...set.map(({ name, results }) => medianRow(name, results, columns, runs))];
 }
 
@@ -108,6 +133,7 @@ async function main() {
   await prepare();
   const directory = mkdtempSync(join(tmpdir(), "ringtail-bench-"));
   const basePort = await freePorts(nodes);
+  const seed = `127.0.0.1:${basePort}`;
   const cluster = startCluster(nodes, directory, basePort);
   const clean = async () => {
     await cluster.stop();
@@ -116,8 +142,18 @@ async function main() {
   cleanOnSignal(clean);
   try {
     await cluster.ready;
+    await runForJson(process.execPath, [
+      program,
+      "bucket",
+      "set",
+      "bench-lww",
+      "--resolver",
+      "lww",
+      "--seed-node",
+      seed,
+    ]);
     const set = scenarios(asked);
-    await runAll(`127.0.0.1:${basePort}`, set, asked);
+    await runAll(seed, set, asked);
     describe(set, asked);
     printTable(tableOf(set, asked));
     if (asked.out !== undefined) writeFileSync(asked.out, `${JSON.stringify(set, null, 2)}\n`);

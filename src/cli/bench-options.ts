@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { type DurabilityName, durabilityOf } from "../base/durability.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
+import type { Coordination } from "../client/own-coordination.ts";
 import type { ArrivalKind } from "../lab/arrivals.ts";
 import { keyBytesMin } from "../lab/key-space.ts";
 import { loadModes } from "../lab/load-phase.ts";
@@ -16,6 +17,7 @@ import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 const keysMax = 10_000_000;
 const secondsMax = 86_400;
 const processesMax = 64;
+const coordinations: readonly Coordination[] = ["node", "client"];
 
 /** The flags of one kind of load. */
 export interface LoadFlags {
@@ -37,6 +39,7 @@ export interface LoadFlags {
   readonly duration: string;
   readonly warmUp: string;
   readonly connections: string;
+  readonly coordination: string;
   readonly inFlightMax: string;
   readonly timeoutMs: string;
   readonly seed: string;
@@ -68,6 +71,7 @@ export function addLoadOptions(command: Command): Command {
     .option("--duration <seconds>", "the measured part", "20")
     .option("--warm-up <seconds>", "before it, with the same load", "5")
     .option("--connections <count>", "per node, 1 to 8", "1")
+    .option("--coordination <by>", "who coordinates gets: node, or client", "node")
     .option("--in-flight-max <count>", "operations at once; one that must wait for others voids the run", "16384")
     .option("--timeout-ms <ms>", "of each operation", "1000")
     .option("--seed <number>", "of keys, kinds and arrivals", "1")
@@ -147,6 +151,7 @@ function planOf(flags: LoadFlags): RunPlan {
     durationSeconds: seconds("--duration", flags.duration, 0.1),
     warmUpSeconds: seconds("--warm-up", flags.warmUp, 0),
     connections: wholeNumber("--connections", flags.connections, 1, 8),
+    coordination: oneOf("--coordination", flags.coordination, coordinations),
     inFlightMax,
     seed: wholeNumber("--seed", flags.seed, 0, 0xffff_ffff),
   };

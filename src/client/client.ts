@@ -12,7 +12,15 @@ import type { CallHost } from "./call.ts";
 import { bytes, type Codec } from "./codecs.ts";
 import { ClientCore } from "./core.ts";
 import type { ClientEnvironment } from "./environment.ts";
-import { type BucketOptions, type ClientOptions, optionsWithTimeout, timeoutUsOf, wholeNumber } from "./options.ts";
+import {
+  type BucketOptions,
+  type ClientOptions,
+  coordinationOf,
+  optionsWithTimeout,
+  timeoutUsOf,
+  wholeNumber,
+} from "./options.ts";
+import type { Coordination } from "./own-coordination.ts";
 import { RawClient } from "./raw.ts";
 import type { RequestOptions } from "./request.ts";
 
@@ -93,8 +101,10 @@ function coreOptionsOf(options: ClientOptions): {
   connectTimeoutUs: number;
   connectionsPerNode: number;
   inFlightMax: number;
+  coordination: Coordination;
 } {
   const { seedNodes } = options;
+  const coordination = coordinationOf(options.coordination);
   if (!Array.isArray(seedNodes) || seedNodes.length === 0) {
     throw new RingtailError("INVALID_ARGUMENT", "seedNodes is empty; allowed: a list of HOST:PORT, at least one");
   }
@@ -102,7 +112,13 @@ function coreOptionsOf(options: ClientOptions): {
     seedNodes: [...seedNodes],
     clusterId: options.clusterId === undefined ? undefined : clusterId(options.clusterId),
     connectTimeoutUs: timeoutUsOf("connectTimeoutMs", options.connectTimeoutMs ?? 5000),
-    connectionsPerNode: wholeNumber("connectionsPerNode", options.connectionsPerNode ?? 1, 1, 8),
+    connectionsPerNode: wholeNumber(
+      "connectionsPerNode",
+      options.connectionsPerNode ?? 1,
+      1,
+      coordination === "client" ? 2 : 8,
+    ),
     inFlightMax: wholeNumber("inFlightMax", options.inFlightMax ?? 8192, 1, 65_536),
+    coordination,
   };
 }

@@ -12,14 +12,16 @@ import { mark } from "../base/mark.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
+import type { GetReply } from "../wire/codec.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { Bootstrap } from "./bootstrap.ts";
 import type { Connection } from "./connection.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import type { KnownNode } from "./known-node.ts";
+import { type Coordination, OwnCoordination } from "./own-coordination.ts";
 import { Pool, type PoolEvents } from "./pool.ts";
-import type { AnyReply, Request } from "./request.ts";
+import { type AnyReply, type Request, RequestKind } from "./request.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import type { RouteQuery } from "./router.ts";
 
@@ -33,6 +35,8 @@ export interface CoreOptions {
   readonly connectionsPerNode: number;
   /** Requests at once; more are refused with `OVERLOADED`. At most 65,536. */
   readonly inFlightMax: number;
+  /** Who coordinates gets of single keys: a node, or this client. */
+  readonly coordination: Coordination;
 }
 
 /** The life of the client itself. */
@@ -50,6 +54,7 @@ export class ClientCore implements PoolEvents {
   readonly #events: CoreEvents;
   readonly #pool: Pool;
   readonly #inFlightMax: number;
+  readonly #own: OwnCoordination | undefined;
   #bootstrap: Bootstrap | undefined = undefined;
   #keeper: RingKeeper | undefined = undefined;
   /** The requests; none begin before there is a ring. */
@@ -64,6 +69,7 @@ export class ClientCore implements PoolEvents {
     const { connectionsPerNode } = options;
     this.#pool = new Pool({ transport: env.transport, events: this, connectionsPerNode, clusterId });
     this.#inFlightMax = options.inFlightMax;
+    this.#own = options.coordination === "client" ? new OwnCoordination(this) : undefined;
     this.#bootstrap = new Bootstrap(env.now(), options.seedNodes, options.connectTimeoutUs, {
       dialSeed: (now, address) => this.#pool.dialSeed(now, address),
       onRing: (now, ring, connection) => this.#onFirstRing(now, ring, connection),
@@ -96,7 +102,22 @@ export class ClientCore implements PoolEvents {
   /** Begins a request whose arguments were checked; its events follow. An error: refused, and no event follows. */
   begin(now: Instant, request: Request<AnyReply>): RingtailError | null {
     if (this.#phase !== "open") return new RingtailError("CLIENT_CLOSED");
+    const own = request.kind === RequestKind.get ? this.#own?.begin(now, request as Request<GetReply>) : undefined;
+    return own === undefined ? this.beginAsIs(now, request) : own;
+  }
+
+  /** The same, where a node coordinates whatever it is. */
+  beginAsIs(now: Instant, request: Request<AnyReply>): RingtailError | null {
+    if (this.#phase !== "open") return new RingtailError("CLIENT_CLOSED");
     return this.#requests.begin(now, request);
+  }
+
+  /** Whether a request can be sent to that node now; it is dialled if it has no connection. */
+  canSendTo(now: Instant, number: number): boolean {
+    const node = this.#pool.known(number);
+    if (node === undefined || node.avoidUntil > now) return false;
+    if (!node.isUp) this.#pool.warm(now, node);
+    return node.waiting.size === 0 && node.freeConnection(1) !== undefined;
   }
 
   /** Whether the budget allows one more retry; takes it. For those who try again by themselves, such as `getMany`. */
@@ -111,7 +132,7 @@ export class ClientCore implements PoolEvents {
 
   /** Gives up a request: no event follows. A write that was sent may still happen. */
   cancel(now: Instant, request: Request<AnyReply>): void {
-    this.#requests.cancel(now, request);
+    if (this.#own?.cancel(now, request) !== true) this.#requests.cancel(now, request);
   }
 
   get #requests(): Dispatcher {

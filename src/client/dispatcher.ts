@@ -70,7 +70,7 @@ export class Dispatcher {
     this.#budget.count(now);
     this.#keeper.use(now);
     this.#ledger.add(now, request);
-    this.#wantTick(request.deadline);
+    this.#wantTick(request.isPinned ? this.#ledger.nextTick() : request.deadline);
     this.#dispatch(now, request);
     return null;
   }
@@ -81,7 +81,9 @@ export class Dispatcher {
   }
 
   /** The node that a request would go to now. */
-  nodeFor(now: Instant, query: RouteQuery): KnownNode {
+  nodeFor(now: Instant, query: RouteQuery & { readonly isPinned?: boolean }): KnownNode {
+    const only = query.isPinned === true ? this.#pool.known(query.prefer) : undefined;
+    if (only !== undefined) return only;
     return this.#router.pick(now, this.#keeper.ring, query);
   }
 
@@ -95,7 +97,7 @@ export class Dispatcher {
 
   /** Picks a node and sends the request, or lets it wait there. */
   #dispatch(now: Instant, request: Request<AnyReply>): void {
-    const node = this.#router.pick(now, this.#keeper.ring, request);
+    const node = this.nodeFor(now, request);
     const connection = node.waiting.size === 0 ? node.freeConnection(request.weight) : undefined;
     if (connection !== undefined && this.#send(now, node, connection, request)) return;
     request.state = RequestState.waiting;
@@ -134,7 +136,8 @@ export class Dispatcher {
     for (let left = node.waiting.size; left > 0; left -= 1) {
       const request = node.waiting.peek() as Request<AnyReply>;
       node.waiting.remove(request);
-      this.#dispatch(now, request);
+      if (request.isPinned) this.#fail(now, request, "CONNECTION_LOST", node.reason, labelOf(node), 0);
+      else this.#dispatch(now, request);
     }
   }
 
@@ -221,7 +224,7 @@ export class Dispatcher {
     request.failedAt = request.node;
     const remainingUs = request.deadline - now;
     const delay = retryDelay({ code, attempts: request.attempts, retryAfterUs, remainingUs }, this.#rng);
-    if (delay < 0 || !this.#budget.take(now)) {
+    if (request.isPinned || delay < 0 || !this.#budget.take(now)) {
       this.#fail(now, request, code, message, where, retryAfterUs);
       return;
     }
@@ -294,6 +297,10 @@ export class Dispatcher {
     const before = request.failedAt;
     request.failedAt = request.node;
     silent?.avoid(after(now, silentUs));
+    if (request.isPinned) {
+      this.#giveUp(now, request);
+      return;
+    }
     if (this.#router.pick(now, this.#keeper.ring, request) === silent || !this.#budget.take(now)) {
       request.failedAt = before;
       return;
@@ -305,6 +312,12 @@ export class Dispatcher {
     this.#withdraw(request);
     request.uncertain = "DEADLINE_EXCEEDED";
     this.#dispatch(now, request);
+  }
+
+  /** The one node that could answer has said nothing for half of the time: whoever asked has the rest for another way. */
+  #giveUp(now: Instant, request: Request<AnyReply>): void {
+    this.#withdraw(request);
+    this.#fail(now, request, "DEADLINE_EXCEEDED", "no answer within half of the time", "", 0);
   }
 
   #expire(now: Instant, request: Request<AnyReply>): void {

@@ -1,7 +1,7 @@
 /** A request as a frame: the message of each kind, filled in and encoded straight into the connection's send slab. */
 import { noBytes } from "../base/bytes.ts";
 import { statusOk } from "../base/errors.ts";
-import { DeleteRequest, GetRequest, MultiGetRequest, PutRequest } from "../wire/codec.ts";
+import { DeleteRequest, GetRequest, MultiGetRequest, PutRequest, ReplicaReadRequest } from "../wire/codec.ts";
 import type { FrameWriter } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { type AnyReply, type Request, RequestKind, type RequestOptions } from "./request.ts";
@@ -11,13 +11,14 @@ export function frameTypeOf(kind: RequestKind): number {
   return frameTypes[kind];
 }
 
-const frameTypes = [FrameType.GET, FrameType.PUT, FrameType.DELETE, FrameType.MULTI_GET] as const;
+const frameTypes = [FrameType.GET, FrameType.PUT, FrameType.DELETE, FrameType.MULTI_GET, FrameType.COPY_READ] as const;
 
 // A message is encoded before the next one is filled in, so one object of each kind serves all.
 const noKeys: readonly Uint8Array[] = [];
 
 const readFields = { epoch: 0, timeoutUs: 0, n: 0, r: 0, pr: 0, hostConfirms: 0, strict: false };
 const get = { bucket: noBytes, key: noBytes, ...readFields };
+const copy = { bucket: noBytes, key: noBytes, epoch: 0, timeoutUs: 0 };
 const multiGet = { bucket: noBytes, keys: noKeys, ...readFields };
 
 const writeFields = {
@@ -97,5 +98,11 @@ export function sendRequest(
       multiGet.keys = request.keys;
       fillRead(multiGet, options, epoch, timeoutUs);
       return writer.send(FrameType.MULTI_GET, statusOk, frameId, MultiGetRequest, multiGet);
+    case RequestKind.copy:
+      copy.bucket = request.bucket;
+      copy.key = request.key;
+      copy.epoch = epoch;
+      copy.timeoutUs = timeoutUs;
+      return writer.send(FrameType.COPY_READ, statusOk, frameId, ReplicaReadRequest, copy);
   }
 }

@@ -11,6 +11,7 @@ import type { BucketPolicy } from "../ring/ring.ts";
 import { valueBytesMax } from "../wire/limits.ts";
 import type { Codec } from "./codecs.ts";
 import type { Context } from "./context.ts";
+import type { Coordination } from "./own-coordination.ts";
 import { defaultOptions, type RequestOptions } from "./request.ts";
 
 /** Overrides for a bucket or for one call; what is left out is as the bucket's policy says. */
@@ -76,6 +77,12 @@ export interface ClientOptions {
   readonly connectionsPerNode?: number | undefined;
   /** Calls at once, 1 to 65,536; more are refused with `OVERLOADED`. Default: 8,192. */
   readonly inFlightMax?: number | undefined;
+  /**
+   * Who coordinates gets of single keys. `"node"`, the default: one owner asks the others. `"client"`: this client asks all
+   * owners itself, which saves a hop and the work of a node, and costs this process three answers and the comparing; it
+   * holds connections to all nodes, at most two to each. Where an owner cannot answer, a node coordinates after all.
+   */
+  readonly coordination?: Coordination | undefined;
 }
 
 const timeoutMsMax = 600_000;
@@ -137,6 +144,13 @@ export function resolveOptions(
     durability: given.durability === undefined ? base.durability : durabilityOf(given.durability),
     timeoutUs: given.timeoutMs === undefined ? base.timeoutUs : timeoutUsOf("timeoutMs", given.timeoutMs),
   };
+}
+
+/** Checks who is to coordinate; the default is a node. */
+export function coordinationOf(value: Coordination | undefined): Coordination {
+  if (value === undefined) return "node";
+  if (value === "node" || value === "client") return value;
+  throw new RingtailError("INVALID_ARGUMENT", `coordination is ${String(value)}; allowed: "node", "client"`);
 }
 
 /** The client's own defaults. */

@@ -14,7 +14,7 @@ import { fastestOf } from "../version/context.ts";
 import { GetReply, type MessageCodec, MultiGetReply, PutReply } from "../wire/codec.ts";
 
 /** What is asked. The values index tables; they are not on the wire. */
-export const RequestKind = { get: 0, put: 1, delete: 2, multiGet: 3 } as const;
+export const RequestKind = { get: 0, put: 1, delete: 2, multiGet: 3, copy: 4 } as const;
 /** One of the kinds. */
 export type RequestKind = (typeof RequestKind)[keyof typeof RequestKind];
 
@@ -131,6 +131,11 @@ export class Request<R extends AnyReply> {
     return this.kind === RequestKind.multiGet ? this.keys.length : 1;
   }
 
+  /** Whether it is for one node alone: it is tried once, there. */
+  get isPinned(): boolean {
+    return this.kind === RequestKind.copy;
+  }
+
   get isWrite(): boolean {
     return this.kind === RequestKind.put || this.kind === RequestKind.delete;
   }
@@ -182,6 +187,19 @@ export function getRequest(
   events: RequestEvents<GetReply>,
 ): Request<GetReply> {
   return new Request(fill(RequestKind.get, bucket, key, options), GetReply, events);
+}
+
+/** A get of the copy that one owner holds, from the node of number `owner` and no other. */
+export function copyRequest(
+  bucket: Uint8Array,
+  key: Uint8Array,
+  owner: number,
+  options: RequestOptions,
+  events: RequestEvents<GetReply>,
+): Request<GetReply> {
+  fill(RequestKind.copy, bucket, key, options);
+  fields.prefer = owner;
+  return new Request(fields, GetReply, events);
 }
 
 /** A put of `value`, or with a null value a delete. All bytes stay unchanged until it ends. */

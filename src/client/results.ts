@@ -21,8 +21,9 @@ export interface Ack {
 
 /** Who did what, and where the time went. */
 export interface Receipt {
-  /** The name of the node that coordinated. */
+  /** The name of the node that coordinated; of a get that the client coordinated itself: "". */
   readonly coordinator: string;
+  readonly coordination: "node" | "client";
   readonly acks: readonly Ack[];
   /** From the call to its answer. */
   readonly elapsedMs: number;
@@ -106,7 +107,8 @@ function nameOf(ring: Ring, number: number): string {
 /** The receipt in a reply. */
 export function receiptOf(ring: Ring, timing: Timing, reply: ReceiptFields): Receipt {
   const receipt = {
-    coordinator: nameOf(ring, reply.coordinator),
+    coordinator: reply.coordinator === 0 ? "" : nameOf(ring, reply.coordinator),
+    coordination: reply.coordinator === 0 ? ("client" as const) : ("node" as const),
     acks: reply.acks.map((ack) => ackOf(ring, ack)),
     elapsedMs: timing.totalUs / 1000,
     times: {

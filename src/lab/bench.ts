@@ -33,6 +33,7 @@ export const connectCluster: Connect = ({ seedNodes, workload, plan }) =>
   ClusterSystem.connect({
     seedNodes,
     connectionsPerNode: plan.connections,
+    coordination: plan.coordination,
     inFlightMax: plan.inFlightMax,
     workload,
   });

@@ -6,6 +6,7 @@ import type { RingtailError } from "../base/errors.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { ClientCore } from "../client/core.ts";
 import { bucketBytes, resolveOptions } from "../client/options.ts";
+import type { Coordination } from "../client/own-coordination.ts";
 import {
   type AnyReply,
   defaultOptions,
@@ -30,11 +31,18 @@ export interface ClusterOptions {
   readonly seedNodes: readonly string[];
   readonly connectionsPerNode: number;
   readonly inFlightMax: number;
+  readonly coordination: Coordination;
   readonly workload: Workload;
 }
 
 const connectTimeoutUs = 5_000_000;
 const requestIdBytes = 16;
+/** Of one get that the client coordinates: the owners', and a node's if that fails. */
+const requestsPerGet = 4;
+
+function requestsMaxOf({ coordination, inFlightMax }: ClusterOptions): number {
+  return Math.min(65_536, coordination === "client" ? requestsPerGet * inFlightMax : inFlightMax);
+}
 
 export class ClusterSystem implements System {
   readonly seenBy: System["seenBy"] = seenByRingtail;
@@ -61,10 +69,11 @@ export class ClusterSystem implements System {
       onClosed = resolve;
     });
     this.#turnEnd = new TurnEnd(systemClock, (now) => this.#turn(now));
-    const { seedNodes, connectionsPerNode, inFlightMax } = options;
+    const { seedNodes, connectionsPerNode, coordination } = options;
+    const inFlightMax = requestsMaxOf(options);
     this.#core = new ClientCore(
       this.#env,
-      { seedNodes, connectionsPerNode, inFlightMax, connectTimeoutUs, clusterId: undefined },
+      { seedNodes, connectionsPerNode, inFlightMax, coordination, connectTimeoutUs, clusterId: undefined },
       { onOpen: () => onOpen(), onOpenFailed: (_now, error) => onOpenFailed(error), onClosed: () => onClosed() },
     );
     this.#env.attach(this.#core);

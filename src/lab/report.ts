@@ -57,7 +57,8 @@ function askedLines({ workload }: BenchResult): string[] {
     `workload    ${name}: ${readPercent} % gets, ${100 - readPercent} % puts; ${whole(keys)} keys of ${keyBytes} bytes, ` +
       `values of ${whole(valueBytes)} bytes, ${distribution}; bucket ${bucket}`,
     `load        ${load}; ${workload.durationSeconds} s after ${workload.warmUpSeconds} s of warm-up; ` +
-      `${workload.connections} connection${workload.connections === 1 ? "" : "s"} per node; seed ${workload.seed}`,
+      `${workload.connections} connection${workload.connections === 1 ? "" : "s"} per node; ` +
+      `gets coordinated by ${workload.coordination === "client" ? "the client" : "nodes"}; seed ${workload.seed}`,
   ];
 }
 

@@ -2,7 +2,9 @@
  * The result of a run, as plain data in the shape that other programs read (`bench --json`): all of it is stable, and
  * fields may be added. Times are milliseconds.
  */
+
 import type { Histogram } from "hdr-histogram-js";
+import type { Coordination } from "../client/own-coordination.ts";
 import { latencyHistogram } from "../metrics/metrics.ts";
 import type { ArrivalKind } from "./arrivals.ts";
 import type { LoadReport } from "./load-phase.ts";
@@ -53,6 +55,8 @@ export interface RunPlan {
   readonly durationSeconds: number;
   readonly warmUpSeconds: number;
   readonly connections: number;
+  /** Of gets. */
+  readonly coordination: Coordination;
   readonly inFlightMax: number;
   readonly seed: number;
 }

@@ -31,12 +31,14 @@ import {
   type MultiGetResult,
   PutReply,
   PutRequest,
+  ReplicaReadRequest,
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { frameBytesMax, keysPerMultiGetMax, valueBytesMax } from "../wire/limits.ts";
 import { ringToMessage } from "../wire/ring-codec.ts";
 import { Admission } from "./admission.ts";
 import type { Coordination } from "./coordination.ts";
+import { CopyService } from "./copy-service.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { type GetOrigin, MultiGet, MultiGetPart, Request } from "./request.ts";
@@ -57,6 +59,7 @@ export class ClientService {
   readonly #getLatency: Latency;
   readonly #putLatency: Latency;
   readonly #admission: Admission;
+  readonly copies: CopyService;
   readonly #refused;
   #coordination: Coordination | undefined = undefined;
   #forwarding: Forwarding | undefined = undefined;
@@ -90,6 +93,7 @@ export class ClientService {
     this.#putLatency = shared.metrics.latency("put");
     this.#refused = shared.metrics.counter("requests_refused");
     this.#admission = new Admission(shared.config.inFlightMax);
+    this.copies = new CopyService(shared, epochs, (session) => this.leave(session, 0));
   }
 
   attach(coordination: Coordination, forwarding: Forwarding): void {
@@ -133,6 +137,12 @@ export class ClientService {
         this.#onPut(now, new Request(session, type, frameId, session.number, size), put);
         return;
       }
+      case FrameType.COPY_READ: {
+        const asked = decode(ReplicaReadRequest, bytes, start, end);
+        asked.timeoutUs = this.#timeoutUs(asked.timeoutUs);
+        this.copies.read(now, session, frameId, asked, () => this.#enter(session, 0));
+        return;
+      }
       default:
         this.#onMultiGet(now, new Request(session, type, frameId, noNode), bytes, start, end);
     }
@@ -147,7 +157,7 @@ export class ClientService {
       return wireOf("OVERLOADED");
     }
     if (session.inFlight >= shared.config.inFlightPerConnectionMax) return wireOf("OVERLOADED");
-    if (type === FrameType.GET || type === FrameType.MULTI_GET) return statusOk;
+    if (type === FrameType.GET || type === FrameType.MULTI_GET || type === FrameType.COPY_READ) return statusOk;
     const bytesMax = shared.config.inFlightMiBMax * mebibyte;
     // A peer forwards for many clients: it is bound by the whole, not by a connection's share.
     const mine = session.role === "node" ? 0 : (session.inFlightBytes + size) * 4;

@@ -65,6 +65,7 @@ export class DataPath {
   attach(replica: Replica<ReplicaOrigin>): void {
     this.coordination.attach(replica);
     this.peerService.attach(replica);
+    this.clientService.copies.attach(replica);
   }
 
   /** Puts that have not left their coordinator: what they still owe to silent owners is not forgotten by stopping. */

@@ -26,7 +26,7 @@ export type Service = (
 
 /** The services behind the gate. */
 export interface Services {
-  /** GET, PUT, DELETE, MULTI_GET and FORWARD_PUT. */
+  /** GET, PUT, DELETE, MULTI_GET, FORWARD_PUT and COPY_READ. */
   readonly data: Service;
   /** REPLICA_READ, REPLICA_WRITE and REPAIR. */
   readonly replica: Service;
@@ -44,6 +44,7 @@ const rows: readonly (readonly [type: number, service: keyof Services, roles: re
   [FrameType.DELETE, "data", ["client"]],
   [FrameType.MULTI_GET, "data", ["client"]],
   [FrameType.FORWARD_PUT, "data", ["node"]],
+  [FrameType.COPY_READ, "data", ["client"]],
   [FrameType.FETCH_RING, "ring", ["client", "node", "joining"]],
   [FrameType.STATUS, "status", ["client"]],
   [FrameType.REPLICA_READ, "replica", ["node"]],

@@ -229,7 +229,7 @@ export class Node implements StoreEvents {
       },
       store: this.#store as Store,
       actors: this.#actors as Actors,
-      clock: this.#newClock(),
+      clock: new HybridClock(() => this.#env.wallMs(), this.#shared.metrics.counter("stamps_far_ahead")),
       waitersMax,
       busyMax: waitersMax,
       hintRoom: this.#data.hinting,
@@ -241,16 +241,6 @@ export class Node implements StoreEvents {
     for (const part of this.#parts) part.onRing(now, this.#shared.ring);
     for (const part of this.#parts) part.onStarted(now);
     this.#settle(now);
-  }
-
-  #newClock(): HybridClock {
-    const farAhead = this.#shared.metrics.counter("stamps_far_ahead");
-    return new HybridClock(
-      () => this.#env.wallMs(),
-      () => {
-        farAhead.value += 1;
-      },
-    );
   }
 
   #obey(now: Instant, { ring, hash }: EncodedRing): void {

@@ -20,13 +20,13 @@ export const stampAheadMax = 500_000;
 export class HybridClock {
   /** Milliseconds since 1970. */
   readonly #wallMs: () => number;
-  readonly #onFarAhead: () => void;
+  readonly #farAhead: { value: number };
   #last = 0;
 
-  /** `onFarAhead` is told of each stamp that is not followed. */
-  constructor(wallMs: () => number, onFarAhead: () => void = () => undefined) {
+  /** `farAhead` counts the stamps that are not followed. */
+  constructor(wallMs: () => number, farAhead: { value: number } = { value: 0 }) {
     this.#wallMs = wallMs;
-    this.#onFarAhead = onFarAhead;
+    this.#farAhead = farAhead;
   }
 
   /** The greatest stamp that was made or followed. */
@@ -40,7 +40,7 @@ export class HybridClock {
     if (stamp <= this.#wallMs() * 1000 + stampAheadMax) this.#last = stamp;
     else {
       mark("hybrid-clock.far-ahead");
-      this.#onFarAhead();
+      this.#farAhead.value += 1;
     }
   }
 

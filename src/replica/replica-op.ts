@@ -8,8 +8,8 @@ import { type Status, statusOk } from "../base/errors.ts";
 import { copyBytes } from "../base/pool.ts";
 import { type Instant, never } from "../base/time.ts";
 import type { StoredHint } from "../storage/store.ts";
-import type { OwnWrite } from "../version/sibling-set.ts";
-import { VersionVector } from "../version/version-vector.ts";
+import type { OwnWrite, SiblingSet } from "../version/sibling-set.ts";
+import { type Dot, VersionVector } from "../version/version-vector.ts";
 import type { Waiter } from "./busy-keys.ts";
 
 /** What an op asks for. */
@@ -145,6 +145,14 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
     this.kind = kind;
     this.origin = origin;
     this.fullKey = fullKey;
+  }
+
+  /** Put: fills in what its writer may say it has read, now that its write is in the record. */
+  noteSeen(after: SiblingSet, dot: Dot): void {
+    const unseen = !this.overwrite && !this.lww;
+    const seen = unseen ? after.contextAfter(this.context, { dot, requestId: this.requestId }) : null;
+    this.version = seen === null ? after.version : seen.version;
+    this.own = seen === null ? null : seen.own;
   }
 
   /** Copies what the op borrows, because it outlives the call. */

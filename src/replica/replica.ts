@@ -295,12 +295,7 @@ export class Replica<O> {
   ): boolean {
     this.#issue(now, op, sealed, before, after);
     op.sealed = sealed;
-    if (op.overwrite || op.lww) op.version = after.version;
-    else {
-      const seen = after.contextAfter(op.context, { dot, requestId: op.requestId });
-      op.version = seen.version;
-      op.own = seen.own;
-    }
+    op.noteSeen(after, dot);
     this.#effects.prepared(now, op);
     return false;
   }

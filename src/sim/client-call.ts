@@ -96,6 +96,8 @@ export class Call {
   readonly send: (link: ClientLink, timeoutUs: number, sink: AnswerSink) => void;
   readonly ended: Ended;
   readonly only: number;
+  /** Of a get whose first attempt the client coordinates itself: the answers it needs; 0: a node coordinates. */
+  copies = 0;
   attempts = 0;
   /** Some attempt may have had an effect. */
   maybe = false;

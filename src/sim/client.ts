@@ -27,6 +27,7 @@ import {
   MultiGetRequest,
   PutReply,
   PutRequest,
+  ReplicaReadRequest,
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { LinkEvents } from "../wire/link.ts";
@@ -46,14 +47,19 @@ import {
   refusals,
   type WriteWish,
 } from "./client-call.ts";
-import { ClientLink } from "./client-link.ts";
+import { type AnswerSink, ClientLink } from "./client-link.ts";
 import { type History, idName, type Operation, operationText, shownOf, valueBytes } from "./history.ts";
 import { deriveKey } from "./keys.ts";
 import { LinkEnd } from "./link-end.ts";
 import type { Network } from "./network.ts";
+import { OwnRead } from "./own-read.ts";
 import type { Place } from "./place.ts";
 import type { Action } from "./scheduler.ts";
 import { TraceType } from "./trace.ts";
+
+/** Per mille of the gets that a client could coordinate itself. */
+const ownPerMille = 600;
+const noSink: AnswerSink = { onAnswer: () => undefined, onLost: () => undefined, onAnswerSent: () => undefined };
 
 /** What a client works with. */
 export interface ClientOptions {
@@ -65,6 +71,8 @@ export interface ClientOptions {
   /** An operation's time, and one attempt's, microseconds. */
   readonly deadlineUs: DurationUs;
   readonly attemptUs: DurationUs;
+  /** Most gets of single keys are coordinated by the client itself. */
+  readonly ownCoordination: boolean;
 }
 
 /** One client, over all its lives. */
@@ -77,6 +85,7 @@ export class SimClient implements Place, CallOwner {
   life = 1;
   ring: Ring | undefined;
   readonly #options: ClientOptions;
+  readonly #ownRng: Rng;
   readonly #hash = new Hash64();
   #links: ClientLink[] = [];
   #contextKey: ContextKey | undefined;
@@ -87,6 +96,7 @@ export class SimClient implements Place, CallOwner {
     this.name = `client ${number}`;
     this.position = options.network.size;
     this.#options = options;
+    this.#ownRng = options.rng.fork("own");
     options.network.add(this, undefined);
     this.#connect();
   }
@@ -206,7 +216,10 @@ export class SimClient implements Place, CallOwner {
       if (keys.length > 1) link.request(FrameType.MULTI_GET, MultiGetRequest, { ...common, keys, timeoutUs }, sink);
       else link.request(FrameType.GET, GetRequest, { ...common, key: keys[0] as Uint8Array, timeoutUs }, sink);
     };
-    this.#begin(new Call(operations, deadline, send, ended, wish.node ?? -1));
+    const call = new Call(operations, deadline, send, ended, wish.node ?? -1);
+    const own = this.#options.ownCoordination && keys.length === 1 && call.only < 0;
+    if (own && this.#ownRng.chance(ownPerMille)) call.copies = wish.r || (this.ring?.policyOf(bucket).r ?? 0);
+    this.#begin(call);
   }
 
   #begin(call: Call): void {
@@ -227,6 +240,7 @@ export class SimClient implements Place, CallOwner {
     call.attempts += 1;
     for (const one of call.operations) one.attempts = call.attempts;
     const timeoutUs = Math.min(remaining, this.#options.attemptUs);
+    if (call.copies > 0 && this.#askOwners(call, timeoutUs)) return;
     const link = this.#links[this.#choose(call)] as ClientLink;
     const attempt = new Attempt(this, call, link);
     call.send(link, timeoutUs, attempt);
@@ -239,19 +253,53 @@ export class SimClient implements Place, CallOwner {
     });
   }
 
+  /** Asks all owners for their copies; what comes of it ends the call, or has a node asked. False: it cannot. */
+  #askOwners(call: Call, timeoutUs: DurationUs): boolean {
+    const needed = call.copies;
+    call.copies = 0;
+    const { ring } = this;
+    if (ring === undefined) return false;
+    const name = call.first.key;
+    const links = [...this.#ownersOf(ring, name)].map((number) => this.#links[this.#indexOf(ring, number)]);
+    const [first] = links;
+    if (first === undefined || links.includes(undefined)) return false;
+    const message = { bucket: bucketOfName(name), key: utf8(name), epoch: ring.epoch, timeoutUs };
+    const read = new OwnRead(links.length, needed, {
+      onCopies: (now, { record, context }, acks, epoch) => {
+        if (call.over) return;
+        this.#contextKey ??= this.#keyOf(links.find((link) => link?.clusterId !== "") as ClientLink);
+        call.over = true;
+        this.#calls.delete(call);
+        this.#onEpoch(epoch);
+        this.#onRead(now, call, call.first, record, context, acks, 0);
+      },
+      onNoCopies: (now) => this.retry(now, call),
+      onDiffering: () => first.request(FrameType.GET, GetRequest, message, noSink),
+    });
+    for (const link of links) (link as ClientLink).request(FrameType.COPY_READ, ReplicaReadRequest, message, read);
+    this.#later(timeoutUs, (at) => read.giveUp(at));
+    return true;
+  }
+
+  #ownersOf(ring: Ring, key: string): Uint16Array {
+    hashKey(fullKeyOfName(key), this.#hash);
+    const { n } = ring.policyOf(bucketOfName(key));
+    return ring.preferenceList(ring.partitionOf(this.#hash.high), n).subarray(0, n);
+  }
+
+  /** Where in the list of addresses the member is; -1: nowhere. */
+  #indexOf(ring: Ring, number: number): number {
+    return this.#options.addresses.indexOf(ring.members.find((member) => member.number === number)?.address ?? "");
+  }
+
   /** Owners most of the time, one after the other; sometimes anybody, so that puts are forwarded. */
   #choose(call: Call): number {
     if (call.only >= 0) return call.only;
     const { rng } = this.#options;
     const ring = this.ring;
     if (ring === undefined || rng.chance(300)) return rng.below(this.#links.length);
-    const fullKey = fullKeyOfName(call.first.key);
-    hashKey(fullKey, this.#hash);
-    const { n } = ring.policyOf(bucketOfName(call.first.key));
-    const owners = ring.preferenceList(ring.partitionOf(this.#hash.high), n);
-    const number = owners[(rng.below(n) + call.attempts) % n] as number;
-    const address = ring.members.find((member) => member.number === number)?.address;
-    const index = this.#options.addresses.indexOf(address ?? "");
+    const owners = this.#ownersOf(ring, call.first.key);
+    const index = this.#indexOf(ring, owners[(rng.below(owners.length) + call.attempts) % owners.length] as number);
     return index < 0 ? rng.below(this.#links.length) : index;
   }
 

@@ -210,6 +210,7 @@ export class Cluster {
       watch,
       deadlineUs: patient ? patientUs : this.plan.deadlineUs,
       attemptUs: patient ? patientUs / 2 : this.plan.attemptUs,
+      ownCoordination: this.plan.ownCoordination,
     });
     this.clients.push(client);
     return client;

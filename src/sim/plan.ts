@@ -114,6 +114,8 @@ export interface RunPlan {
   readonly identity: IdentityClass | null;
   /** Once all is well, a firewall that lets TCP alone through closes around a member, and opens again. */
   readonly firewall: boolean;
+  /** Clients coordinate most of their gets themselves. */
+  readonly ownCoordination: boolean;
   /** Half of the operations go to a bucket where the last write wins. */
   readonly lastWrites: boolean;
   /** Mostly empty. */
@@ -167,6 +169,7 @@ const ringActsPerMille = 330;
 const reapsPerMille = 250;
 const identityPerMille = 200;
 const firewallPerMille = 60;
+const ownCoordinationPerMille = 250;
 /** Not with a directory from the past: its ring may be one that has no such bucket yet. */
 const lastWritesPerMille = 250;
 const diskFaultsPerMille = 330;
@@ -180,11 +183,17 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const whole = reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
   const identities = rng.fork("identities");
   const firewall = rng.fork("firewall").chance(firewallPerMille);
-  if (identities.chance(identityPerMille)) return { ...withIdentity(whole, identities), firewall };
+  const ownCoordination = rng.fork("own-coordination").chance(ownCoordinationPerMille);
+  if (identities.chance(identityPerMille)) return { ...withIdentity(whole, identities), firewall, ownCoordination };
   const lastWrites = rng.fork("last-writes").chance(lastWritesPerMille);
   // Damage is an excuse for what a directory lacks, too: not both in one run.
   const disks = rng.fork("disks");
-  return { ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole), firewall, lastWrites };
+  return {
+    ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole),
+    firewall,
+    ownCoordination,
+    lastWrites,
+  };
 }
 
 /** Bits that flip at rest, and disks that fill up. */
@@ -266,6 +275,7 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     identity: null,
     firewall: false,
     lastWrites: false,
+    ownCoordination: false,
     diskFaults: [],
     scrubRoundMs: 604_800_000,
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),

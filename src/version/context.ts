@@ -7,9 +7,14 @@
  * Bytes: u8 format, u8 key number, 8 bytes SipHash-2-4 tag, u16 fastest, u32 epoch, then in format 2 the writer's own last
  * write (a dot's three words and 16 bytes of request id), then the vector's words, all little-endian. The tag covers u16
  * length of the full key, the full key, and everything behind the tag.
+ *
+ * A client that coordinates its gets itself has contexts of several replicas, and no key to make one of them: it hands back
+ * a list of those that say something new. Bytes: format 3, then zero where the tag would be, fastest and epoch, then for
+ * each context u16 length and the context; their tags are what counts.
  */
 
 import { assert } from "../base/assert.ts";
+import { noBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
@@ -18,7 +23,7 @@ import { takeBytes } from "../base/pool.ts";
 import { readWord, writeWord } from "../base/words.ts";
 import { writeDot } from "./dots.ts";
 import type { OwnWrite, Seen } from "./sibling-set.ts";
-import { VersionVector } from "./version-vector.ts";
+import { mergeVersions, VersionVector } from "./version-vector.ts";
 
 /** A longer context is refused when it comes back; it has room for 681 actors. */
 export const contextBytesMax: number = 8 * 1024;
@@ -27,6 +32,8 @@ export const contextBytesMax: number = 8 * 1024;
 const formatPlain = 1;
 /** With an own write before the vector. */
 const formatOwn = 2;
+/** Several of the first. */
+const formatList = 3;
 const tagAt = 2;
 const fastestAt = 10;
 const epochAt = 12;
@@ -117,13 +124,14 @@ const nothingRead: OpenedContext = { version: VersionVector.empty, own: null, fa
  * has no key and writes through that node.
  */
 export function fastestOf(context: Uint8Array): number {
-  if (context.length < headBytes || context[0] === 0 || (context[0] as number) > formatOwn) return 0;
-  return (context[fastestAt] as number) | ((context[fastestAt + 1] as number) << 8);
+  if (context.length < headBytes || context[0] === 0 || (context[0] as number) > formatList) return 0;
+  return fastestIn(context);
 }
 
 /** Checks and opens a context of this key; no bytes are a context that has read nothing. Throws `INVALID_ARGUMENT`. */
 export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Array): OpenedContext {
   if (bytes.length === 0) return nothingRead;
+  if (bytes[0] === formatList) return readList(bytes, (one) => openContext(key, fullKey, one));
   checkForm(bytes);
   if (bytes[1] !== key.keyNumber) {
     throw invalid(`the context was made under key ${bytes[1]}; this cluster uses key ${key.keyNumber}`);
@@ -142,6 +150,7 @@ export function openContext(key: ContextKey, fullKey: Uint8Array, bytes: Uint8Ar
  */
 export function readContext(bytes: Uint8Array): OpenedContext {
   if (bytes.length === 0) return nothingRead;
+  if (bytes[0] === formatList) return readList(bytes, readContext);
   const words: number[] = [];
   for (let at = checkForm(bytes); at < bytes.length; at += 4) words.push(readWord(bytes, at));
   const version = VersionVector.fromWords(words);
@@ -149,18 +158,67 @@ export function readContext(bytes: Uint8Array): OpenedContext {
   return {
     version,
     own: bytes[0] === formatPlain ? null : readOwn(bytes),
-    fastest: (bytes[fastestAt] as number) | ((bytes[fastestAt + 1] as number) << 8),
+    fastest: fastestIn(bytes),
     epoch: readWord(bytes, epochAt) >>> 0,
   };
 }
 
-/** Checks size and format; returns where the vector begins. */
-function checkForm(bytes: Uint8Array): number {
+/**
+ * One context that covers what these cover, all of one key: one of them if that does, else a list; null if it would be
+ * longer than a context may be. Tags are left to whoever opens it. Throws `INVALID_ARGUMENT` if one is none.
+ */
+export function joinContexts(contexts: readonly Uint8Array[]): Uint8Array | null {
+  const versions = contexts.map((one) => readContext(one).version);
+  const kept = contexts.filter((_, i) => {
+    const mine = versions[i] as VersionVector;
+    return !versions.some((other, j) => j !== i && other.coversAll(mine) && (j < i || !mine.coversAll(other)));
+  });
+  const first = kept[0] ?? noBytes;
+  if (kept.length <= 1) return first;
+  const size = kept.reduce((sum, one) => sum + 2 + one.length, headBytes);
+  if (size > contextBytesMax) return null;
+  const list = new Uint8Array(size);
+  list.set(first.subarray(fastestAt, headBytes), fastestAt);
+  list[0] = formatList;
+  let at = headBytes;
+  for (const one of kept) {
+    list[at] = one.length;
+    list[at + 1] = one.length >>> 8;
+    list.set(one, at + 2);
+    at += 2 + one.length;
+  }
+  return list;
+}
+
+function readList(bytes: Uint8Array, open: (one: Uint8Array) => OpenedContext): OpenedContext {
+  checkSize(bytes);
+  let version = VersionVector.empty;
+  let at = headBytes;
+  while (at < bytes.length) {
+    const end = at + 2 + ((bytes[at] as number) | ((bytes[at + 1] ?? 0) << 8));
+    if (end > bytes.length || bytes[at + 2] !== formatPlain) throw invalid("the context's list is damaged");
+    version = mergeVersions(version, open(bytes.subarray(at + 2, end)).version);
+    at = end;
+  }
+  return { version, own: null, fastest: fastestIn(bytes), epoch: readWord(bytes, epochAt) >>> 0 };
+}
+
+function fastestIn(bytes: Uint8Array): number {
+  return (bytes[fastestAt] as number) | ((bytes[fastestAt + 1] as number) << 8);
+}
+
+function checkSize(bytes: Uint8Array): void {
   if (bytes.length > contextBytesMax) {
     throw invalid(`the context has ${bytes.length} bytes; at most ${contextBytesMax} are allowed`);
   }
+  if (bytes.length < headBytes) throw invalid(`the context is cut off: it has ${bytes.length} bytes`);
+}
+
+/** Checks size and format; returns where the vector begins. */
+function checkForm(bytes: Uint8Array): number {
+  checkSize(bytes);
   if (bytes[0] !== formatPlain && bytes[0] !== formatOwn) {
-    throw invalid(`context format ${bytes[0]} is unknown here (known: ${formatPlain}, ${formatOwn})`);
+    throw invalid(`context format ${bytes[0]} is unknown here (known: ${formatPlain} to ${formatList})`);
   }
   const wordsAt = bytes[0] === formatPlain ? headBytes : headBytes + ownBytes;
   if (bytes.length < wordsAt || (bytes.length - wordsAt) % 12 !== 0) {

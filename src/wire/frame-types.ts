@@ -42,6 +42,7 @@ export const FrameType = {
   HINT_READ: 0x51,
   HINT_DELIVER: 0x52,
   HINT_STATUS: 0x53,
+  COPY_READ: 0x54,
   STATE_SYNC: 0x60,
   TCP_PING: 0x61,
   RING_DIGEST: 0x70,

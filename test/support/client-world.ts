@@ -30,6 +30,7 @@ import {
   MultiGetRequest,
   PutReply,
   PutRequest,
+  ReplicaReadRequest,
 } from "../../src/wire/codec.ts";
 import { FrameReader, type FrameSink, FrameWriter } from "../../src/wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../../src/wire/frame-types.ts";
@@ -233,6 +234,7 @@ class FakeSession implements LinkEvents, FrameSink {
       [FrameType.PUT]: PutRequest,
       [FrameType.DELETE]: DeleteRequest,
       [FrameType.MULTI_GET]: MultiGetRequest,
+      [FrameType.COPY_READ]: ReplicaReadRequest,
     };
     const message = decode(codecs[type] as MessageCodec<unknown>, body, 0, body.length) as AnyMessage;
     const seen: Seen = {
@@ -264,7 +266,7 @@ class FakeSession implements LinkEvents, FrameSink {
     if (seen.type === FrameType.MULTI_GET) {
       const results = (seen.message.keys ?? []).map((key) => world.stored(bucket, key, number));
       this.writer.send(type, statusOk, seen.frameId, MultiGetReply, { results, ...common });
-    } else if (seen.type === FrameType.GET) {
+    } else if (seen.type === FrameType.GET || seen.type === FrameType.COPY_READ) {
       const found = world.stored(bucket, key, number);
       this.writer.send(type, statusOk, seen.frameId, GetReply, { ...found, ...common });
     } else {

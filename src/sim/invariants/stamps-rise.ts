@@ -1,6 +1,7 @@
 /**
  * stamps-rise: a node's hybrid clock never goes back, whatever its wall clock does: of two dots that one actor minted for
- * a key the later has the greater stamp. And no record holds two stamped writes.
+ * a key the later has the greater stamp, unless all of the key was forgotten in between. And no record holds two stamped
+ * writes.
  */
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
@@ -11,8 +12,8 @@ import type { Report } from "../violation.ts";
 /** Watches every record that a node writes. */
 export class StampsRise implements RecordWatch {
   readonly #report: Report;
-  /** By key and actor: the stamp of each counter. */
-  readonly #stamps = new Map<string, Map<number, number>>();
+  /** By key, then by actor: the stamp of each counter. */
+  readonly #stamps = new Map<string, Map<string, Map<number, number>>>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -26,9 +27,7 @@ export class StampsRise implements RecordWatch {
     }
     for (const { dots, stamp } of stamped) {
       for (const dot of dots) {
-        const name = `${key}/${dotName({ ...dot, counter: 0 })}`;
-        const known = this.#stamps.get(name) ?? new Map<number, number>();
-        this.#stamps.set(name, known);
+        const known = this.#stampsOf(key, dotName({ ...dot, counter: 0 }));
         if (known.get(dot.counter) === stamp) continue;
         known.set(dot.counter, stamp);
         for (const [counter, other] of known) {
@@ -38,5 +37,16 @@ export class StampsRise implements RecordWatch {
         }
       }
     }
+  }
+
+  onForgotten(_at: Instant, _node: number, key: string): void {
+    this.#stamps.delete(key);
+  }
+
+  #stampsOf(key: string, actor: string): Map<number, number> {
+    const ofKey = this.#stamps.get(key) ?? new Map<string, Map<number, number>>();
+    const known = ofKey.get(actor) ?? new Map<number, number>();
+    this.#stamps.set(key, ofKey.set(actor, known));
+    return known;
   }
 }

@@ -79,6 +79,8 @@ describe("get and put", () => {
     const { receipt } = await world.settle(bucket.put("k", Uint8Array.of(1)));
     expect(receipt).toEqual({
       coordinator: "node-2",
+      coordination: "node",
+      resolver: "siblings",
       acks: [
         { node: "node-1", role: "owner", durable: false },
         { node: "node-2", role: "owner", durable: true },

@@ -21,6 +21,7 @@ const plan: RunPlan = {
   durationSeconds: 0.6,
   warmUpSeconds: 0.2,
   connections: 1,
+  coordination: "node",
   inFlightMax: 1000,
   seed: 1,
 };

@@ -16,6 +16,7 @@ const closed: RunPlan = {
   durationSeconds: 2,
   warmUpSeconds: 1,
   connections: 1,
+  coordination: "node",
   inFlightMax: 16_384,
   seed: 1,
 };

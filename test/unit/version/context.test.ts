@@ -4,8 +4,16 @@ import { describe, expect, it } from "vitest";
 import { hexOf, utf8 } from "../../../src/base/bytes.ts";
 import { RingtailError } from "../../../src/base/errors.ts";
 import { fullKeyOf } from "../../../src/base/full-key.ts";
-import { ContextKey, contextBytesMax, fastestOf, openContext, sealContext } from "../../../src/version/context.ts";
-import { VersionVector } from "../../../src/version/version-vector.ts";
+import {
+  ContextKey,
+  contextBytesMax,
+  fastestOf,
+  joinContexts,
+  openContext,
+  readContext,
+  sealContext,
+} from "../../../src/version/context.ts";
+import { type Dot, VersionVector } from "../../../src/version/version-vector.ts";
 import { anySet } from "../../support/any-set.ts";
 import { fromHex, readVectors } from "../../support/vectors.ts";
 
@@ -100,7 +108,7 @@ describe("a context", () => {
       expect(refusal(context.subarray(0, length))).toContain(length === 16 ? "not one of" : "cut off");
     }
     expect(refusal(new Uint8Array(contextBytesMax + 1))).toBe("the context has 8193 bytes; at most 8192 are allowed");
-    expect(refusal(Uint8Array.of(9, ...context.subarray(1)))).toBe("context format 9 is unknown here (known: 1, 2)");
+    expect(refusal(Uint8Array.of(9, ...context.subarray(1)))).toBe("context format 9 is unknown here (known: 1 to 3)");
   });
 
   it("cannot be moved to a shorter key whose rest it would continue", () => {
@@ -125,5 +133,48 @@ describe("a context", () => {
 
   it("takes a key number of one byte", () => {
     expect(() => new ContextKey(256, new Uint8Array(16))).toThrow("one byte");
+  });
+});
+
+describe("a list of contexts, as a client makes that coordinates itself", () => {
+  const key = new ContextKey(
+    3,
+    Uint8Array.from({ length: 16 }, (_, i) => i),
+  );
+  const fullKey = utf8("key");
+  const dotOf = (node: number, counter: number): Dot => ({ actorHigh: node << 16, actorLow: 1, counter });
+  const contextOf = (...dots: Dot[]): Uint8Array => {
+    const version = dots.reduce((all, one) => all.with(one), VersionVector.empty);
+    return sealContext(key, fullKey, version, 2, 9).slice();
+  };
+  const old = contextOf(dotOf(1, 1));
+  const one = contextOf(dotOf(1, 4), dotOf(2, 1));
+  const other = contextOf(dotOf(2, 3));
+
+  it("is the one context that covers all, where there is one", () => {
+    expect(joinContexts([])).toEqual(new Uint8Array(0));
+    expect(joinContexts([old, one, one])).toBe(one);
+    expect(joinContexts([contextOf(), other])).toBe(other);
+  });
+
+  it("covers what its contexts cover, and names the node that answered first", () => {
+    const list = joinContexts([old, one, other]) as Uint8Array;
+    const opened = openContext(key, fullKey, list);
+    expect(opened.version).toEqual(VersionVector.empty.with(dotOf(1, 4)).with(dotOf(2, 3)));
+    expect([opened.fastest, opened.epoch, opened.own, fastestOf(list)]).toEqual([2, 9, null, 2]);
+    expect(readContext(list)).toEqual(opened);
+  });
+
+  it("is refused if one of its tags is not genuine, if it is cut off, and inside another list", () => {
+    const list = joinContexts([one, other]) as Uint8Array;
+    for (let at = 18; at < list.length; at += 1) {
+      const changed = list.slice();
+      changed[at] = (changed[at] as number) ^ 1;
+      expect(() => openContext(key, fullKey, changed)).toThrow();
+      if (at !== 18 && at !== 18 + one.length) expect(() => openContext(key, fullKey, list.subarray(0, at))).toThrow();
+    }
+    expect(() => openContext(key, utf8("other key"), list)).toThrow(/not one of this bucket and key/);
+    const nested = Uint8Array.of(...list.subarray(0, 16), list.length, 0, ...list);
+    expect(() => openContext(key, fullKey, nested)).toThrow(/list is damaged/);
   });
 });

@@ -1,0 +1,106 @@
+/**
+ * CopyService: a client that coordinates its get itself asks each owner for the copy that it holds (Dynamo 6.4;
+ * mechanisms.md 3.10). The answer is a `GetReply` of this one replica, with a context of just that version: the SDK holds
+ * no key to make one. The rules are those of a peer's read: the ring's fence, and who owns the partition and holds all of it.
+ */
+import { noBytes } from "../base/bytes.ts";
+import { statusOk, wireOf } from "../base/errors.ts";
+import { bucketOf } from "../base/full-key.ts";
+import type { PartitionId } from "../base/ids.ts";
+import { Resolver } from "../base/resolver.ts";
+import type { Instant } from "../base/time.ts";
+import { ReadRule } from "../handoff/transfer.ts";
+import { type Replica, ReplicaKind, type ReplicaOp } from "../replica/replica.ts";
+import { sealContext } from "../version/context.ts";
+import { recordBody, versionOfSealed } from "../version/record.ts";
+import { VersionVector } from "../version/version-vector.ts";
+import { GetReply, type ReplicaReadRequest } from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
+import type { EpochGate } from "./epoch-gate.ts";
+import { OpMaker } from "./peer-service.ts";
+import type { ReplicaOrigin, ReplicaTask } from "./request.ts";
+import type { Session } from "./session.ts";
+import type { NodeState } from "./state.ts";
+
+/** One question of a client. */
+class CopyRead implements ReplicaTask {
+  readonly session: Session;
+  readonly frameId: number;
+  readonly started: Instant;
+  readonly #service: CopyService;
+
+  constructor(service: CopyService, session: Session, frameId: number, started: Instant) {
+    this.session = session;
+    this.frameId = frameId;
+    this.started = started;
+    this.#service = service;
+  }
+
+  onReplicaDone(now: Instant, op: ReplicaOp<ReplicaOrigin>): void {
+    this.#service.answer(now, this, op);
+  }
+}
+
+export class CopyService {
+  readonly #shared: NodeState;
+  readonly #epochs: EpochGate;
+  readonly #maker: OpMaker;
+  readonly #onAnswered: (session: Session) => void;
+  #replica: Replica<ReplicaOrigin> | undefined = undefined;
+
+  /** `onAnswered` is told of every read that was begun: it is over. */
+  constructor(shared: NodeState, epochs: EpochGate, onAnswered: (session: Session) => void) {
+    this.#shared = shared;
+    this.#epochs = epochs;
+    this.#maker = new OpMaker(shared);
+    this.#onAnswered = onAnswered;
+  }
+
+  attach(replica: Replica<ReplicaOrigin>): void {
+    this.#replica = replica;
+  }
+
+  /** Answers, now or later; `begun` is called if `onAnswered` will be. Throws `RingtailError` on a bad key. */
+  read(now: Instant, session: Session, frameId: number, asked: ReplicaReadRequest, begun: () => void): void {
+    const replica = this.#replica;
+    const task = new CopyRead(this, session, frameId, now);
+    const op = this.#maker.make(now, ReplicaKind.read, task, asked);
+    if (replica === undefined) this.#refuse(task, "NOT_SYNCED", "the node is starting");
+    else if (asked.epoch > this.#shared.epoch) this.#refuse(task, "NOT_SYNCED", "the ring is older here");
+    else if (!this.#epochs.isFenced(session, FrameType.COPY_READ, frameId, asked.epoch, op.partition)) {
+      begun();
+      replica.read(now, op);
+    }
+  }
+
+  #refuse({ session, frameId }: CopyRead, code: "NOT_SYNCED" | "WRONG_OWNER", message: string): void {
+    session.fail(FrameType.COPY_READ, frameId, wireOf(code), message);
+  }
+
+  /** The replica has read. What counts is whether this node owns the partition, and holds all of it, now. */
+  answer(now: Instant, task: CopyRead, op: ReplicaOp<ReplicaOrigin>): void {
+    const { session, frameId } = task;
+    this.#onAnswered(session);
+    const rule = this.#shared.readRule(op.partition as PartitionId, op.n);
+    if (op.status !== statusOk) session.fail(FrameType.COPY_READ, frameId, op.status, op.message);
+    else if (rule === ReadRule.wrongOwner) this.#refuse(task, "WRONG_OWNER", "the node does not own this partition");
+    else if (rule === ReadRule.notSynced) {
+      this.#refuse(task, "NOT_SYNCED", "the node is still receiving the partition");
+    } else session.answer(FrameType.COPY_READ, frameId, GetReply, this.#replyOf(now, task, op));
+  }
+
+  #replyOf(now: Instant, task: CopyRead, op: ReplicaOp<ReplicaOrigin>): GetReply {
+    const { contextKey, number, epoch } = this.#shared;
+    const version = op.sealed === null ? VersionVector.empty : versionOfSealed(op.sealed);
+    return {
+      record: op.sealed === null ? noBytes : recordBody(op.sealed),
+      context: sealContext(contextKey, op.fullKey, version, number, epoch),
+      epoch,
+      acks: [number],
+      coordinator: number,
+      elapsedUs: now - task.started,
+      stalePossible: false,
+      lww: this.#shared.ring.policyOf(bucketOf(op.fullKey)).resolver === Resolver.lww,
+    };
+  }
+}
