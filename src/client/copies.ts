@@ -4,6 +4,7 @@
  * partition answer, so a "no such key" counts. Pure: who is asked, and over what, is the caller's.
  */
 import { equalBytes, noBytes } from "../base/bytes.ts";
+import { canary } from "../base/canary.ts";
 import { RingtailError } from "../base/errors.ts";
 import { joinContexts } from "../version/context.ts";
 import { decodeRecordBody, RecordError, recordBody, sealRecord } from "../version/record.ts";
@@ -55,7 +56,7 @@ export class Copies {
 
   /** Whether enough have answered. */
   get isMet(): boolean {
-    return this.#answered >= this.#needed;
+    return this.#answered >= (canary("copies-below-r") ? 1 : this.#needed);
   }
 
   /** Whether enough never will. */

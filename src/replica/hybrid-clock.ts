@@ -48,7 +48,7 @@ export class HybridClock {
   next(above: number): number {
     this.observe(above);
     const wall = this.#wallMs() * 1000;
-    if (canary("lww-trusts-wall-clock")) return Math.max(wall, above + 1);
+    if (canary("stamp-ignores-held")) return wall;
     this.#last = Math.max(wall, this.#last + 1);
     const stamp = Math.max(this.#last, above + 1);
     assert(stamp <= Number.MAX_SAFE_INTEGER, "a stamp is an exact number");

@@ -149,10 +149,13 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
 
   /** Put: fills in what its writer may say it has read, now that its write is in the record. */
   noteSeen(after: SiblingSet, dot: Dot): void {
-    const unseen = !this.overwrite && !this.lww;
-    const seen = unseen ? after.contextAfter(this.context, { dot, requestId: this.requestId }) : null;
-    this.version = seen === null ? after.version : seen.version;
-    this.own = seen === null ? null : seen.own;
+    if (this.overwrite || this.lww) {
+      this.version = after.version;
+      return;
+    }
+    const seen = after.contextAfter(this.context, { dot, requestId: this.requestId });
+    this.version = seen.version;
+    this.own = seen.own;
   }
 
   /** Copies what the op borrows, because it outlives the call. */

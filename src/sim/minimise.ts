@@ -16,9 +16,12 @@ export interface Tape {
   readonly faults: readonly Fault[];
 }
 
+/** What a plan may not name because it was written down before there was such a thing; its seed draws it no more. */
+const notInOlderTapes: Partial<RunPlan> = { lastWrites: false, ownCoordination: false };
+
 /** The options that play a tape. */
 export function optionsOf(tape: Tape): RunOptions {
-  return { seed: tape.seed, plan: tape.plan, faults: tape.faults };
+  return { seed: tape.seed, plan: { ...notInOlderTapes, ...tape.plan }, faults: tape.faults };
 }
 
 /** Shrinks a failing tape with at most `runsMax` runs; `run` is a parameter so that a test needs no cluster. */

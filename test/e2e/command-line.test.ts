@@ -148,6 +148,8 @@ describe("values", () => {
 
 const receipt = {
   coordinator: "string",
+  coordination: "string",
+  resolver: "string",
   acks: [{ node: "string", role: "string", durable: "boolean" }],
   elapsedMs: "number",
   times: { coordinatorMs: "number", wireMs: "number" },
