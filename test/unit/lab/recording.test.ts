@@ -113,7 +113,14 @@ it("unknown waiting stays unknown when recordings are merged", () => {
 
 const plan: RunPlan = {
   ...{ mode: "closed", clients: 10, rate: null, arrivals: null, pacing: null },
-  ...{ durationSeconds: 1, warmUpSeconds: 1, connections: 1, inFlightMax: 1_000, seed: 0xffff_ffff },
+  ...{
+    durationSeconds: 1,
+    warmUpSeconds: 1,
+    connections: 1,
+    coordination: "node",
+    inFlightMax: 1_000,
+    seed: 0xffff_ffff,
+  },
 };
 
 it("parts of a plan make up the whole, with draws of their own", () => {

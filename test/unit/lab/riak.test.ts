@@ -126,7 +126,14 @@ it("nobody listens: rejected", () => expect(connect("127.0.0.1:1")).rejects.toTh
 it("the generator loads it and runs, each put with the context of the answer before", async () => {
   const plan = {
     ...{ mode: "closed" as const, clients: 4, rate: null, arrivals: null, pacing: null },
-    ...{ durationSeconds: 0.4, warmUpSeconds: 0.1, connections: 1, inFlightMax: 100, seed: 1 },
+    ...{
+      durationSeconds: 0.4,
+      warmUpSeconds: 0.1,
+      connections: 1,
+      coordination: "node" as const,
+      inFlightMax: 100,
+      seed: 1,
+    },
   };
   const workload = { ...(workloads.a as (typeof workloads)[string]), keys: 50, valueBytes: 20 };
   const options = {
