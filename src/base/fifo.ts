@@ -1,4 +1,4 @@
-/** Fifo: a bounded first-in first-out queue on a ring of slots that grows by doubling up to its limit. */
+/** Fifo: a bounded queue, first in, first out unless somebody asks for the last, on a ring of slots that grows by doubling up to its limit. */
 import { assert } from "./assert.ts";
 
 export class Fifo<T> {
@@ -41,6 +41,16 @@ export class Fifo<T> {
     this.#slots[this.#head] = undefined;
     this.#head = (this.#head + 1) % this.#slots.length;
     this.#size -= 1;
+    return entry;
+  }
+
+  /** Takes the newest entry. */
+  pop(): T | undefined {
+    if (this.#size === 0) return undefined;
+    this.#size -= 1;
+    const slot = (this.#head + this.#size) % this.#slots.length;
+    const entry = this.#slots[slot];
+    this.#slots[slot] = undefined;
     return entry;
   }
 

@@ -57,6 +57,8 @@ export interface ConnectionOptions {
   readonly number: number;
   /** 16 bytes; empty: any cluster. */
   readonly clusterId: Uint8Array;
+  /** The same on all connections of a client. */
+  readonly clientId: Uint8Array;
   readonly events: ConnectionEvents;
 }
 
@@ -81,6 +83,7 @@ export class Connection implements LinkEvents, FrameSink {
   /** When the hello was answered. */
   readyAt: Instant = never;
   readonly #clusterId: Uint8Array;
+  readonly #clientId: Uint8Array;
   readonly #events: ConnectionEvents;
   readonly #link: Link;
   readonly #reader: FrameReader;
@@ -96,6 +99,7 @@ export class Connection implements LinkEvents, FrameSink {
     this.number = options.number;
     this.heardAt = now;
     this.#clusterId = options.clusterId;
+    this.#clientId = options.clientId;
     this.#events = options.events;
     this.#deadline = after(now, helloTimeoutUs);
     this.#reader = new FrameReader(this, frameBytesMaxHard);
@@ -186,6 +190,7 @@ export class Connection implements LinkEvents, FrameSink {
       versionMin: protocolVersions.min,
       versionMax: protocolVersions.max,
       clusterId: this.#clusterId,
+      clientId: this.#clientId,
       nodeId: noBytes,
       role: Role.client,
       software: softwareName,

@@ -25,6 +25,8 @@ import { type AnyReply, type Request, RequestKind } from "./request.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import type { RouteQuery } from "./router.ts";
 
+const idBytesCount = 16;
+
 /** How the core is set up. */
 export interface CoreOptions {
   /** At least one, "host:port". */
@@ -67,7 +69,8 @@ export class ClientCore implements PoolEvents {
     this.#events = events;
     const clusterId = options.clusterId === undefined ? noBytes : idBytes(options.clusterId);
     const { connectionsPerNode } = options;
-    this.#pool = new Pool({ transport: env.transport, events: this, connectionsPerNode, clusterId });
+    const clientId = env.randomBytes(idBytesCount);
+    this.#pool = new Pool({ transport: env.transport, events: this, connectionsPerNode, clusterId, clientId });
     this.#inFlightMax = options.inFlightMax;
     this.#own = options.coordination === "client" ? new OwnCoordination(this) : undefined;
     this.#bootstrap = new Bootstrap(env.now(), options.seedNodes, options.connectTimeoutUs, {

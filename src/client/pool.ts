@@ -41,6 +41,7 @@ export class Pool implements ConnectionEvents, NodeLookup {
   readonly #toFlush: Connection[] = [];
   #ring: Ring | undefined = undefined;
   #clusterId: Uint8Array = noBytes;
+  readonly #clientId: Uint8Array;
   #nextId = 1;
   #isClosed = false;
 
@@ -50,11 +51,14 @@ export class Pool implements ConnectionEvents, NodeLookup {
     readonly connectionsPerNode: number;
     /** Empty: that of the first node that answers. */
     readonly clusterId: Uint8Array;
+    /** Said on every connection: nodes share out what they can do among clients. */
+    readonly clientId: Uint8Array;
   }) {
     this.#transport = options.transport;
     this.#events = options.events;
     this.#connectionsPerNode = options.connectionsPerNode;
     this.#clusterId = options.clusterId;
+    this.#clientId = options.clientId;
   }
 
   /** Connections that are not closed yet. */
@@ -130,7 +134,7 @@ export class Pool implements ConnectionEvents, NodeLookup {
   #dial(now: Instant, address: string, number: number): Connection {
     const id = this.#nextId;
     this.#nextId += 1;
-    const options = { id, address, number, clusterId: this.#clusterId, events: this };
+    const options = { id, address, number, clusterId: this.#clusterId, clientId: this.#clientId, events: this };
     const connection = new Connection(now, this.#transport, options);
     this.#connections.set(id, connection);
     return connection;

@@ -76,6 +76,11 @@ export class Background {
     return Math.max(1, Math.floor((most * this.#slices) / slicesMax));
   }
 
+  /** More comes from clients than can be done: until that is over, background work has no more than its least. */
+  yield(): void {
+    if (!this.#unbounded) this.#slices = 1;
+  }
+
   /** Judges the last second. */
   tick(now: Instant): void {
     if (now < this.#judgeAt) return;

@@ -2,12 +2,12 @@
  * ClientService: what clients may ask, from the decoded frame to the op and from the finished op to the answer.
  *
  * A get is coordinated here whoever owns the key. A put is coordinated by an owner while one can be reached, because the
- * coordinator mints the dot (mechanisms.md 3.2): another node forwards the request, once. Admission comes before work: above
- * its limits the node answers `OVERLOADED` at once.
+ * coordinator mints the dot (mechanisms.md 3.2): another node forwards the request, once. Which requests get here, and when,
+ * is decided by `reception.ts`, before they are decoded.
  */
 import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
-import { RingtailError, type Status, statusOk, wireOf } from "../base/errors.ts";
+import { RingtailError, statusOk, wireOf } from "../base/errors.ts";
 import { bucketBytesMax, fullKeyOf, keyBytesMax } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import { noNode } from "../base/ids.ts";
@@ -36,31 +36,36 @@ import {
 import { FrameType } from "../wire/frame-types.ts";
 import { frameBytesMax, keysPerMultiGetMax, valueBytesMax } from "../wire/limits.ts";
 import { ringToMessage } from "../wire/ring-codec.ts";
-import { Admission } from "./admission.ts";
 import type { Coordination } from "./coordination.ts";
 import { CopyService } from "./copy-service.ts";
 import type { EpochGate } from "./epoch-gate.ts";
+import { Flights } from "./flights.ts";
 import type { Forwarding } from "./forwarding.ts";
-import { type GetOrigin, MultiGet, MultiGetPart, Request } from "./request.ts";
+import { type Beginner, Reception } from "./reception.ts";
+import { type GetOrigin, MultiGet, MultiGetPart, Request, requestOf } from "./request.ts";
 import type { Routing } from "./routing.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 
-const mebibyte = 1024 * 1024;
 const overloadedRetryUs = 20_000;
 /** Left in a multi-get's frame for what is not records. */
 const multiGetSlack = 256 * 1024;
 
-export class ClientService {
+export class ClientService implements Beginner {
   readonly #shared: NodeState;
   readonly #routing: Routing;
   readonly #epochs: EpochGate;
   readonly #hash = new Hash64();
   readonly #getLatency: Latency;
   readonly #putLatency: Latency;
-  readonly #admission: Admission;
   readonly copies: CopyService;
-  readonly #refused;
+  /** Who is let in, and when. */
+  readonly reception: Reception;
+  readonly #flights: Flights = new Flights();
+  readonly #beginGet = (now: Instant, op: GetOp<GetOrigin>): void => {
+    this.#routing.aim(op, "get");
+    (this.#coordination as Coordination).gets.begin(now, op);
+  };
   #coordination: Coordination | undefined = undefined;
   #forwarding: Forwarding | undefined = undefined;
   // Answers are encoded before the next one is filled in, so one object of each kind serves all.
@@ -91,9 +96,8 @@ export class ClientService {
     this.#epochs = epochs;
     this.#getLatency = shared.metrics.latency("get");
     this.#putLatency = shared.metrics.latency("put");
-    this.#refused = shared.metrics.counter("requests_refused");
-    this.#admission = new Admission(shared.config.inFlightMax);
-    this.copies = new CopyService(shared, epochs, (session) => this.leave(session, 0));
+    this.reception = new Reception(shared, this);
+    this.copies = new CopyService(shared, epochs, (session) => this.reception.leave(session, 0));
   }
 
   attach(coordination: Coordination, forwarding: Forwarding): void {
@@ -101,7 +105,7 @@ export class ClientService {
     this.#forwarding = forwarding;
   }
 
-  /** A data request of a client, or a put that a peer forwards. Throws `WireError` or `RingtailError` on bad input. */
+  /** A client's request: it stands in line, or is worked on at once. */
   onRequest(
     now: Instant,
     session: Session,
@@ -111,64 +115,72 @@ export class ClientService {
     start: number,
     end: number,
   ): void {
-    const size = end - start;
-    const status = this.#admit(now, session, type, size);
+    if (type === FrameType.FORWARD_PUT) this.#onForwarded(now, session, frameId, bytes, start, end);
+    else this.reception.onRequest(now, session, type, frameId, bytes, start, end);
+  }
+
+  /** A put that a peer forwards. Throws `WireError` or `RingtailError` on bad input. */
+  #onForwarded(now: Instant, session: Session, frameId: number, bytes: Uint8Array, start: number, end: number): void {
+    const type = FrameType.FORWARD_PUT;
+    const status = this.reception.judgeForwarded(session, end - start);
     if (status !== statusOk) {
-      this.#refused.value += 1;
       session.fail(type, frameId, status, this.#shared.fencedBy, overloadedRetryUs);
       return;
     }
+    const put = decode(PutRequest, bytes, start, end);
+    if (!this.#epochs.admits(now, session, type, frameId, bytes, start, end, put.epoch)) return;
+    this.#onPut(now, new Request(now, session, type, frameId, session.number, end - start), put);
+  }
+
+  /** Begins a client's request that was let in. Throws `WireError` or `RingtailError` on bad input. */
+  begin(
+    now: Instant,
+    arrivedAt: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const size = end - start;
     switch (type) {
-      case FrameType.GET:
-        this.#onGet(now, new Request(session, type, frameId, noNode), decode(GetRequest, bytes, start, end));
-        return;
+      case FrameType.GET: {
+        const request = new Request(arrivedAt, session, type, frameId, noNode);
+        return this.#onGet(now, request, decode(GetRequest, bytes, start, end));
+      }
       case FrameType.PUT: {
         const put = decode(PutRequest, bytes, start, end);
         put.tombstone = false;
-        this.#onPut(now, new Request(session, type, frameId, noNode, size), put);
-        return;
+        return this.#onPut(now, new Request(arrivedAt, session, type, frameId, noNode, size), put);
       }
-      case FrameType.DELETE:
-        this.#onPut(now, new Request(session, type, frameId, noNode, size), putOfDelete(bytes, start, end));
-        return;
-      case FrameType.FORWARD_PUT: {
-        const put = decode(PutRequest, bytes, start, end);
-        if (!this.#epochs.admits(now, session, type, frameId, bytes, start, end, put.epoch)) return;
-        this.#onPut(now, new Request(session, type, frameId, session.number, size), put);
-        return;
+      case FrameType.DELETE: {
+        const request = new Request(arrivedAt, session, type, frameId, noNode, size);
+        return this.#onPut(now, request, putOfDelete(bytes, start, end));
       }
       case FrameType.COPY_READ: {
         const asked = decode(ReplicaReadRequest, bytes, start, end);
-        asked.timeoutUs = this.#timeoutUs(asked.timeoutUs);
-        this.copies.read(now, session, frameId, asked, () => this.#enter(session, 0));
-        return;
+        asked.timeoutUs = this.#timeLeft(now, arrivedAt, asked.timeoutUs);
+        this.copies.read(now, session, frameId, asked, () => this.reception.enter(session, 0));
+        return 1;
       }
       default:
-        this.#onMultiGet(now, new Request(session, type, frameId, noNode), bytes, start, end);
+        return this.#onMultiGet(now, new Request(arrivedAt, session, type, frameId, noNode), bytes, start, end);
     }
   }
 
-  #admit(now: Instant, session: Session, type: number, size: number): Status {
-    const shared = this.#shared;
-    if (shared.phase === "stopping" || shared.phase === "fenced") return wireOf("NODE_STOPPING");
-    if (shared.phase === "starting") return wireOf("OVERLOADED");
-    if (shared.inFlight >= this.#admission.limit) {
-      this.#admission.onRefused(now, shared.inFlight);
-      return wireOf("OVERLOADED");
-    }
-    if (session.inFlight >= shared.config.inFlightPerConnectionMax) return wireOf("OVERLOADED");
-    if (type === FrameType.GET || type === FrameType.MULTI_GET || type === FrameType.COPY_READ) return statusOk;
-    const bytesMax = shared.config.inFlightMiBMax * mebibyte;
-    // A peer forwards for many clients: it is bound by the whole, not by a connection's share.
-    const mine = session.role === "node" ? 0 : (session.inFlightBytes + size) * 4;
-    if (shared.inFlightBytes + size > bytesMax || mine > bytesMax || shared.storeBehind()) return wireOf("OVERLOADED");
-    return statusOk;
+  /** The gets that were begun together leave. */
+  begun(now: Instant): void {
+    this.#flights.leave(now, this.#beginGet);
   }
 
-  #timeoutUs(asked: number): number {
+  /** What is left of a request's time. Throws `DEADLINE_EXCEEDED` if that is nothing: no work is done for it. */
+  #timeLeft(now: Instant, arrivedAt: Instant, asked: number): number {
     const config = this.#shared.config;
-    if (asked === 0) return config.requestTimeoutMs * 1000;
-    return Math.min(asked, config.requestTimeoutMaxMs * 1000);
+    const timeoutUs = asked === 0 ? config.requestTimeoutMs * 1000 : Math.min(asked, config.requestTimeoutMaxMs * 1000);
+    const left = this.reception.timeLeft(now, arrivedAt, timeoutUs);
+    if (left === 0) throw new RingtailError("DEADLINE_EXCEEDED", "its time was over before its turn came");
+    return left;
   }
 
   #newGet(
@@ -176,7 +188,7 @@ export class ClientService {
     bucket: Uint8Array,
     key: Uint8Array,
     asked: AskedQuorum,
-    timeoutUs: number,
+    timeLeftUs: number,
   ): GetOp<GetOrigin> {
     checkKey(bucket, key);
     const ring = this.#shared.ring;
@@ -185,18 +197,22 @@ export class ClientService {
     op.hashHigh = this.#hash.high;
     op.hashLow = this.#hash.low;
     op.partition = ring.partitionOf(op.hashHigh);
-    this.#routing.aim(op, "get");
-    op.timeoutUs = this.#timeoutUs(timeoutUs);
+    op.timeoutUs = timeLeftUs;
     return op;
   }
 
-  #onGet(now: Instant, request: Request, get: GetRequest): void {
-    const op = this.#newGet(request, get.bucket, get.key, get, get.timeoutUs);
-    this.#enter(request.session, 0);
-    (this.#coordination as Coordination).gets.begin(now, op);
+  #onGet(now: Instant, request: Request, get: GetRequest): number {
+    const timeLeftUs = this.#timeLeft(now, request.arrivedAt, get.timeoutUs);
+    return this.#board(this.#newGet(request, get.bucket, get.key, get, timeLeftUs));
   }
 
-  #onMultiGet(now: Instant, request: Request, bytes: Uint8Array, start: number, end: number): void {
+  /** Lets a get share a read with others of its key. Returns what that costs a turn. */
+  #board(op: GetOp<GetOrigin>): number {
+    this.reception.enter(requestOf(op.origin).session, 0);
+    return this.#flights.board(op) ? 0 : 1;
+  }
+
+  #onMultiGet(now: Instant, request: Request, bytes: Uint8Array, start: number, end: number): number {
     const get = decode(MultiGetRequest, bytes, start, end);
     if (get.keys.length === 0 || get.keys.length > keysPerMultiGetMax) {
       throw new RingtailError(
@@ -204,22 +220,22 @@ export class ClientService {
         `${get.keys.length} keys in one multi-get; allowed: 1 to ${keysPerMultiGetMax}`,
       );
     }
-    const whole = new MultiGet(request, get.keys.map(newResult), now);
+    const timeLeftUs = this.#timeLeft(now, request.arrivedAt, get.timeoutUs);
+    const whole = new MultiGet(request, get.keys.map(newResult));
     const ops = get.keys.map((key, index) =>
-      this.#newGet(new MultiGetPart(whole, index), get.bucket, key, get, get.timeoutUs),
+      this.#newGet(new MultiGetPart(whole, index), get.bucket, key, get, timeLeftUs),
     );
-    const coordination = this.#coordination as Coordination;
     if (this.#shared.inFlight + ops.length > this.#shared.config.inFlightMax) {
-      request.session.fail(request.type, request.frameId, wireOf("OVERLOADED"), "", overloadedRetryUs);
-      return;
+      this.reception.refuse(request.session, request.type, request.frameId);
+      return 1;
     }
-    for (const op of ops) {
-      this.#enter(request.session, 0);
-      coordination.gets.begin(now, op);
-    }
+    let cost = 0;
+    for (const op of ops) cost += this.#board(op);
+    return cost;
   }
 
-  #onPut(now: Instant, request: Request, put: PutRequest): void {
+  /** Returns what the put costs a turn. */
+  #onPut(now: Instant, request: Request, put: PutRequest): number {
     checkPut(put);
     const shared = this.#shared;
     const ring = shared.ring;
@@ -231,12 +247,12 @@ export class ClientService {
     op.hashHigh = this.#hash.high;
     op.hashLow = this.#hash.low;
     op.partition = ring.partitionOf(op.hashHigh);
-    op.timeoutUs = this.#timeoutUs(put.timeoutUs);
+    op.timeoutUs = this.#timeLeft(now, request.arrivedAt, put.timeoutUs);
     this.#routing.aim(op, "put");
     const passedOn = request.type === FrameType.FORWARD_PUT;
     if (!this.#routing.mayCoordinate(op, passedOn)) {
       this.#passOn(now, op, put, passedOn);
-      return;
+      return 1;
     }
     op.durability = resolveDurability(policy, put.durability);
     if (put.context.length > 0) {
@@ -249,8 +265,9 @@ export class ClientService {
     op.tombstone = put.tombstone;
     op.overwrite = put.overwrite;
     op.second = Math.floor(shared.env.wallMs() / 1000);
-    this.#enter(request.session, request.bytes);
+    this.reception.enter(request.session, request.bytes);
     (this.#coordination as Coordination).puts.begin(now, op);
+    return 1;
   }
 
   /** Somebody else is to coordinate the put; what was forwarded once is not forwarded again. */
@@ -262,29 +279,16 @@ export class ClientService {
       return;
     }
     const forwarding = this.#forwarding as Forwarding;
-    if (forwarding.forward(now, op.origin, put, op.partition, op.quorum, op.timeoutUs)) this.#enter(session, bytes);
-  }
-
-  #enter(session: Session, bytes: number): void {
-    session.inFlight += 1;
-    session.inFlightBytes += bytes;
-    this.#shared.inFlight += 1;
-    this.#shared.inFlightBytes += bytes;
-  }
-
-  /** A request of that session has been answered (or given up with the session). */
-  leave(session: Session, bytes: number): void {
-    session.inFlight -= 1;
-    session.inFlightBytes -= bytes;
-    this.#shared.inFlight -= 1;
-    this.#shared.inFlightBytes -= bytes;
+    if (forwarding.forward(now, op.origin, put, op.partition, op.quorum, op.timeoutUs)) {
+      this.reception.enter(session, bytes);
+    }
   }
 
   answerPut(now: Instant, op: PutOp<Request>): void {
     const { session, type, frameId, forwardedBy, bytes } = op.origin;
-    this.leave(session, bytes);
-    const elapsed = now - op.started;
-    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
+    this.reception.leave(session, bytes);
+    const elapsed = now - op.origin.arrivedAt;
+    this.reception.onAnswer(now, now - op.started);
     if (op.status !== statusOk) {
       session.fail(type, frameId, op.status, op.message, 0, op.sealed.length > 0);
       return;
@@ -305,17 +309,18 @@ export class ClientService {
   }
 
   answerGet(now: Instant, op: GetOp<GetOrigin>): void {
-    const origin = op.origin;
-    const session = origin instanceof Request ? origin.session : origin.whole.request.session;
-    this.leave(session, 0);
-    if (origin instanceof MultiGetPart) {
-      this.#answerPart(now, op, origin);
-      return;
+    for (let origin: GetOrigin | null = op.origin; origin !== null; origin = origin.companion) {
+      this.reception.leave(requestOf(origin).session, 0);
+      this.reception.onAnswer(now, now - op.started);
+      if (origin instanceof MultiGetPart) this.#answerPart(now, op, origin);
+      else this.#answerOne(now, op, origin);
     }
-    const elapsed = now - op.started;
-    this.#admission.onAnswer(now, elapsed, this.#shared.inFlight);
+  }
+
+  #answerOne(now: Instant, op: GetOp<GetOrigin>, { session, type, frameId, arrivedAt }: Request): void {
+    const elapsed = now - arrivedAt;
     if (op.status !== statusOk) {
-      session.fail(origin.type, origin.frameId, op.status, op.message);
+      session.fail(type, frameId, op.status, op.message);
       return;
     }
     this.#getLatency.record(elapsed);
@@ -330,7 +335,7 @@ export class ClientService {
     reply.stalePossible = op.quorum.stalePossible;
     reply.lww = op.quorum.lww;
     fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
-    session.answer(origin.type, origin.frameId, GetReply, reply);
+    session.answer(type, frameId, GetReply, reply);
   }
 
   #contextOf(op: GetOp<GetOrigin>): Uint8Array {
@@ -363,7 +368,7 @@ export class ClientService {
       results: whole.results,
       epoch: this.#shared.epoch,
       coordinator: this.#shared.number,
-      elapsedUs: now - whole.startedUs,
+      elapsedUs: now - whole.request.arrivedAt,
       lww: op.quorum.lww,
     });
   }

@@ -7,12 +7,14 @@ import type { Instant } from "../base/time.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Store } from "../storage/store.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import type { Background } from "./background.ts";
 import { ClientService } from "./client-service.ts";
 import { Coordination } from "./coordination.ts";
 import { CoordinationReplies } from "./coordination-replies.ts";
 import { EpochGate } from "./epoch-gate.ts";
 import { Forwarding } from "./forwarding.ts";
 import { Hinting } from "./hinting.ts";
+import type { Inbox } from "./inbox.ts";
 import { PeerService } from "./peer-service.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { ReplicaOrigin } from "./request.ts";
@@ -30,6 +32,7 @@ export class DataPath {
   readonly #routing: Routing;
   readonly #forwarding: Forwarding;
   readonly #replies: CoordinationReplies;
+  readonly #background: Background;
 
   constructor(shared: NodeState, peers: Peers) {
     this.epochs = new EpochGate(shared);
@@ -37,6 +40,7 @@ export class DataPath {
     this.clientService = new ClientService(shared, this.#routing, this.epochs);
     this.peerService = new PeerService(shared, this.epochs);
     const { background } = shared;
+    this.#background = background;
     this.hinting = new Hinting({
       shared,
       peers,
@@ -52,7 +56,7 @@ export class DataPath {
     });
     this.#replies = new CoordinationReplies(shared, this.coordination);
     this.#forwarding = new Forwarding(shared, peers, this.#routing, {
-      onForwardOver: (request) => this.clientService.leave(request.session, request.bytes),
+      onForwardOver: (request) => this.clientService.reception.leave(request.session, request.bytes),
     });
     this.clientService.attach(this.coordination, this.#forwarding);
   }
@@ -70,7 +74,24 @@ export class DataPath {
 
   /** Puts that have not left their coordinator: what they still owe to silent owners is not forgotten by stopping. */
   get busy(): boolean {
-    return this.coordination.puts.inFlight > 0;
+    return this.coordination.puts.inFlight > 0 || this.#inbox.waiting > 0;
+  }
+
+  get #inbox(): Inbox {
+    return this.clientService.reception.inbox;
+  }
+
+  /** The end of a turn: clients' requests that stand in line. Returns whether another turn should come at once. */
+  endTurn(now: Instant): boolean {
+    const again = this.#inbox.endTurn(now);
+    if (this.#inbox.overloaded) this.#background.yield();
+    this.coordination.settle(now);
+    return again;
+  }
+
+  /** Whether requests in line are due for a look although nothing has come. */
+  get inLine(): boolean {
+    return this.#inbox.waiting > 0;
   }
 
   /** A peer's reply; false: it is none of the data path's. Throws `WireError` on a malformed body. */
@@ -130,8 +151,8 @@ export class DataPath {
     this.epochs.expire(now);
   }
 
-  nextDeadline(): Instant {
+  nextDeadline(now: Instant): Instant {
     const requests = Math.min(this.coordination.nextDeadline(), this.#forwarding.nextDeadline());
-    return Math.min(requests, this.epochs.nextDeadline()) as Instant;
+    return Math.min(requests, this.epochs.nextDeadline(), this.#inbox.nextTick(now)) as Instant;
   }
 }

@@ -132,7 +132,10 @@ export class Node implements StoreEvents {
         // The own replica takes its copy of what the frame lends before the next frame overwrites it.
         this.#data.coordination.settle(now);
       },
-      onSessionClosed: (_now, session) => this.#sessions.delete(session),
+      onSessionClosed: (_now, session) => {
+        this.#sessions.delete(session);
+        this.#data.clientService.reception.onSessionClosed(session);
+      },
     };
   }
 
@@ -290,7 +293,9 @@ export class Node implements StoreEvents {
     if (hello.role === Role.client && this.#sessions.size > clientsMax) {
       return new RingtailError("OVERLOADED", `too many connections: ${clientsMax} are for clients`);
     }
-    return this.#gate.judge(now, session, hello);
+    const refusal = this.#gate.judge(now, session, hello);
+    if (refusal === null) this.#data.clientService.reception.greet(session, hello.clientId);
+    return refusal;
   }
 
   #peerEvents(): Omit<PeerEvents, "describe" | "wantFlush" | "settle"> {
@@ -372,10 +377,11 @@ export class Node implements StoreEvents {
   }
 
   /**
-   * The end of a turn: one batch for what the store was given, then one write per link that has frames. The store comes
+   * The end of a turn: requests that stand in line, one batch for what the store was given, then one write per link that has frames. The store comes
    * first because it acknowledges memory writes here, and their answers are to leave in the same turn.
    */
   endTurn(now: Instant): void {
+    if (this.#data.endTurn(now)) this.#env.wantTurnEnd();
     this.#store?.endTurn(now);
     const writers = this.#dirty;
     this.#dirty = [];
@@ -388,6 +394,7 @@ export class Node implements StoreEvents {
     this.#shared.background.onTick(now - this.#alarm);
     this.#alarm = never;
     this.#data.expire(now);
+    if (this.#data.inLine) this.#env.wantTurnEnd();
     this.#store?.tick(now);
     this.#peers.tick(now);
     this.#keeper.tick(now);
@@ -413,7 +420,7 @@ export class Node implements StoreEvents {
     if (this.#shared.phase === "starting") this.#serveWhenReady();
     if (this.#shared.phase === "stopping") this.#stopStoreWhenIdle(now);
     let next = earlier(this.#sweepAt, this.#stopBy);
-    next = earlier(next, this.#data.nextDeadline());
+    next = earlier(next, this.#data.nextDeadline(now));
     next = earlier(next, this.#peers.nextTick());
     next = earlier(next, this.#keeper.nextTick);
     for (const part of this.#parts) next = earlier(next, part.nextTick());

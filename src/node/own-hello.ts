@@ -16,6 +16,7 @@ export function ownHello(shared: NodeState, to: NodeNumber | 0): Hello {
     versionMax: protocolVersions.max,
     clusterId: clusterId === undefined ? noBytes : idBytes(clusterId),
     nodeId: idBytes(nodeId),
+    clientId: noBytes,
     role: ringOrNone === undefined ? Role.joiningNode : Role.node,
     number,
     epoch,

@@ -116,7 +116,7 @@ export class PeerService {
     const codec = reads ? ReplicaReadRequest : ReplicaWriteRequest;
     const asked = decode<ReplicaReadRequest | ReplicaWriteRequest>(codec, bytes, start, end);
     if (!this.#epochs.admits(now, session, type, frameId, bytes, start, end, asked.epoch)) return;
-    const request = new Request(session, type, frameId, 0);
+    const request = new Request(now, session, type, frameId, 0);
     if (reads) this.#onRead(now, replica, request, asked as ReplicaReadRequest);
     else this.#onWrite(now, replica, request, asked as ReplicaWriteRequest);
   }

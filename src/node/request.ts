@@ -17,12 +17,24 @@ export class Request {
   readonly frameId: number;
   /** The node that forwarded this put here, or 0. */
   readonly forwardedBy: NodeNumber | 0;
+  /** When it came: it may have stood in line since. */
+  readonly arrivedAt: Instant;
   /** Bytes of the frame's body, which a put holds until it is done. */
   readonly bytes: number;
   /** A peer's read that began while this node was still receiving the partition. */
   unsynced = false;
+  /** Another get that the same flight answers (flights.ts). */
+  companion: GetOrigin | null = null;
 
-  constructor(session: Session, type: number, frameId: number, forwardedBy: NodeNumber | 0, bytes = 0) {
+  constructor(
+    arrivedAt: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    forwardedBy: NodeNumber | 0,
+    bytes = 0,
+  ) {
+    this.arrivedAt = arrivedAt;
     this.session = session;
     this.type = type;
     this.frameId = frameId;
@@ -35,15 +47,13 @@ export class Request {
 export class MultiGet {
   readonly request: Request;
   readonly results: MultiGetResult[];
-  readonly startedUs: number;
   pending: number;
   /** Bytes of records gathered so far: what does not fit into one frame must be asked alone. */
   bytes = 0;
 
-  constructor(request: Request, results: MultiGetResult[], startedUs: number) {
+  constructor(request: Request, results: MultiGetResult[]) {
     this.request = request;
     this.results = results;
-    this.startedUs = startedUs;
     this.pending = results.length;
   }
 }
@@ -52,6 +62,7 @@ export class MultiGet {
 export class MultiGetPart {
   readonly whole: MultiGet;
   readonly index: number;
+  companion: GetOrigin | null = null;
 
   constructor(whole: MultiGet, index: number) {
     this.whole = whole;
@@ -61,6 +72,11 @@ export class MultiGetPart {
 
 /** Where a get's answer goes. */
 export type GetOrigin = Request | MultiGetPart;
+
+/** The request that a get's answer belongs to. */
+export function requestOf(origin: GetOrigin): Request {
+  return origin instanceof Request ? origin : origin.whole.request;
+}
 
 /** The origin of a replica op that a part asks for itself: told of its end, inside the replica, so it only takes note. */
 export interface ReplicaTask {

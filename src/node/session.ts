@@ -15,6 +15,7 @@ import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { WireError } from "../wire/wire-error.ts";
+import { Asker } from "./asker.ts";
 import type { NodeState } from "./state.ts";
 
 /** Who is at the other end. `none` until the hello. */
@@ -60,10 +61,12 @@ export class Session implements LinkEvents, FrameSink {
   closed = false;
   /** The node's number, for the role `node`. */
   number: NodeNumber | 0 = 0;
-  /** Requests of this session that are not answered yet. */
+  /** The client at the other end, as admission sees it. */
+  asker: Asker = new Asker("");
+  /** Requests of this session that are worked on. */
   inFlight = 0;
-  /** Bytes of their frames. */
-  inFlightBytes = 0;
+  /** Requests of this session that stand in line. */
+  waiting = 0;
   /** When the session is closed unless a frame comes first. */
   idleAt: Instant;
   readonly #link: Link;
@@ -131,9 +134,7 @@ export class Session implements LinkEvents, FrameSink {
       else if (this.role === "none") this.refuse(type, frameId, "PROTOCOL_MISMATCH", "the first frame must be a hello");
       else this.#events.onRequest(now, this, type, frameId, bytes, start, end);
     } catch (error) {
-      if (error instanceof WireError) this.fail(type, frameId, wireOf("INVALID_ARGUMENT"), error.message);
-      else if (error instanceof RingtailError) this.fail(type, frameId, wireOf(error.code), error.message);
-      else throw error;
+      this.failWith(type, frameId, error);
     }
   }
 
@@ -177,6 +178,19 @@ export class Session implements LinkEvents, FrameSink {
     if (!this.#writer.send(type | REPLY_BIT, status, frameId, ErrorReply, reply)) this.#drop(unread);
   }
 
+  /** Answers with an error whose body is encoded already. */
+  failReady(type: number, frameId: number, status: Status, body: Uint8Array): void {
+    if (this.closed || this.#closing) return;
+    if (!this.#writer.sendReady(type | REPLY_BIT, status, frameId, body)) this.#drop(unread);
+  }
+
+  /** Answers with what a service threw on bad input; any other error goes on. */
+  failWith(type: number, frameId: number, error: unknown): void {
+    if (error instanceof WireError) this.fail(type, frameId, wireOf("INVALID_ARGUMENT"), error.message);
+    else if (error instanceof RingtailError) this.fail(type, frameId, wireOf(error.code), error.message);
+    else throw error;
+  }
+
   /** Answers with an error that says what this side is, and ends the connection. */
   refuse(type: number, frameId: number, code: ErrorCode, message: string): void {
     if (this.closed || this.#closing) return;
@@ -208,7 +222,7 @@ export class Session implements LinkEvents, FrameSink {
     const stalled = this.#reader.pendingBytes > 0 && after(this.#heardAt, frameTimeoutUs) <= now;
     if (stalled) this.#drop("a frame it began was never finished");
     else if (after(this.#writtenAt, writeTimeoutUs) <= now) this.#drop(unread);
-    else if (this.idleAt <= now && this.inFlight === 0 && this.role !== "node") this.close();
+    else if (this.idleAt <= now && this.inFlight + this.waiting === 0 && this.role !== "node") this.close();
   }
 
   #drop(reason: string): void {

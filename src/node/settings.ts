@@ -32,6 +32,7 @@ export interface NodeConfig {
   readonly siblingsMax: number;
   readonly connectionsMax: number;
   readonly inFlightMax: number;
+  readonly inFlightPerClientMax: number;
   readonly inFlightPerConnectionMax: number;
   readonly inFlightMiBMax: number;
   readonly hintMiBPerNodeMax: number;
@@ -241,7 +242,15 @@ export const settings: readonly Setting[] = [
     min: 16,
     max: 65536,
     unit: "MiB",
-    help: "Bytes of puts this node works on at once, a quarter of them for one connection; above it, OVERLOADED. Higher: larger bursts of large values; lower: less memory.",
+    help: "Bytes of puts this node works on at once, a quarter of them for one client; above it, OVERLOADED. Higher: larger bursts of large values; lower: less memory.",
+  },
+  {
+    key: "inFlightPerClientMax",
+    kind: "integer",
+    value: 4096,
+    min: 1,
+    max: 65536,
+    help: "Requests of one client, over all of its connections, that this node works on or keeps in line at once; above it, OVERLOADED. Higher: one client may have more of the node; lower: a busy one is refused sooner.",
   },
   {
     key: "inFlightPerConnectionMax",
@@ -249,7 +258,7 @@ export const settings: readonly Setting[] = [
     value: 1024,
     min: 1,
     max: 65536,
-    help: "Requests of one client connection worked on at once; above it, OVERLOADED.",
+    help: "The same for one connection of a client.",
   },
   {
     key: "hintMiBPerNodeMax",

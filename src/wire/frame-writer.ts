@@ -74,6 +74,14 @@ export class FrameWriter {
     return this.#finish(type, status, frameId);
   }
 
+  /** Queues a frame whose body is encoded already; as `send`. */
+  sendReady(type: number, status: number, frameId: number, body: Uint8Array): boolean {
+    if (!this.#hasRoom()) return false;
+    writer.begin(this.#slab, this.#used + frameHeaderBytes);
+    writer.append(body);
+    return this.#finish(type, status, frameId);
+  }
+
   /** Writes everything that waits with one `Link.write`; nothing while the transport still holds what it was given. */
   flush(): void {
     this.#flushWanted = false;

@@ -79,6 +79,8 @@ function rangeText(range: VersionRange): string {
 function findHelloFault(hello: Hello): string | null {
   if (!isId(hello.clusterId)) return `a cluster id has 16 bytes, not ${hello.clusterId.length}`;
   if (!isId(hello.nodeId)) return `a node id has 16 bytes, not ${hello.nodeId.length}`;
+  if (!isId(hello.clientId)) return `a client id has 16 bytes, not ${hello.clientId.length}`;
+  if (hello.clientId.length > 0 && hello.role !== Role.client) return "only a client has a client id";
   switch (hello.role) {
     case Role.client:
       return hello.number === 0 && hello.nodeId.length === 0 ? null : "a client has no node id and no number";

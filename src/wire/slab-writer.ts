@@ -111,9 +111,14 @@ export class SlabWriter {
   }
 
   bytes(value: Uint8Array): this {
+    if (this.pos + 5 + value.length > this.buf.length) this.#grow(5 + value.length);
+    return this.uint32(value.length).append(value);
+  }
+
+  /** Bytes that are encoded already, without their size. */
+  append(value: Uint8Array): this {
     const length = value.length;
-    if (this.pos + 5 + length > this.buf.length) this.#grow(5 + length);
-    this.uint32(length);
+    if (this.pos + length > this.buf.length) this.#grow(length);
     const pos = this.pos;
     if (length < shortCopy) {
       const buf = this.buf;

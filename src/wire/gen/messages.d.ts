@@ -202,6 +202,7 @@ export interface Hello {
   pid: number;
   seenLosses: number;
   seenBatches: number;
+  clientId: Uint8Array;
 }
 
 export interface HintDeliverReply {

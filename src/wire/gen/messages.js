@@ -1758,6 +1758,7 @@ export const ringtail = $root.ringtail = (() => {
             this.pid = 0;
             this.seenLosses = 0;
             this.seenBatches = 0;
+            this.clientId = $noBytes;
         };
 
         Hello.prototype.versionMin = 0;
@@ -1771,6 +1772,7 @@ export const ringtail = $root.ringtail = (() => {
         Hello.prototype.pid = 0;
         Hello.prototype.seenLosses = 0;
         Hello.prototype.seenBatches = 0;
+        Hello.prototype.clientId = $noBytes;
 
         Hello.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1801,6 +1803,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(80).uint32(message.seenLosses);
             if (message.seenBatches != null && !$Object.is(message.seenBatches, 0))
                 writer.uint32(89).double(message.seenBatches);
+            if (message.clientId != null && message.clientId.length)
+                writer.uint32(122).bytes(message.clientId);
             return writer;
         };
 
@@ -1894,6 +1898,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 1)
                             break;
                         message.seenBatches = reader.double();
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        message.clientId = reader.bytes();
                         continue;
                     }
                 }

@@ -4,19 +4,21 @@ import { describe, expect, it } from "vitest";
 import { Fifo } from "../../../src/base/fifo.ts";
 
 describe("Fifo", () => {
-  it("is first in, first out, through growth and wrap-around", () => {
+  it("gives the oldest, or the newest if asked, through growth and wrap-around", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.boolean(), { maxLength: 300, size: "max" }),
+        fc.array(fc.constantFrom("push", "push", "shift", "pop"), { maxLength: 300, size: "max" }),
         fc.integer({ min: 1, max: 70 }),
         (ops, limit) => {
           const fifo = new Fifo<number>(limit);
           const twin: number[] = [];
-          ops.forEach((push, i) => {
-            if (push && twin.length < limit) {
+          ops.forEach((op, i) => {
+            if (op === "shift") expect(fifo.shift()).toBe(twin.shift());
+            else if (op === "pop") expect(fifo.pop()).toBe(twin.pop());
+            else if (twin.length < limit) {
               fifo.push(i);
               twin.push(i);
-            } else if (!push) expect(fifo.shift()).toBe(twin.shift());
+            }
             const seen = fifo.size === twin.length && fifo.full === (twin.length === limit) && fifo.peek() === twin[0];
             expect(seen).toBe(true);
           });

@@ -166,6 +166,7 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
     pid: 4242,
     seenLosses: 2,
     seenBatches: 70_000,
+    clientId: ids.clusterId,
   },
   ErrorReply: {
     message: "no such thing",

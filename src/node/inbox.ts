@@ -1,0 +1,191 @@
+/**
+ * Inbox: the line in which clients' requests stand before anything is done for them (mechanisms.md 1.10, G11). A turn of
+ * the event loop begins so many requests as it is good for, so that answers of peers, replica work and what is under way
+ * get their turn first; what else came stands in line, undecoded. So the loop's backlog is here, where it can be seen,
+ * and not in the buffers of the sockets, where nobody knows how long it has waited: a turn is short, and each turn reads
+ * whatever has come.
+ *
+ * The line is bounded by time (CoDel, doi:10.1145/2209249.2209264): if for a whole interval the request that had waited
+ * longest had waited more than the target, more comes than can be done, and no buffer helps. From then on reads that have
+ * waited for the target are refused, writes after twice that, and the newest go first: they have most of their time left.
+ * Before that a burst may wait for an interval, in its order. A refusal costs a few dozen bytes, ready made.
+ *
+ * Clients take turns, whoever asks most: so a client that floods the node makes its own requests wait, not those of the
+ * others. How many are worked on at once is the business of `admission.ts`; where that is full, the line waits.
+ */
+import { canary } from "../base/canary.ts";
+import { mark } from "../base/mark.ts";
+import { copyBytes } from "../base/pool.ts";
+import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
+import { type Asker, Waiting } from "./asker.ts";
+import type { Session } from "./session.ts";
+
+/** What a wait should not exceed for long. */
+export const targetUs: DurationUs = 5_000;
+/** For so long it may; and so long may anything wait while there is no overload. */
+export const intervalUs: DurationUs = 100_000;
+/** Requests begun in a turn: what a loop does in two or three milliseconds. More: longer turns; fewer: more of them. */
+export const perTurn = 24;
+/** Requests in line, and their bytes: more are refused as they come. */
+const waitingMax = 8_192;
+const waitingBytesMax = 32 * 1024 * 1024;
+
+/** What an inbox asks of the node; each call is one effect. */
+export interface InboxEffects {
+  /** Whether another request may be worked on. */
+  hasRoom(now: Instant): boolean;
+  /** Begins a request that came at `arrivedAt`; body = bytes[start..end), borrowed. Returns what it costs a turn, in requests. */
+  begin(
+    now: Instant,
+    arrivedAt: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): number;
+  /** Everything that this turn takes from the line has been begun. */
+  begun(now: Instant): void;
+  /** Answers OVERLOADED. */
+  refuse(session: Session, type: number, frameId: number): void;
+}
+
+export class Inbox {
+  readonly #effects: InboxEffects;
+  /** Those with requests in line. */
+  readonly #askers: Asker[] = [];
+  /** Whose turn it is. */
+  #next = 0;
+  #waiting = 0;
+  #waitingBytes = 0;
+  /** What this turn may still begin. */
+  #left = perTurn;
+  #overloaded = false;
+  /** When the line last looked as it does in the present state: long in an overload, else short. */
+  #usualAt: Instant = instant(0);
+
+  constructor(effects: InboxEffects) {
+    this.#effects = effects;
+  }
+
+  /** Requests in line. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Bytes of them. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** More comes than can be done. */
+  get overloaded(): boolean {
+    return this.#overloaded;
+  }
+
+  /** How long the request at the head of the line has waited; 0: there is none. For checkers. */
+  longestWait(now: Instant): DurationUs {
+    let oldest = now;
+    for (const asker of this.#askers) if (asker.oldestAt < oldest) oldest = asker.oldestAt;
+    return now - oldest;
+  }
+
+  /** A request has come; body = bytes[start..end), borrowed. */
+  onRequest(
+    now: Instant,
+    session: Session,
+    type: number,
+    frameId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (this.#waiting === 0 && this.#left > 0 && this.#effects.hasRoom(now)) {
+      this.#left -= this.#effects.begin(now, now, session, type, frameId, bytes, start, end);
+      this.#effects.begun(now);
+    } else if (this.#waiting >= waitingMax || this.#waitingBytes + end - start > waitingBytesMax) {
+      this.#effects.refuse(session, type, frameId);
+    } else this.#queue(now, new Waiting(session, type, frameId, now, copyBytes(bytes.subarray(start, end))));
+  }
+
+  #queue(now: Instant, one: Waiting): void {
+    // Nobody looked at a line that was not there.
+    if (this.#waiting === 0 && !this.#overloaded) this.#usualAt = now;
+    const { asker } = one.session;
+    if (asker.waiting === 0) this.#askers.push(asker);
+    asker.push(one);
+    one.session.waiting += 1;
+    this.#waiting += 1;
+    this.#waitingBytes += one.body.length;
+  }
+
+  /**
+   * The end of a turn: refuses whom it cannot serve in time, begins what the next turn is good for. Returns whether that
+   * turn should come at once, because there is more.
+   */
+  endTurn(now: Instant): boolean {
+    this.#left = perTurn;
+    this.#judge(now);
+    if (this.#waiting === 0) return false;
+    this.#refuseLate(now);
+    const before = this.#waiting;
+    while (this.#left > 0 && this.#waiting > 0 && this.#effects.hasRoom(now)) this.#beginOne(now);
+    if (this.#waiting !== before) this.#effects.begun(now);
+    return this.#waiting > 0 && this.#left <= 0;
+  }
+
+  /** CoDel: what no wait of a whole interval has contradicted. */
+  #judge(now: Instant): void {
+    const isLong = this.longestWait(now) > targetUs;
+    if (isLong === this.#overloaded) this.#usualAt = now;
+    else if (now - this.#usualAt >= intervalUs) {
+      mark(isLong ? "inbox.overloaded" : "inbox.calm");
+      this.#overloaded = isLong;
+      this.#usualAt = now;
+    }
+  }
+
+  #refuseLate(now: Instant): void {
+    if (canary("line-without-end")) return;
+    const readsUs = this.#overloaded ? targetUs : intervalUs;
+    const reads = instant(Math.max(0, now - readsUs));
+    const writes = instant(Math.max(0, now - (this.#overloaded ? 2 * targetUs : intervalUs)));
+    for (let i = this.#askers.length - 1; i >= 0; i -= 1) {
+      const asker = this.#askers[i] as Asker;
+      for (let late = asker.takeOlder(reads, writes); late !== undefined; late = asker.takeOlder(reads, writes)) {
+        this.#leave(late);
+        this.#effects.refuse(late.session, late.type, late.frameId);
+      }
+      if (asker.waiting === 0) this.#drop(i);
+    }
+  }
+
+  #beginOne(now: Instant): void {
+    if (this.#next >= this.#askers.length) this.#next = 0;
+    const asker = this.#askers[this.#next] as Asker;
+    const one = this.#overloaded ? asker.takeNewest() : asker.takeNext();
+    this.#leave(one);
+    if (asker.waiting === 0) this.#drop(this.#next);
+    else if (!canary("no-turns-among-clients")) this.#next += 1;
+    const { session, type, frameId, arrivedAt, body } = one;
+    if (session.closed) return;
+    this.#left -= this.#effects.begin(now, arrivedAt, session, type, frameId, body, 0, body.length);
+  }
+
+  #leave(one: Waiting): void {
+    one.session.waiting -= 1;
+    this.#waiting -= 1;
+    this.#waitingBytes -= one.body.length;
+  }
+
+  #drop(index: number): void {
+    const last = this.#askers.pop() as Asker;
+    if (index < this.#askers.length) this.#askers[index] = last;
+  }
+
+  /** When `endTurn` is due although nothing else happens. */
+  nextTick(now: Instant): Instant {
+    return this.#waiting === 0 ? never : after(now, targetUs);
+  }
+}
