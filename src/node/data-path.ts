@@ -3,7 +3,7 @@
  * replicas and peers, and the hints that are kept meanwhile. `Node` tells it what happens and knows no more of it.
  */
 import type { Status } from "../base/errors.ts";
-import type { Instant } from "../base/time.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Store } from "../storage/store.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
@@ -81,9 +81,9 @@ export class DataPath {
     return this.clientService.reception.inbox;
   }
 
-  /** The end of a turn: clients' requests that stand in line. Returns whether another turn should come at once. */
-  endTurn(now: Instant): boolean {
-    const again = this.#inbox.endTurn(now);
+  /** The end of a turn that took so long: clients' requests that stand in line. Returns whether the next should come at once. */
+  endTurn(now: Instant, tookUs: DurationUs): boolean {
+    const again = this.#inbox.endTurn(now, tookUs);
     if (this.#inbox.overloaded) this.#background.yield();
     this.coordination.settle(now);
     return again;

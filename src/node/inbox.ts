@@ -24,8 +24,13 @@ import type { Session } from "./session.ts";
 export const targetUs: DurationUs = 5_000;
 /** For so long it may; and so long may anything wait while there is no overload. */
 export const intervalUs: DurationUs = 100_000;
-/** Requests begun in a turn: what a loop does in two or three milliseconds. More: longer turns; fewer: more of them. */
-export const perTurn = 24;
+/**
+ * A turn should not be longer, or whatever comes meanwhile has waited for most of the target before it is seen. How many
+ * requests that is depends on the machine and on who else wants its CPUs: it is found out, turn by turn.
+ */
+const turnUs: DurationUs = 2_500;
+const perTurnLeast = 4;
+const perTurnMost = 64;
 /** Requests in line, and their bytes: more are refused as they come. */
 const waitingMax = 8_192;
 const waitingBytesMax = 32 * 1024 * 1024;
@@ -59,8 +64,9 @@ export class Inbox {
   #next = 0;
   #waiting = 0;
   #waitingBytes = 0;
-  /** What this turn may still begin. */
-  #left = perTurn;
+  /** Requests that a turn begins, and what this one may still begin. */
+  #perTurn = perTurnMost;
+  #left = perTurnMost;
   #overloaded = false;
   /** When the line last looked as it does in the present state: long in an overload, else short. */
   #usualAt: Instant = instant(0);
@@ -121,11 +127,13 @@ export class Inbox {
   }
 
   /**
-   * The end of a turn: refuses whom it cannot serve in time, begins what the next turn is good for. Returns whether that
-   * turn should come at once, because there is more.
+   * The end of a turn that took so long: refuses whom it cannot serve in time, begins what the next turn is good for.
+   * Returns whether that turn should come at once, because there is more.
    */
-  endTurn(now: Instant): boolean {
-    this.#left = perTurn;
+  endTurn(now: Instant, tookUs: DurationUs): boolean {
+    if (tookUs > turnUs) this.#perTurn = Math.max(perTurnLeast, this.#perTurn - (this.#perTurn >> 2));
+    else if (this.#left <= 0) this.#perTurn = Math.min(perTurnMost, this.#perTurn + (this.#perTurn >> 2));
+    this.#left = this.#perTurn;
     this.#judge(now);
     if (this.#waiting === 0) return false;
     this.#refuseLate(now);

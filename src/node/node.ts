@@ -75,6 +75,8 @@ export class Node implements StoreEvents {
   #actors: Actors | undefined = undefined;
   #alarm: Instant = never;
   #sweepAt: Instant = never;
+  /** When this turn began. */
+  #turnAt: Instant = never;
   #stopBy: Instant = never;
   #storeStopping = false;
   readonly #past: Past;
@@ -381,7 +383,9 @@ export class Node implements StoreEvents {
    * first because it acknowledges memory writes here, and their answers are to leave in the same turn.
    */
   endTurn(now: Instant): void {
-    if (this.#data.endTurn(now)) this.#env.wantTurnEnd();
+    const tookUs = Math.max(0, now - this.#turnAt);
+    this.#turnAt = never;
+    if (this.#data.endTurn(now, tookUs)) this.#env.wantTurnEnd();
     this.#store?.endTurn(now);
     const writers = this.#dirty;
     this.#dirty = [];
@@ -408,6 +412,7 @@ export class Node implements StoreEvents {
 
   /** Runs last in an event of a link: the data path goes on at once, parts and the alarm once for the whole turn. */
   #settleSoon(now: Instant): void {
+    if (this.#turnAt === never) this.#turnAt = now;
     this.#data.coordination.settle(now);
     this.#env.wantTurnEnd();
   }
