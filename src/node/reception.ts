@@ -42,6 +42,7 @@ export class Reception implements InboxEffects {
     this.#refused = shared.metrics.counter("requests_refused");
     this.#late = shared.metrics.counter("requests_expired");
     this.inbox = new Inbox(this);
+    shared.longestWait = (now) => this.inbox.longestWait(now);
   }
 
   /** A client has said who it is: its sessions share what one client may have. */

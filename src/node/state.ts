@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import { Hash64 } from "../base/hash.ts";
 import { type ClusterId, idBytes, type NodeId, type NodeNumber, noNode, type PartitionId } from "../base/ids.ts";
-import { type Instant, instant } from "../base/time.ts";
+import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import { type MemberState, type MemberView, noProgress, type StoreProgress } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
@@ -96,6 +96,8 @@ export class NodeState {
   isReachable: (number: NodeNumber) => boolean = () => true;
   /** How many transfers, and copies given up, are not over here: for checkers. */
   transfersOpen: () => number = () => 0;
+  /** How long the client request at the head of the line has waited: for checkers. */
+  longestWait: (now: Instant) => DurationUs = () => 0;
   #ring: Ring | undefined = undefined;
   #ringHash: Hash64 = new Hash64();
   #contextKey: ContextKey | undefined = undefined;

@@ -20,6 +20,7 @@ export function drawFaults(plan: RunPlan, rng: Rng): Fault[] {
   const faults = drawRingActs(plan, rng.fork("rings"), mortals);
   faults.push(...drawIdentityAct(plan, rng.fork("identities"), mortals));
   for (const fault of drawDiskFaults(plan, rng.fork("disks"), mortals)) faults.push(fault);
+  faults.push(...drawLoadFaults(plan, rng.fork("loads")));
   if (plan.faults.length === 0) return faults;
   const count = Math.ceil((plan.chaosUs / 1_000_000) * (plan.faultsPerKiloSecond / 1_000));
   for (let i = 0; i < count; i += 1) {
@@ -55,6 +56,19 @@ function drawDiskFaults(plan: RunPlan, rng: Rng, mortals: readonly number[]): Fa
       const at = rng.below(plan.chaosUs);
       const lasts = rng.between(500_000, 3_000_000);
       if (node >= 0) faults.push({ at, kind, node, lasts, pairs: [], factor: rng.below(2) });
+    }
+  }
+  return faults;
+}
+
+/** A few of each class that the plan has. `factor`: microseconds of a busy turn; operations of a burst. */
+function drawLoadFaults(plan: RunPlan, rng: Rng): Fault[] {
+  const faults: Fault[] = [];
+  for (const kind of plan.loadFaults) {
+    for (let left = rng.between(1, 3); left > 0; left -= 1) {
+      const factor = kind === "busy" ? rng.pick([1_000, 3_000, 10_000]) : rng.between(50, 200);
+      const lasts = rng.between(200_000, 1_000_000);
+      faults.push({ at: rng.below(plan.chaosUs), kind, node: rng.below(plan.nodes), lasts, pairs: [], factor });
     }
   }
   return faults;

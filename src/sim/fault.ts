@@ -9,11 +9,12 @@ import {
   type FaultClass,
   type IdentityClass,
   identityClasses,
+  type LoadFaultClass,
   type RingActClass,
 } from "./plan.ts";
 
 /** Everything that can happen. */
-export type FaultKind = FaultClass | DiskFaultClass | RingActClass | IdentityClass;
+export type FaultKind = FaultClass | DiskFaultClass | LoadFaultClass | RingActClass | IdentityClass;
 
 /**
  * One fault, or something that operators do (ring-acts.ts). `pairs` are directed, positions of places; `node` indexes

@@ -25,6 +25,8 @@ export interface FaultsOptions {
   readonly onClientCrash: (client: SimClient) => void;
   /** A record on that seat's disk has been damaged, its own or, `target` not 0, one that it keeps for another node. */
   readonly onRot: (seat: number, fullKey: Uint8Array, target: number) => void;
+  /** A client asks for so much at once. */
+  readonly onBurst: (operations: number) => void;
   /** Operators are to do something. */
   readonly onRingAct: (now: Instant, act: RingAct) => void;
   /** Messages do not pass any more, or pass again. */
@@ -97,6 +99,15 @@ export class Faults {
       case "pause":
         node.pause(now);
         this.#later(fault.lasts, (at) => node.resume(at));
+        return;
+      case "busy":
+        node.turnLeastUs = fault.factor;
+        this.#later(fault.lasts, () => {
+          node.turnLeastUs = 0;
+        });
+        return;
+      case "burst":
+        this.#options.onBurst(fault.factor);
         return;
       case "slow-disk":
         drive.slow(fault.factor);
@@ -228,6 +239,7 @@ export class Faults {
       freeDisk(drive);
     }
     for (const node of this.#world.nodes) {
+      node.turnLeastUs = 0;
       node.resume(now);
       this.#boot(now, node);
     }

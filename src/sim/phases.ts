@@ -185,6 +185,7 @@ export class Run {
       onIdentityAct: (now, act) => identities.act(now, act),
       onRot: (seat, fullKey, target) => cluster.ledger.onDamaged(seat, utf8Text(keyOf(fullKey)), target),
       onRingAct: (now, act) => operators.act(now, act),
+      onBurst: (operations) => workload.burst(operations),
       mayRun: (seat) => operators.mayRun(seat),
     });
     const faults = this.#faults;

@@ -50,6 +50,12 @@ export type DiskFaultClass = "bit-rot" | "disk-full";
 /** All of that. */
 export const diskFaultClasses: readonly DiskFaultClass[] = ["bit-rot", "disk-full"];
 
+/** Too much to do: a node whose turns are long, and more gets and puts of one key than anybody can answer. */
+export type LoadFaultClass = "busy" | "burst";
+
+/** All of that; a fifth of the seeds have some of it. */
+export const loadFaultClasses: readonly LoadFaultClass[] = ["busy", "burst"];
+
 /** What operators do to the ring; about a third of the seeds have some of these on. */
 export type RingActClass = "join" | "leave" | "replace" | "remove" | "cancel" | "unstage";
 
@@ -120,6 +126,8 @@ export interface RunPlan {
   readonly lastWrites: boolean;
   /** Mostly empty. */
   readonly diskFaults: readonly DiskFaultClass[];
+  /** Mostly empty. */
+  readonly loadFaults: readonly LoadFaultClass[];
   /** Every record is read within this time: in most runs longer than they last. */
   readonly scrubRoundMs: number;
   /** Faults per simulated second of chaos, in thousandths. */
@@ -173,6 +181,7 @@ const ownCoordinationPerMille = 250;
 /** Not with a directory from the past: its ring may be one that has no such bucket yet. */
 const lastWritesPerMille = 250;
 const diskFaultsPerMille = 330;
+const loadFaultsPerMille = 200;
 
 /** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */
 export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
@@ -184,16 +193,14 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const identities = rng.fork("identities");
   const firewall = rng.fork("firewall").chance(firewallPerMille);
   const ownCoordination = rng.fork("own-coordination").chance(ownCoordinationPerMille);
-  if (identities.chance(identityPerMille)) return { ...withIdentity(whole, identities), firewall, ownCoordination };
+  const loads = rng.fork("loads");
+  const loadFaults = loads.chance(loadFaultsPerMille) ? subset(loads, loadFaultClasses, 700) : [];
+  const common = { firewall, ownCoordination, loadFaults };
+  if (identities.chance(identityPerMille)) return { ...withIdentity(whole, identities), ...common };
   const lastWrites = rng.fork("last-writes").chance(lastWritesPerMille);
   // Damage is an excuse for what a directory lacks, too: not both in one run.
   const disks = rng.fork("disks");
-  return {
-    ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole),
-    firewall,
-    ownCoordination,
-    lastWrites,
-  };
+  return { ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole), ...common, lastWrites };
 }
 
 /** Bits that flip at rest, and disks that fill up. */
@@ -277,6 +284,7 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     lastWrites: false,
     ownCoordination: false,
     diskFaults: [],
+    loadFaults: [],
     scrubRoundMs: 604_800_000,
     faultsPerKiloSecond: rng.pick([500, 1_500, 4_000]),
     datagrams: drawDatagrams(rng),

@@ -89,6 +89,8 @@ export class SimNode implements Place {
   alive = false;
   powered = true;
   paused = false;
+  /** Its event loop has so much to do that no turn is shorter. */
+  turnLeastUs: DurationUs = 0;
   /** Added to the wall clock, milliseconds. The monotonic clock is never wrong. */
   wallOffsetMs = 0;
   /** When the last life ended; 0 while there was none. */
@@ -190,7 +192,7 @@ export class SimNode implements Place {
     this.#inside = true;
     try {
       entry(now);
-      if (this.#turnEndDue && this.#options.turnUs === 0) this.#endTurn(now);
+      if (this.#turnEndDue && this.#endsAtOnce) this.#endTurn(now);
     } catch (error) {
       this.#ending ??= `threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
     }
@@ -265,13 +267,18 @@ export class SimNode implements Place {
   #wantTurnEnd(life: number): void {
     if (life !== this.life || this.#turnEndDue) return;
     this.#turnEndDue = true;
-    if (this.#options.turnUs === 0 && this.#inside) return;
-    const delay = this.#options.turnUs === 0 ? 0 : this.#options.rng.below(this.#options.turnUs + 1);
+    if (this.#endsAtOnce && this.#inside) return;
+    const { turnUs, rng } = this.#options;
+    const delay = this.turnLeastUs + (turnUs === 0 ? 0 : rng.below(turnUs + 1));
     this.#network.scheduler.in(delay, (now) =>
       this.enter(now, life, (at) => {
         if (this.#turnEndDue) this.#endTurn(at);
       }),
     );
+  }
+
+  get #endsAtOnce(): boolean {
+    return this.#options.turnUs === 0 && this.turnLeastUs === 0;
   }
 
   #endTurn(now: Instant): void {

@@ -13,6 +13,9 @@ import type { World } from "./world.ts";
 
 /** Per mille of operations on the one hot key. */
 const hotPerMille = 300;
+const hotKey = "key-0";
+/** Few: each puts beside what it has not seen, and a key has only so many siblings. */
+const burstPutsPerMille = 50;
 
 /** Per mille of operations in the bucket where the last write wins, if there is one. */
 const lastWritePerMille = 500;
@@ -34,6 +37,7 @@ export class Workload {
   readonly #plan: RunPlan;
   readonly #world: World;
   readonly #drivers: Driver[];
+  readonly #bursts: Rng;
   #stopped = false;
   #values = 0;
   #busy = 0;
@@ -42,6 +46,7 @@ export class Workload {
     this.#plan = plan;
     this.#world = world;
     const rng = world.rng.fork("workload");
+    this.#bursts = world.rng.fork("bursts");
     this.#drivers = clients.map((client, index) => new Driver(client, rng.fork(`client/${index}`)));
   }
 
@@ -60,6 +65,19 @@ export class Workload {
     driver.life += 1;
     driver.contexts.clear();
     this.#startLoops(driver);
+  }
+
+  /** One client asks for the hot key so often at once: mostly gets. */
+  burst(operations: number): void {
+    if (this.#stopped) return;
+    const driver = this.#bursts.pick(this.#drivers);
+    const ended = (): void => {
+      this.#busy += 1;
+    };
+    for (let i = 0; i < operations; i += 1) {
+      if (!this.#bursts.chance(burstPutsPerMille)) driver.client.read({ keys: [hotKey] }, ended);
+      else driver.client.write(this.#wish(driver.rng, "put", hotKey, driver.contexts.get(hotKey) ?? noContext), ended);
+    }
   }
 
   /** No operation begins any more. */

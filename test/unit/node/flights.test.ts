@@ -11,7 +11,7 @@ import { Flights } from "../../../src/node/flights.ts";
 import { type GetOrigin, Request } from "../../../src/node/request.ts";
 import type { Session } from "../../../src/node/session.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
-import { defaultPolicy, fieldsOf, membersOn } from "../ring/support.ts";
+import { defaultPolicy } from "../ring/support.ts";
 
 afterEach(() => enableCanaries([]));
 
