@@ -20,6 +20,7 @@ import { type AnyReply, type Request, RequestState } from "./request.ts";
 import { RetryBudget, retryDelay } from "./retry.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import { type RouteQuery, Router } from "./router.ts";
+import { Throttle } from "./throttle.ts";
 
 /** A node that said it is stopping is not asked again for this long, unless it is the only one. */
 const stoppingUs: DurationUs = 1_000_000;
@@ -44,6 +45,7 @@ export class Dispatcher {
   readonly #rng: Rng;
   readonly #router: Router;
   readonly #budget = new RetryBudget();
+  readonly #throttle = new Throttle();
   readonly #ledger: Ledger;
   readonly #wantTick: (at: Instant) => void;
 
@@ -66,6 +68,10 @@ export class Dispatcher {
     if (this.#ledger.full) {
       const text = `${this.#ledger.size} requests are in flight, which is this client's limit (inFlightMax)`;
       return new RingtailError("OVERLOADED", text);
+    }
+    if (this.#throttle.holdsBack(now, this.#rng)) {
+      mark("client.holds-back");
+      return new RingtailError("OVERLOADED", "not sent: nodes have refused most requests of the last second");
     }
     this.#budget.count(now);
     this.#keeper.use(now);
@@ -181,6 +187,7 @@ export class Dispatcher {
   #onAnswer(now: Instant, connection: Connection, request: Request<AnyReply>, reply: AnyReply): void {
     const node = this.#withdraw(request);
     node?.sample(now, now - request.sentAt);
+    this.#throttle.onAnswer(now);
     this.#ledger.end(request);
     this.#keeper.learn(now, reply.epoch, connection.number);
     request.events.onReply(now, request, reply);
@@ -201,6 +208,8 @@ export class Dispatcher {
   ): void {
     const node = this.#withdraw(request);
     const code = codeOf(status);
+    if (code === "OVERLOADED") this.#throttle.onOverloaded(now);
+    else this.#throttle.onAnswer(now);
     if (code === "NODE_STOPPING") node?.avoid(after(now, stoppingUs));
     else if (code === "OVERLOADED") node?.avoid(after(now, reply.retryAfterUs));
     else node?.sample(now, now - request.sentAt);

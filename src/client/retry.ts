@@ -8,6 +8,7 @@
 import { type ErrorCode, errorTable } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
+import { RecentCount } from "./recent-count.ts";
 
 /** Attempts of one request, the first included. */
 export const attemptsMax = 5;
@@ -51,40 +52,18 @@ const requestsPerRetry = 10;
 
 /** Retries in the last ten seconds: at most a tenth of the requests, and 32 more. */
 export class RetryBudget {
-  readonly #requests = new Int32Array(windowSeconds);
-  readonly #retries = new Int32Array(windowSeconds);
-  #requestSum = 0;
-  #retrySum = 0;
-  #second = 0;
+  readonly #requests = new RecentCount(windowSeconds, 1_000_000);
+  readonly #retries = new RecentCount(windowSeconds, 1_000_000);
 
   /** A request began. */
   count(now: Instant): void {
-    const slot = this.#advance(now);
-    this.#requests[slot] = (this.#requests[slot] as number) + 1;
-    this.#requestSum += 1;
+    this.#requests.add(now);
   }
 
   /** Takes one retry; false: there is none left. */
   take(now: Instant): boolean {
-    const slot = this.#advance(now);
-    if ((this.#retrySum - burst) * requestsPerRetry >= this.#requestSum) return false;
-    this.#retries[slot] = (this.#retries[slot] as number) + 1;
-    this.#retrySum += 1;
+    if ((this.#retries.sum(now) - burst) * requestsPerRetry >= this.#requests.sum(now)) return false;
+    this.#retries.add(now);
     return true;
-  }
-
-  /** Forgets what is older than the window; returns this second's slot. */
-  #advance(now: Instant): number {
-    const second = Math.floor(now / 1_000_000);
-    const steps = Math.min(second - this.#second, windowSeconds);
-    for (let step = 1; step <= steps; step += 1) {
-      const slot = (this.#second + step) % windowSeconds;
-      this.#requestSum -= this.#requests[slot] as number;
-      this.#retrySum -= this.#retries[slot] as number;
-      this.#requests[slot] = 0;
-      this.#retries[slot] = 0;
-    }
-    if (steps > 0) this.#second = second;
-    return this.#second % windowSeconds;
   }
 }
