@@ -132,6 +132,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   /** The op's id in the store's answers. */
   id = -1;
   phase: ReplicaPhase = ReplicaPhase.idle;
+  /** The store shows what the op has written, which may not be applied yet: its key has been passed on. */
+  shown = false;
   /** What was borrowed has been copied. */
   kept = false;
   /** The record as read, while the hints are being read. */

@@ -7,8 +7,9 @@
  *   forget:      the same; what goes is gone everywhere (repair/reaper.ts)
  *   read:        object buffer, else the store; takes no key
  *
- * A key is held from before the read until the write is applied, so that no two changes of it start from the same
- * record. Minting a dot and starting the local write are one step: nothing comes between them. Before it mints, a node
+ * A key is held from before the read until the store shows the write, so that no two changes of it start from the same
+ * record. Where the object buffer takes the write that is at once: all changes of a key that come in a turn are then one
+ * append to the log and one write of the engine. Minting a dot and starting the local write are one step: nothing comes between them. Before it mints, a node
  * looks at *all* it holds for the key, record and hints, because a new dot seems to cover every older one of its actor
  * ("Continuity"); whoever shows us a dot of ours that we do not hold makes us a new actor.
  *
@@ -173,7 +174,7 @@ export class Replica<O> {
   }
 
   // From here to the store's answers: a method that returns a boolean works for an op that holds its key, and says
-  // whether the op is finished and the key can be passed on.
+  // whether the key can be passed on: the op is finished, or the store shows what it has written.
 
   #begin(now: Instant, op: ReplicaOp<O>): boolean {
     if (op.deadline <= now) return this.#expire(now, op);
@@ -293,11 +294,11 @@ export class Replica<O> {
     after: SiblingSet,
     dot: Dot,
   ): boolean {
-    this.#issue(now, op, sealed, before, after);
+    const shown = this.#issue(now, op, sealed, before, after);
     op.sealed = sealed;
     op.noteSeen(after, dot);
     this.#effects.prepared(now, op);
-    return false;
+    return shown;
   }
 
   #merge(now: Instant, op: ReplicaOp<O>, mine: SiblingSet, held: SiblingSet): boolean {
@@ -310,8 +311,7 @@ export class Replica<O> {
     const after = mine.merge(incoming);
     if (after === mine) return this.#keepAsIs(now, op, sealRecord(mine));
     const bytes = after !== incoming ? sealRecord(after) : op.kept ? sealed : copyBytes(sealed);
-    this.#issue(now, op, bytes, mine, after);
-    return false;
+    return this.#issue(now, op, bytes, mine, after);
   }
 
   /** `#merge` for the common case, without opening either record: mostly one of the two is the result as it is. */
@@ -328,8 +328,7 @@ export class Replica<O> {
     this.#clock.observe(stamp);
     if (showsMore) this.#continuity.lose(now, partition);
     if (merged === stored) return this.#keepAsIs(now, op, stored);
-    this.#write(now, op, merged !== incoming || op.kept ? merged : copyBytes(incoming));
-    return false;
+    return this.#write(now, op, merged !== incoming || op.kept ? merged : copyBytes(incoming));
   }
 
   /**
@@ -345,8 +344,7 @@ export class Replica<O> {
     op.removed = true;
     causalHash(mine, op.fullKey, this.#hashBefore);
     causalHash(rest, op.fullKey, this.#hashAfter);
-    this.#write(now, op, rest.isEmpty ? copyBytes(stored as Uint8Array) : sealRecord(rest), rest.isEmpty);
-    return false;
+    return this.#write(now, op, rest.isEmpty ? copyBytes(stored as Uint8Array) : sealRecord(rest), rest.isEmpty);
   }
 
   /**
@@ -359,37 +357,32 @@ export class Replica<O> {
     mark("replica.written-again");
     this.#hashAfter.high = this.#hashBefore.high;
     this.#hashAfter.low = this.#hashBefore.low;
-    this.#write(now, op, copyBytes(stored));
-    return false;
+    return this.#write(now, op, copyBytes(stored));
   }
 
   /** Starts the local write of `sealed`, which holds `after`, over `before`. The bytes stay untouched from here on. */
-  #issue(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, before: SiblingSet, after: SiblingSet): void {
-    if (op.target !== 0) {
-      this.#send(now, op, this.#hintOps.writeOf(op, sealed));
-      return;
-    }
+  #issue(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, before: SiblingSet, after: SiblingSet): boolean {
+    if (op.target !== 0) return this.#send(now, op, this.#hintOps.writeOf(op, sealed));
     causalHash(before, op.fullKey, this.#hashBefore);
     causalHash(after, op.fullKey, this.#hashAfter);
-    this.#write(now, op, sealed);
+    return this.#write(now, op, sealed);
   }
 
   /** Hands `sealed` to the store; the causal hashes of before and after have been made. */
-  #write(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, forgotten: boolean = false): void {
+  #write(now: Instant, op: ReplicaOp<O>, sealed: Uint8Array, forgotten: boolean = false): boolean {
     const write = recordWriteOf(op, sealed, this.#hashBefore, this.#hashAfter);
     write.forgotten = forgotten;
-    this.#send(now, op, write);
+    return this.#send(now, op, write);
   }
 
-  #send(now: Instant, op: ReplicaOp<O>, write: StoreWrite): void {
+  #send(now: Instant, op: ReplicaOp<O>, write: StoreWrite): boolean {
     op.phase = ReplicaPhase.written;
-    this.#store.write(now, write);
+    op.shown = this.#store.write(now, write);
+    return op.shown;
   }
 
   #changeHint(now: Instant, op: ReplicaOp<O>, write: StoreWrite | null): boolean {
-    if (write !== null) this.#send(now, op, write);
-    else this.#finish(now, op);
-    return write === null;
+    return write === null ? this.#end(now, op) : this.#send(now, op, write);
   }
 
   /** Not all hints of the key can be read: nothing goes on but what takes the place of a damaged one. */
@@ -416,8 +409,7 @@ export class Replica<O> {
     if (set === null) return this.#fail(now, op, invalidArgument, malformed);
     mark("replica.mended");
     if (!canary("mend-keeps-actor")) this.#actors.renew(now, op.partition);
-    this.#issue(now, op, sealed, SiblingSet.empty, set);
-    return false;
+    return this.#issue(now, op, sealed, SiblingSet.empty, set);
   }
 
   /** Nobody knows what the stored record held, own dots included: nothing is minted over it, nor written. */
@@ -452,7 +444,7 @@ export class Replica<O> {
     const op = this.#answered(token, ReplicaPhase.written);
     if (syncModeOf(op.durability) === SyncMode.none) this.#finish(now, op);
     else op.phase = ReplicaPhase.synced;
-    this.#passOn(now, op);
+    if (!op.shown) this.#passOn(now, op);
     this.#leave();
   }
 

@@ -205,16 +205,17 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   /**
    * Queues a record, a hint or the end of one; writes take effect in the order of these calls. `onStoreWritten` follows,
    * and `onStoreSynced` for a sync mode other than none. After `stop` has begun to close the engine a write is dropped unanswered.
+   * Returns whether `lookup` shows the record from now on: a further change of its key may start from it at once.
    */
-  write(now: Instant, write: StoreWrite): void {
+  write(now: Instant, write: StoreWrite): boolean {
     assert(!write.memory || (write.sync === SyncMode.none && write.hint === null), "a memory write is of a record");
-    if (!this.#isServing()) return;
+    if (!this.#isServing()) return false;
     this.counters.writes += 1;
     if (write.hint !== null) this.#hints.begin(write, write.hint);
     else if (write.forgotten) this.#tail?.add(now, write, true);
     else if (write.memory || this.#tail !== undefined) {
       // What is queued for a batch must not be overtaken by a later change of its key.
-      if (!this.#isOverloaded() && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return;
+      if (!this.#isOverloaded() && this.#commit.waitingRecords === 0 && this.#defer(now, write)) return true;
       mark("store.memory-waits");
       this.counters.memoryWaits += 1;
       this.#tail?.add(now, write, true);
@@ -222,6 +223,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#touches.begin(write.hashLow);
     this.#commit.push(write);
     this.#want();
+    return false;
   }
 
   /** Takes the record into the object buffer and the log, to be answered at the end of the turn; false when there is no room. */

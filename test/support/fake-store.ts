@@ -43,6 +43,8 @@ export class FakeStore implements ReplicaStore {
   onCall: (what: Owed["what"], write?: StoreWrite) => void = () => {};
   /** Whether `lookup` knows what is stored. */
   hot = false;
+  /** Whether it knows what is about to be written. */
+  showsWrites = false;
   dirtyBytes = 0;
   sink: StoreSink | undefined = undefined;
   #lent: Uint8Array | undefined = undefined;
@@ -91,11 +93,12 @@ export class FakeStore implements ReplicaStore {
     this.#owe({ what: "hints", key: hexOf(fullKey), token });
   }
 
-  write(_now: Instant, write: StoreWrite): void {
+  write(_now: Instant, write: StoreWrite): boolean {
     const key = hexOf(write.fullKey);
     const sealed = write.sealed.slice();
-    if (write.memory) this.records.set(key, sealed);
+    if (write.memory || this.showsWrites) this.records.set(key, sealed);
     this.#owe({ what: "write", key, token: write.token, write, sealed });
+    return this.showsWrites;
   }
 
   /** Gives the answer owed at `index`; a read fails with `error` if that is given. */

@@ -50,8 +50,9 @@ export class ModelDisk implements ReplicaStore {
     this.#owed.push({ what: "hints", token });
   }
 
-  write(_now: Instant, write: StoreWrite): void {
+  write(_now: Instant, write: StoreWrite): boolean {
     this.#owed.push(write);
+    return false;
   }
 
   /** Gives every answer that is owed, and those that they lead to. */
