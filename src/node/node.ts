@@ -383,9 +383,10 @@ export class Node implements StoreEvents {
    * first because it acknowledges memory writes here, and their answers are to leave in the same turn.
    */
   endTurn(now: Instant): void {
-    const tookUs = Math.max(0, now - this.#turnAt);
-    this.#turnAt = never;
-    if (this.#data.endTurn(now, tookUs)) this.#env.wantTurnEnd();
+    const again = this.#data.endTurn(now, Math.max(0, now - this.#turnAt));
+    // With more in line the loop does not rest: what is done from here on is part of the next turn.
+    this.#turnAt = again ? now : never;
+    if (again) this.#env.wantTurnEnd();
     this.#store?.endTurn(now);
     const writers = this.#dirty;
     this.#dirty = [];
