@@ -13,6 +13,8 @@ import { type NodeConfig, type Setting, settings, type Value } from "./settings.
 export { type NodeConfig, type Setting, settings } from "./settings.ts";
 
 const logLevels: readonly string[] = ["debug", "info", "warn", "error", "silent"];
+/** The other profiles are for one machine, and for comparison. */
+const profileNames: readonly string[] = ["lan", "wan"];
 
 const byKey = new Map<string, Setting>(settings.map((setting) => [setting.key, setting]));
 
@@ -63,6 +65,9 @@ export function readSetting(key: string, value: unknown): Value {
       return text;
     case "durability":
       durabilityOf(text);
+      return text;
+    case "profile":
+      if (!profileNames.includes(text)) throw refuse(key, text, profileNames.join(" or "));
       return text;
     case "level":
       if (!logLevels.includes(text)) throw refuse(key, text, logLevels.join(", "));

@@ -160,7 +160,7 @@ export class Membering extends Part implements MembershipEffects {
     const { env, config, nodeId } = this.#shared;
     const membership = new Membership({
       effects: this,
-      profile: profiles.lan,
+      profile: profiles[config.profile],
       clusterId,
       id: nodeId,
       meta: this.#meta(),

@@ -3,6 +3,7 @@
  * README's table, the flags' help and `ringtail config` are made from these rows; reading values is config.ts.
  */
 import type { DurabilityName } from "../base/durability.ts";
+import type { ProfileName } from "../membership/profile.ts";
 
 /** One node's configuration; every field is explained by its row in `settings`. */
 export interface NodeConfig {
@@ -25,6 +26,7 @@ export interface NodeConfig {
   readonly r: number;
   readonly w: number;
   readonly durability: DurabilityName;
+  readonly profile: ProfileName;
   readonly requestTimeoutMs: number;
   readonly requestTimeoutMaxMs: number;
   readonly objectBufferMiB: number;
@@ -52,7 +54,7 @@ export type Value = string | number | boolean | readonly string[];
 /** One setting. `kind` decides how text is read; ranges are inclusive. */
 export interface Setting {
   readonly key: keyof NodeConfig;
-  readonly kind: "text" | "integer" | "flag" | "list" | "address" | "durability" | "level";
+  readonly kind: "text" | "integer" | "flag" | "list" | "address" | "durability" | "level" | "profile";
   readonly value: Value;
   readonly min?: number;
   readonly max?: number;
@@ -174,6 +176,12 @@ export const settings: readonly Setting[] = [
     kind: "durability",
     value: "one-durable",
     help: "What a replica has done before it acknowledges: memory, buffered, one-durable or durable.",
+  },
+  {
+    key: "profile",
+    kind: "profile",
+    value: "lan",
+    help: "How soon membership takes a silent node for dead: lan (answers within 200 ms; dead after 2 s at the least) or wan (within 3 s; after 30 s). The same on every node: one with shorter times accuses whom the others still wait for.",
   },
   {
     key: "requestTimeoutMs",
