@@ -226,8 +226,12 @@ export class Replica<O> {
     return incoming !== null && this.#continuity.showsMore(op.partition, incoming.version, mine.version);
   }
 
-  #onHints(now: Instant, op: ReplicaOp<O>, hints: readonly StoredHint[]): boolean {
-    if (op.kind > ReplicaKind.put) return this.#changeHint(now, op, this.#hintOps.decide(now, op, hints));
+  /** `damaged`: one of them is, and the op takes the place of a damaged hint. */
+  #onHints(now: Instant, op: ReplicaOp<O>, hints: readonly StoredHint[], damaged: boolean = false): boolean {
+    if (op.kind > ReplicaKind.put) {
+      const write = damaged ? this.#hintOps.mend(now, op, hints) : this.#hintOps.decide(now, op, hints);
+      return write === null ? this.#end(now, op) : this.#send(now, op, write);
+    }
     op.hint = hintFor(op.target, hints);
     const mine = op.stored === null ? SiblingSet.empty : openRecord(op.stored);
     let held = mine;
@@ -381,18 +385,6 @@ export class Replica<O> {
     return op.shown;
   }
 
-  #changeHint(now: Instant, op: ReplicaOp<O>, write: StoreWrite | null): boolean {
-    return write === null ? this.#end(now, op) : this.#send(now, op, write);
-  }
-
-  /** Not all hints of the key can be read: nothing goes on but what takes the place of a damaged one. */
-  #withoutHints(now: Instant, op: ReplicaOp<O>, hints: readonly StoredHint[], error: string): boolean {
-    if (error === storeBusy) return this.#fail(now, op, overloaded, error);
-    if (error !== storeDamaged || !op.mends || op.target === 0)
-      return this.#unreadable(now, op, "a hint cannot be read");
-    return this.#changeHint(now, op, this.#hintOps.mend(now, op, hints));
-  }
-
   #unanswered(now: Instant, op: ReplicaOp<O>, error: string): boolean {
     if (error === storeBusy) return this.#fail(now, op, overloaded, error);
     if (error === storeDamaged && op.mends) return this.#mend(now, op);
@@ -434,7 +426,9 @@ export class Replica<O> {
   /** The store's answer to `readHints`: all hints of the key, or why they cannot be read. */
   onStoreHints(now: Instant, token: number, hints: readonly StoredHint[], error: string | null): void {
     const op = this.#answered(token, ReplicaPhase.hints);
-    const finished = error === null ? this.#onHints(now, op, hints) : this.#withoutHints(now, op, hints, error);
+    const mends = error === storeDamaged && op.mends && op.target !== 0;
+    const why = error === storeDamaged ? "a hint cannot be read" : error;
+    const finished = why === null || mends ? this.#onHints(now, op, hints, mends) : this.#unanswered(now, op, why);
     if (finished && op.kind !== ReplicaKind.readHints) this.#passOn(now, op);
     this.#leave();
   }
