@@ -72,7 +72,8 @@ export async function runAgainst(flags: BenchFlags, against: string): Promise<Be
   const extras = { keepsIntervals: true, hiccups: output.wantsHiccups };
   const shown = flags.json !== true;
   const pairs = wholeNumber("--blocks", flags.blocks ?? usualPairs, 1, pairsMax);
-  const options = { a: benchOptionsOf(flags, extras), b: benchOptionsOf(changedFlags(flags, against), extras) };
+  const changed = changedFlags(flags, against);
+  const options = { a: benchOptionsOf(flags, extras), b: benchOptionsOf(changed, extras) };
   const a = await Bench.open(options.a, progressOf(shown));
   const results: { a: BenchResult[]; b: BenchResult[] } = { a: [], b: [] };
   let blocks: Sides<DuelBlock>;
@@ -96,8 +97,17 @@ export async function runAgainst(flags: BenchFlags, against: string): Promise<Be
   } finally {
     await a.close();
   }
-  await tell(blocks, { a: "as given", b: against }, results, output, !shown);
+  await tell(blocks, namesOf(flags, changed), results, output, !shown);
   return [...results.a, ...results.b];
+}
+
+/** Each side by what it has of its own. */
+function namesOf(a: BenchFlags, b: BenchFlags): { readonly a: string; readonly b: string } {
+  const keys = [...new Set([...Object.keys(b), ...Object.keys(a)])] as (keyof BenchFlags)[];
+  const different = keys.filter((key) => a[key] !== b[key]);
+  const text = (side: BenchFlags): string =>
+    different.map((key) => `${key} ${side[key] === undefined ? "as usual" : String(side[key])}`).join(", ");
+  return different.length === 0 ? { a: "as given", b: "the same" } : { a: text(a), b: text(b) };
 }
 
 async function tell(

@@ -88,7 +88,7 @@ export class Bench {
 
   /** One measured run. */
   async run(plan: RunPlan = this.plan): Promise<Measured> {
-    const watch = this.#options.hiccups ? new HiccupWatch() : undefined;
+    const watch = this.#options.hiccups ? await HiccupWatch.start() : undefined;
     try {
       const recording = await this.#generator.measure({ plan, keepsIntervals: this.#options.keepsIntervals });
       const { startedMs } = recording;

@@ -43,4 +43,5 @@ process.on("message", () => {
   const report: HiccupReport = { prior, seconds: packed };
   process.send?.(report, () => process.exit());
 });
+process.send?.("ready");
 slice();

@@ -22,15 +22,29 @@ const program = fileURLToPath(new URL("./hiccup-process.js", import.meta.url));
 export class HiccupWatch {
   readonly #child: ChildProcess = fork(program, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
 
+  /** Starts it; resolves when it measures. */
+  static async start(): Promise<HiccupWatch> {
+    const watch = new HiccupWatch();
+    await watch.#told();
+    return watch;
+  }
+
+  #told(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const onExit = (): void => reject(new RingtailError("CONNECTION_LOST", "the hiccup meter ended before the run"));
+      this.#child.once("exit", onExit);
+      this.#child.once("message", (message) => {
+        this.#child.off("exit", onExit);
+        resolve(message);
+      });
+    });
+  }
+
   /** Ends it; what it saw in seconds whose middle lies in the window, wall clock. */
   async stop(fromMs: number, toMs: number): Promise<MachineHiccups> {
-    const report = await new Promise<HiccupReport>((resolve, reject) => {
-      this.#child.once("message", (message) => resolve(message as HiccupReport));
-      this.#child.once("exit", () =>
-        reject(new RingtailError("CONNECTION_LOST", "the hiccup meter ended before the run")),
-      );
-      this.#child.send("stop");
-    });
+    const told = this.#told();
+    this.#child.send("stop");
+    const report = (await told) as HiccupReport;
     const all = latencyHistogram();
     const worst: [number, number][] = [];
     for (const [atMs, packed] of report.seconds) {

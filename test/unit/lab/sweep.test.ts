@@ -9,15 +9,17 @@ function percentiles(p999: number): Percentiles {
   return { p50: p999 / 10, p90: p999 / 5, p99: p999 / 2, "p99.9": p999, "p99.99": p999, max: p999 };
 }
 
-function result(p999: number, throughput: number, lateness = 0.1, voided: string | null = null): BenchResult {
-  return { latencyMs: percentiles(p999), latenessMs: percentiles(lateness), throughput, voided } as BenchResult;
+/** Of a second in which so many operations were due. */
+function result(p999: number, due: number, lateness = 0.1, voided: string | null = null, throughput = due): BenchResult {
+  const told = { latencyMs: percentiles(p999), latenessMs: percentiles(lateness), throughput, voided };
+  return { ...told, operations: due, errors: 0, workload: { durationSeconds: 1 } } as BenchResult;
 }
 
 /** A queue that serves `capacity` a second: its p99.9 grows as it fills, and it answers no more than that. */
 function queue(capacity: number): (rate: number) => BenchResult {
   return (rate) => {
     const p999 = rate < capacity ? (1000 * Math.log(1000)) / (capacity - rate) : 1000;
-    return result(p999, Math.min(rate, capacity));
+    return result(p999, rate, 0.1, null, Math.min(rate, capacity));
   };
 }
 
@@ -74,10 +76,11 @@ describe("the knee", () => {
 
 describe("a rate", () => {
   it.each([
-    ["held", result(9, 995), null, null],
+    ["held", result(9, 1000, 0.1, null, 991), null, null],
+    ["held, with fewer random arrivals than usual", result(9, 960), null, null],
     ["too slow", result(11, 1000), "latency", /11.00 ms, allowed 10 ms/],
-    ["not answered", result(5, 980), "goodput", /980 operations/],
-    ["sent late, whatever its latency", result(50, 500, 1.5), "generator", /1.50 ms late/],
+    ["not answered", result(5, 1000, 0.1, null, 980), "goodput", /980 of 1000 operations/],
+    ["sent late, whatever its latency", result(50, 1000, 1.5, null, 500), "generator", /1.50 ms late/],
     ["spoilt by the machine", result(5, 1000, 0.1, "others took the CPUs"), "generator", /others took/],
   ] as const)("%s", (_name, measured, limit, why) => {
     const point = judge(1000, measured, 10);
