@@ -63,14 +63,15 @@ export function seriesPlot(
 
 /** Latency against rate, with the knee, what the slowest percentile may be, and what an ideal queue would do. */
 export function curvePlot(title: string, points: readonly SweepPoint[], knee: Knee, sloMs: number): Plot {
-  const sorted = [...points].sort((a, b) => a.rate - b.rate);
+  const sorted = byRate(points);
   const curve = (name: "p50" | "p99" | "p99.9"): Curve => {
     const at = sorted.map(({ rate, result }) => [rate, result.latencyMs[name]] as const);
     return { name, colour: colourOf[name], look: "line with dots", points: at };
   };
   const most = Math.max(...sorted.map(({ rate }) => rate), 1);
   const measured = [curve("p99.9"), curve("p99"), curve("p50")];
-  const curves = [...measured, ideal(sorted)];
+  // What it is capable of is only known where it, and not the generator, was what gave up.
+  const curves = knee.limit === "latency" || knee.limit === "goodput" ? [...measured, ideal(sorted)] : measured;
   const marks: Mark[] = [{ axis: "y", at: sloMs, label: `${sloMs} ms`, hint: `p99.9 may be ${sloMs} ms` }];
   if (knee.rate !== null)
     marks.push({ axis: "x", at: knee.rate, label: `knee ${numberText(knee.rate)}/s`, hint: knee.why });
@@ -94,9 +95,16 @@ function ideal(points: readonly SweepPoint[]): Curve {
   return { name: "p99.9 of an ideal queue (M/M/1)", colour: colourOf.max, look: "dashed", points: latency };
 }
 
+/** One run of each rate, in the order of rates: the one that was held, or the last. */
+function byRate(points: readonly SweepPoint[]): SweepPoint[] {
+  const chosen = new Map<number, SweepPoint>();
+  for (const point of points) if (chosen.get(point.rate)?.limit !== null) chosen.set(point.rate, point);
+  return [...chosen.values()].sort((a, b) => a.rate - b.rate);
+}
+
 /** What came back against what was asked for. */
 export function goodputPlot(title: string, points: readonly SweepPoint[]): Plot {
-  const sorted = [...points].sort((a, b) => a.rate - b.rate);
+  const sorted = byRate(points);
   const most = Math.max(...sorted.map(({ rate }) => rate), 1);
   return {
     title,
