@@ -10,7 +10,13 @@ function percentiles(p999: number): Percentiles {
 }
 
 /** Of a second in which so many operations were due. */
-function result(p999: number, due: number, lateness = 0.1, voided: string | null = null, throughput = due): BenchResult {
+function result(
+  p999: number,
+  due: number,
+  lateness = 0.1,
+  voided: string | null = null,
+  throughput = due,
+): BenchResult {
   const told = { latencyMs: percentiles(p999), latenessMs: percentiles(lateness), throughput, voided };
   return { ...told, operations: due, errors: 0, workload: { durationSeconds: 1 } } as BenchResult;
 }
