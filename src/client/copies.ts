@@ -6,7 +6,7 @@
 import { equalBytes, noBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
 import { RingtailError } from "../base/errors.ts";
-import { joinContexts } from "../version/context.ts";
+import { joinContexts, readTheSame } from "../version/context.ts";
 import { decodeRecordBody, RecordError, recordBody, sealRecord } from "../version/record.ts";
 import { SiblingSet } from "../version/sibling-set.ts";
 
@@ -38,7 +38,7 @@ export class Copies {
     this.#answered += 1;
     if (this.#answered === 1) this.#record = copy.record.slice();
     else if (!equalBytes(this.#record, copy.record)) this.#merge(copy.record);
-    if (!this.#contexts.some((one) => equalBytes(one, copy.context))) this.#contexts.push(copy.context.slice());
+    if (!this.#contexts.some((one) => readTheSame(one, copy.context))) this.#contexts.push(copy.context.slice());
   }
 
   #merge(record: Uint8Array): void {

@@ -6,6 +6,8 @@
  */
 import { noBytes } from "../base/bytes.ts";
 import { readWord } from "../base/words.ts";
+import { readContext } from "../version/context.ts";
+import type { VersionVector } from "../version/version-vector.ts";
 import type { System } from "./target.ts";
 
 const firstPlaceBytes = 64;
@@ -13,17 +15,26 @@ const arenaBytesMax = 128 * 1024 * 1024;
 const longest = 0xffff;
 
 // The layout is documented in version/context.ts: the vector's words come last, three to an entry, its counter first; in
-// format 2 the writer's own write comes before them.
+// format 2 the writer's own write comes before them. Format 3, from a get that this client coordinated, is rare enough to be
+// opened.
 const wordsAt = 16;
 const ownBytes = 28;
 const formatOwn = 2;
+const formatList = 3;
 const entryBytes = 12;
 
 /** How many writes a context of ours has seen, more or less: the sum of its counters. Of two of one key the larger is newer. */
 export function seenByRingtail(bytes: Uint8Array, start: number, end: number): number {
+  if (bytes[start] === formatList) return sumOf(readContext(bytes.subarray(start, end)).version);
   let sum = bytes[start] === formatOwn ? 1 : 0;
   for (let at = start + wordsAt + sum * ownBytes; at + entryBytes <= end; at += entryBytes)
     sum += readWord(bytes, at) >>> 0;
+  return sum;
+}
+
+function sumOf(version: VersionVector): number {
+  let sum = 0;
+  for (let i = 0; i < version.size; i += 1) sum += version.entry(i).counter;
   return sum;
 }
 

@@ -14,7 +14,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { noBytes } from "../base/bytes.ts";
+import { equalBytes, noBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
@@ -163,11 +163,17 @@ export function readContext(bytes: Uint8Array): OpenedContext {
   };
 }
 
+/** Whether two contexts, none of them a list, have read the same, whoever made them. */
+export function readTheSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a[0] === b[0] && equalBytes(a.subarray(headBytes), b.subarray(headBytes));
+}
+
 /**
  * One context that covers what these cover, all of one key: one of them if that does, else a list; null if it would be
  * longer than a context may be. Tags are left to whoever opens it. Throws `INVALID_ARGUMENT` if one is none.
  */
 export function joinContexts(contexts: readonly Uint8Array[]): Uint8Array | null {
+  if (contexts.length === 1) return contexts[0] as Uint8Array;
   const versions = contexts.map((one) => readContext(one).version);
   const kept = contexts.filter((_, i) => {
     const mine = versions[i] as VersionVector;
