@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/base/bytes.ts";
+import { enableCanaries } from "../../../src/base/canary.ts";
 import { Copies } from "../../../src/client/copies.ts";
 import { ContextKey, openContext, sealContext } from "../../../src/version/context.ts";
 import { decodeRecordBody, recordBody, sealRecord } from "../../../src/version/record.ts";
@@ -36,6 +37,17 @@ describe("counting", () => {
         }
       }
     }
+  });
+});
+
+describe("a client that answers below R", () => {
+  it("is what the bug on purpose makes of it", () => {
+    enableCanaries(["copies-below-r"]);
+    const copies = new Copies(3, 2);
+    copies.add(copyOf(SiblingSet.empty));
+    expect(copies.isMet).toBe(true);
+    enableCanaries([]);
+    expect(copies.isMet).toBe(false);
   });
 });
 
