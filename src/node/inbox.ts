@@ -11,7 +11,10 @@
  * Before that a burst may wait for an interval, in its order. A refusal costs a few dozen bytes, ready made.
  *
  * Clients take turns, whoever asks most: so a client that floods the node makes its own requests wait, not those of the
- * others. How many are worked on at once is the business of `admission.ts`; where that is full, the line waits.
+ * others. How many are worked on at once is the business of `admission.ts`; where that is full, the line waits. In an
+ * overload it is fewer while turns are long, since then it is the loop that is short of time: the more is under way, the
+ * later all of it ends, and late puts of one key cost more than their time, they leave siblings. With short turns it is
+ * a disk or a peer that is waited for, and more may be under way.
  */
 import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
@@ -30,6 +33,8 @@ export const intervalUs: DurationUs = 100_000;
  */
 const turnUs: DurationUs = 2_500;
 const perTurnLeast = 4;
+/** In an overload of the CPU no more than this need be worked on at once to keep it busy. */
+const atOnceLeast = 32;
 const perTurnMost = 64;
 /** Requests in line, and their bytes: more are refused as they come. */
 const waitingMax = 8_192;
@@ -39,6 +44,8 @@ const waitingBytesMax = 32 * 1024 * 1024;
 export interface InboxEffects {
   /** Whether another request may be worked on. */
   hasRoom(now: Instant): boolean;
+  /** Requests that are worked on. */
+  readonly inFlight: number;
   /** Begins a request that came at `arrivedAt`; body = bytes[start..end), borrowed. Returns what it costs a turn, in requests. */
   begin(
     now: Instant,
@@ -68,6 +75,8 @@ export class Inbox {
   #perTurn = perTurnMost;
   #left = perTurnMost;
   #overloaded = false;
+  /** In an overload: requests that may be worked on at once. */
+  #atOnce = atOnceLeast;
   /** When the line last looked as it does in the present state: long in an overload, else short. */
   #usualAt: Instant = instant(0);
 
@@ -107,7 +116,7 @@ export class Inbox {
     start: number,
     end: number,
   ): void {
-    if (this.#waiting === 0 && this.#left > 0 && this.#effects.hasRoom(now)) {
+    if (this.#waiting === 0 && this.#left > 0 && this.#hasRoom(now)) {
       this.#left -= this.#effects.begin(now, now, session, type, frameId, bytes, start, end);
       this.#effects.begun(now);
     } else if (this.#waiting >= waitingMax || this.#waitingBytes + end - start > waitingBytesMax) {
@@ -134,13 +143,19 @@ export class Inbox {
     if (tookUs > turnUs) this.#perTurn = Math.max(perTurnLeast, this.#perTurn - (this.#perTurn >> 2));
     else if (this.#left <= 0) this.#perTurn = Math.min(perTurnMost, this.#perTurn + (this.#perTurn >> 2));
     this.#left = this.#perTurn;
+    this.#atOnce = tookUs > turnUs ? Math.max(atOnceLeast, this.#atOnce - (this.#atOnce >> 3)) : this.#atOnce + 1;
     this.#judge(now);
     if (this.#waiting === 0) return false;
     this.#refuseLate(now);
     const before = this.#waiting;
-    while (this.#left > 0 && this.#waiting > 0 && this.#effects.hasRoom(now)) this.#beginOne(now);
+    while (this.#left > 0 && this.#waiting > 0 && this.#hasRoom(now)) this.#beginOne(now);
     if (this.#waiting !== before) this.#effects.begun(now);
     return this.#waiting > 0 && this.#left <= 0;
+  }
+
+  #hasRoom(now: Instant): boolean {
+    if (this.#overloaded && this.#effects.inFlight >= this.#atOnce) return false;
+    return this.#effects.hasRoom(now);
   }
 
   /** CoDel: what no wait of a whole interval has contradicted. */
@@ -150,6 +165,7 @@ export class Inbox {
     else if (now - this.#usualAt >= intervalUs) {
       mark(isLong ? "inbox.overloaded" : "inbox.calm");
       this.#overloaded = isLong;
+      this.#atOnce = Math.max(atOnceLeast, this.#effects.inFlight);
       this.#usualAt = now;
     }
   }

@@ -82,6 +82,10 @@ export class Reception implements InboxEffects {
     } else this.inbox.onRequest(now, session, type, frameId, bytes, start, end);
   }
 
+  get inFlight(): number {
+    return this.#shared.inFlight;
+  }
+
   hasRoom(now: Instant): boolean {
     if (this.#shared.inFlight < this.#admission.limit) return true;
     this.#admission.onRefused(now, this.#shared.inFlight);

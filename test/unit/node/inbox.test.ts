@@ -22,6 +22,7 @@ class Rig implements InboxEffects {
   readonly inbox = new Inbox(this);
   now: Instant = instant(1_000_000);
   room = true;
+  inFlight = 0;
   readonly begun_: {
     readonly who: string;
     readonly frameId: number;
@@ -187,6 +188,27 @@ describe("overload", () => {
     rig.ask(flood, 40, FrameType.GET, 100_000);
     rig.turn();
     expect(rig.begun_.map(({ frameId }) => frameId)).toEqual([100_039, 100_038, 100_037, 100_036]);
+  });
+
+  test("fewer are under way at once while turns are long, and more again while they are short", () => {
+    const rig = new Rig().slow();
+    rig.inFlight = 100;
+    overload(rig, client("a"), 200);
+    rig.begun_.length = 0;
+    overload(rig, client("a"), 10);
+    expect(rig.begun_).toEqual([]);
+    rig.inFlight = 31;
+    overload(rig, client("a"), 10);
+    expect(rig.begun_.length).toBeGreaterThan(0);
+    rig.inFlight = 60;
+    for (let i = 0; i < 60; i += 1) {
+      rig.ask(client("b"), 8);
+      rig.turn(100);
+    }
+    rig.begun_.length = 0;
+    rig.ask(client("b"), 8);
+    rig.turn(100);
+    expect(rig.begun_.length).toBeGreaterThan(0);
   });
 
   test("it is over when the line has been short for an interval", () => {
