@@ -8,24 +8,11 @@
 import { Fifo } from "../base/fifo.ts";
 import type { Instant } from "../base/time.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import type { Session } from "./session.ts";
 
-/** A request in line: the frame as it came, not decoded. */
-export class Waiting {
-  readonly session: Session;
+/** A request in line, as far as its place there goes. */
+export interface InLine {
   readonly type: number;
-  readonly frameId: number;
   readonly arrivedAt: Instant;
-  /** A copy of its own, pooled. */
-  readonly body: Uint8Array;
-
-  constructor(session: Session, type: number, frameId: number, arrivedAt: Instant, body: Uint8Array) {
-    this.session = session;
-    this.type = type;
-    this.frameId = frameId;
-    this.arrivedAt = arrivedAt;
-    this.body = body;
-  }
 }
 
 /** More than all lines together may hold. */
@@ -47,8 +34,8 @@ export class Asker {
   inFlightBytes = 0;
   /** Sessions that share it. */
   sessions = 0;
-  readonly #reads: Fifo<Waiting> = new Fifo(lineMax);
-  readonly #writes: Fifo<Waiting> = new Fifo(lineMax);
+  readonly #reads: Fifo<InLine> = new Fifo(lineMax);
+  readonly #writes: Fifo<InLine> = new Fifo(lineMax);
   #taken = 0;
 
   constructor(id: string) {
@@ -60,7 +47,7 @@ export class Asker {
     return this.#reads.size + this.#writes.size;
   }
 
-  push(one: Waiting): void {
+  push(one: InLine): void {
     (onlyReads(one.type) ? this.#reads : this.#writes).push(one);
   }
 
@@ -68,12 +55,12 @@ export class Asker {
   get oldestAt(): Instant {
     const read = this.#reads.peek();
     const write = this.#writes.peek();
-    if (read === undefined) return (write as Waiting).arrivedAt;
+    if (read === undefined) return (write as InLine).arrivedAt;
     return write === undefined || read.arrivedAt < write.arrivedAt ? read.arrivedAt : write.arrivedAt;
   }
 
   /** Takes a request that came before its class's instant; undefined: there is none (any more). */
-  takeOlder(reads: Instant, writes: Instant): Waiting | undefined {
+  takeOlder(reads: Instant, writes: Instant): InLine | undefined {
     const read = this.#reads.peek();
     if (read !== undefined && read.arrivedAt < reads) return this.#reads.shift();
     const write = this.#writes.peek();
@@ -81,18 +68,18 @@ export class Asker {
   }
 
   /** The next in turn; the line is not empty. */
-  takeNext(): Waiting {
+  takeNext(): InLine {
     const read = this.#reads.peek();
     const write = this.#writes.peek();
     const line = write === undefined || (read !== undefined && read.arrivedAt < write.arrivedAt);
-    return (line ? this.#reads : this.#writes).shift() as Waiting;
+    return (line ? this.#reads : this.#writes).shift() as InLine;
   }
 
   /** The newest, a write rather than a read: who came last has most of its time left. The line is not empty. */
-  takeNewest(): Waiting {
+  takeNewest(): InLine {
     this.#taken += 1;
     const readFirst = this.#taken % readEvery === 0;
     const first = readFirst ? this.#reads : this.#writes;
-    return (first.pop() ?? (readFirst ? this.#writes : this.#reads).pop()) as Waiting;
+    return (first.pop() ?? (readFirst ? this.#writes : this.#reads).pop()) as InLine;
   }
 }

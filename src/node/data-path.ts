@@ -3,7 +3,7 @@
  * replicas and peers, and the hints that are kept meanwhile. `Node` tells it what happens and knows no more of it.
  */
 import type { Status } from "../base/errors.ts";
-import type { DurationUs, Instant } from "../base/time.ts";
+import { type Instant, never } from "../base/time.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Store } from "../storage/store.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
@@ -33,6 +33,8 @@ export class DataPath {
   readonly #forwarding: Forwarding;
   readonly #replies: CoordinationReplies;
   readonly #background: Background;
+  /** When this turn began. */
+  #turnAt: Instant = never;
 
   constructor(shared: NodeState, peers: Peers) {
     this.epochs = new EpochGate(shared);
@@ -81,9 +83,16 @@ export class DataPath {
     return this.clientService.reception.inbox;
   }
 
-  /** The end of a turn that took so long: clients' requests that stand in line. Returns whether the next should come at once. */
-  endTurn(now: Instant, tookUs: DurationUs): boolean {
-    const again = this.#inbox.endTurn(now, tookUs);
+  /** Something has come over a link. */
+  onEvent(now: Instant): void {
+    if (this.#turnAt === never) this.#turnAt = now;
+  }
+
+  /** The end of a turn: clients' requests that stand in line. Returns whether the next turn should come at once. */
+  endTurn(now: Instant): boolean {
+    const again = this.#inbox.endTurn(now, Math.max(0, now - this.#turnAt));
+    // With more in line the loop does not rest: what is done from here on is part of the next turn.
+    this.#turnAt = again ? now : never;
     if (this.#inbox.overloaded) this.#background.yield();
     this.coordination.settle(now);
     return again;

@@ -20,7 +20,7 @@ import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
-import { type Asker, Waiting } from "./asker.ts";
+import type { Asker, InLine } from "./asker.ts";
 import type { Session } from "./session.ts";
 
 /** What a wait should not exceed for long. */
@@ -39,6 +39,24 @@ const perTurnMost = 64;
 /** Requests in line, and their bytes: more are refused as they come. */
 const waitingMax = 8_192;
 const waitingBytesMax = 32 * 1024 * 1024;
+
+/** A request in line: the frame as it came, not decoded. */
+class Waiting implements InLine {
+  readonly session: Session;
+  readonly type: number;
+  readonly frameId: number;
+  readonly arrivedAt: Instant;
+  /** A copy of its own, pooled. */
+  readonly body: Uint8Array;
+
+  constructor(session: Session, type: number, frameId: number, arrivedAt: Instant, body: Uint8Array) {
+    this.session = session;
+    this.type = type;
+    this.frameId = frameId;
+    this.arrivedAt = arrivedAt;
+    this.body = body;
+  }
+}
 
 /** What an inbox asks of the node; each call is one effect. */
 export interface InboxEffects {
@@ -178,8 +196,8 @@ export class Inbox {
     for (let i = this.#askers.length - 1; i >= 0; i -= 1) {
       const asker = this.#askers[i] as Asker;
       for (let late = asker.takeOlder(reads, writes); late !== undefined; late = asker.takeOlder(reads, writes)) {
-        this.#leave(late);
-        this.#effects.refuse(late.session, late.type, late.frameId);
+        const { session, type, frameId } = this.#leave(late);
+        this.#effects.refuse(session, type, frameId);
       }
       if (asker.waiting === 0) this.#drop(i);
     }
@@ -188,8 +206,7 @@ export class Inbox {
   #beginOne(now: Instant): void {
     if (this.#next >= this.#askers.length) this.#next = 0;
     const asker = this.#askers[this.#next] as Asker;
-    const one = this.#overloaded ? asker.takeNewest() : asker.takeNext();
-    this.#leave(one);
+    const one = this.#leave(this.#overloaded ? asker.takeNewest() : asker.takeNext());
     if (asker.waiting === 0) this.#drop(this.#next);
     else if (!canary("no-turns-among-clients")) this.#next += 1;
     const { session, type, frameId, arrivedAt, body } = one;
@@ -197,10 +214,13 @@ export class Inbox {
     this.#left -= this.#effects.begin(now, arrivedAt, session, type, frameId, body, 0, body.length);
   }
 
-  #leave(one: Waiting): void {
+  /** Nobody else puts anything in line. */
+  #leave(inLine: InLine): Waiting {
+    const one = inLine as Waiting;
     one.session.waiting -= 1;
     this.#waiting -= 1;
     this.#waitingBytes -= one.body.length;
+    return one;
   }
 
   #drop(index: number): void {

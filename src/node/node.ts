@@ -75,8 +75,6 @@ export class Node implements StoreEvents {
   #actors: Actors | undefined = undefined;
   #alarm: Instant = never;
   #sweepAt: Instant = never;
-  /** When this turn began. */
-  #turnAt: Instant = never;
   #stopBy: Instant = never;
   #storeStopping = false;
   readonly #past: Past;
@@ -383,10 +381,7 @@ export class Node implements StoreEvents {
    * first because it acknowledges memory writes here, and their answers are to leave in the same turn.
    */
   endTurn(now: Instant): void {
-    const again = this.#data.endTurn(now, Math.max(0, now - this.#turnAt));
-    // With more in line the loop does not rest: what is done from here on is part of the next turn.
-    this.#turnAt = again ? now : never;
-    if (again) this.#env.wantTurnEnd();
+    if (this.#data.endTurn(now)) this.#env.wantTurnEnd();
     this.#store?.endTurn(now);
     const writers = this.#dirty;
     this.#dirty = [];
@@ -413,7 +408,7 @@ export class Node implements StoreEvents {
 
   /** Runs last in an event of a link: the data path goes on at once, parts and the alarm once for the whole turn. */
   #settleSoon(now: Instant): void {
-    if (this.#turnAt === never) this.#turnAt = now;
+    this.#data.onEvent(now);
     this.#data.coordination.settle(now);
     this.#env.wantTurnEnd();
   }
