@@ -327,15 +327,20 @@ export class Scrub {
   /** Leaves whose sums are not what the live trees say. */
   #suspect(job: Job): void {
     const sums = job.sums as Map<number, Uint32Array>;
-    const wrong = new Uint8Array(leavesPerTree);
+    let wrong: Uint8Array | null = null;
     for (let n = 1; n <= nMax; n += 1) {
       const live = this.#options.leaves.wordsOf(n, job.partition) ?? noLeaves;
       const sum = sums.get(n) ?? noLeaves;
       if (live === sum) continue;
-      for (let at = 0; at < live.length; at += 1) if (live[at] !== sum[at]) wrong[at >>> 1] = 1;
+      for (let at = 0; at < live.length; at += 1) {
+        if (live[at] === sum[at]) continue;
+        wrong ??= new Uint8Array(leavesPerTree);
+        wrong[at >>> 1] = 1;
+      }
     }
     job.checked += leavesPerTree;
     job.sums = null;
+    if (wrong === null) return;
     for (let leaf = 0; leaf < leavesPerTree; leaf += 1) if (wrong[leaf] === 1) job.suspects.push({ leaf, attempts: 0 });
   }
 

@@ -9,14 +9,16 @@
 import type { DurationUs, Instant } from "../base/time.ts";
 
 const probes = 8;
+const slotsFirst = 256;
 
-/** Bounded by `slots`, a power of two; 32 bytes each, allocated at the first use. */
+/** Bounded by `slotsMax`, a power of two; 32 bytes each; few at first, and twice as many whenever a key finds no place. */
 export class Sightings {
-  readonly #slots: number;
-  #columns: Columns | null = null;
+  readonly #slotsMax: number;
+  #columns: Columns;
 
-  constructor(slots: number) {
-    this.#slots = slots;
+  constructor(slotsMax: number) {
+    this.#slotsMax = slotsMax;
+    this.#columns = new Columns(Math.min(slotsFirst, slotsMax));
   }
 
   /**
@@ -24,10 +26,13 @@ export class Sightings {
    * was not seen for `forgetUs` is free.
    */
   see(now: Instant, high: number, low: number, markHigh: number, markLow: number, forgetUs: DurationUs): DurationUs {
-    this.#columns ??= new Columns(this.#slots);
-    const columns = this.#columns;
-    const slot = this.#slotFor(columns, now, high, low, forgetUs);
+    let slot = this.#slotFor(now, high, low, forgetUs);
+    while (slot < 0 && this.#columns.slots < this.#slotsMax) {
+      this.#columns = this.#columns.doubled();
+      slot = this.#slotFor(now, high, low, forgetUs);
+    }
     if (slot < 0) return -1;
+    const columns = this.#columns;
     const same = columns.holds(slot, high, low) && columns.marks[2 * slot] === markHigh;
     if (!same || columns.marks[2 * slot + 1] !== markLow) {
       columns.put(slot, high, low);
@@ -39,10 +44,11 @@ export class Sightings {
     return now - (columns.since[slot] as number);
   }
 
-  #slotFor(columns: Columns, now: Instant, high: number, low: number, forgetUs: DurationUs): number {
+  #slotFor(now: Instant, high: number, low: number, forgetUs: DurationUs): number {
+    const columns = this.#columns;
     let free = -1;
     for (let i = 0; i < probes; i += 1) {
-      const slot = (low + i) & (this.#slots - 1);
+      const slot = (low + i) & (columns.slots - 1);
       if (columns.holds(slot, high, low)) return slot;
       const seen = columns.seen[slot] as number;
       if (free < 0 && (seen < 0 || now - seen > forgetUs)) free = slot;
@@ -53,8 +59,8 @@ export class Sightings {
   /** How long the key has been seen as it was when it was last looked at; -1: it was not. */
   ageOf(now: Instant, high: number, low: number): DurationUs {
     const columns = this.#columns;
-    for (let i = 0; columns !== null && i < probes; i += 1) {
-      const slot = (low + i) & (this.#slots - 1);
+    for (let i = 0; i < probes; i += 1) {
+      const slot = (low + i) & (columns.slots - 1);
       if (columns.holds(slot, high, low)) return now - (columns.since[slot] as number);
     }
     return -1;
@@ -62,6 +68,7 @@ export class Sightings {
 }
 
 class Columns {
+  readonly slots: number;
   readonly keys: Uint32Array;
   readonly marks: Uint32Array;
   readonly since: Float64Array;
@@ -69,6 +76,7 @@ class Columns {
   readonly seen: Float64Array;
 
   constructor(slots: number) {
+    this.slots = slots;
     this.keys = new Uint32Array(2 * slots);
     this.marks = new Uint32Array(2 * slots);
     this.since = new Float64Array(slots);
@@ -82,5 +90,21 @@ class Columns {
   put(slot: number, high: number, low: number): void {
     this.keys[2 * slot] = high;
     this.keys[2 * slot + 1] = low;
+  }
+
+  /** The same in twice as many slots. Each key keeps its distance from where its probe begins: no two get one slot. */
+  doubled(): Columns {
+    const { slots, keys, marks, since, seen } = this;
+    const next = new Columns(2 * slots);
+    for (let slot = 0; slot < slots; slot += 1) {
+      if ((seen[slot] as number) < 0) continue;
+      const low = keys[2 * slot + 1] as number;
+      const to = (low + ((slot - low) & (slots - 1))) & (next.slots - 1);
+      next.put(to, keys[2 * slot] as number, low);
+      next.marks.set(marks.subarray(2 * slot, 2 * slot + 2), 2 * to);
+      next.since[to] = since[slot] as number;
+      next.seen[to] = seen[slot] as number;
+    }
+    return next;
   }
 }

@@ -76,22 +76,24 @@ export class Operation {
   fallbackAcks: readonly number[] = [];
   coordinator = 0;
 
-  constructor(fields: {
-    readonly id: number;
-    readonly client: number;
-    readonly kind: OperationKind;
-    readonly key: string;
-    readonly requestId?: string;
-    readonly value?: number;
-    readonly context?: VersionVector;
-    readonly contextOwn?: Dot | null;
-    readonly begin: Instant;
-    readonly deadline?: Instant;
-    readonly final?: boolean;
-    readonly w?: number;
-    readonly durability?: number;
-  }) {
-    this.id = fields.id;
+  constructor(
+    id: number,
+    fields: {
+      readonly client: number;
+      readonly kind: OperationKind;
+      readonly key: string;
+      readonly requestId?: string;
+      readonly value?: number;
+      readonly context?: VersionVector;
+      readonly contextOwn?: Dot | null;
+      readonly begin: Instant;
+      readonly deadline?: Instant;
+      readonly final?: boolean;
+      readonly w?: number;
+      readonly durability?: number;
+    },
+  ) {
+    this.id = id;
     this.client = fields.client;
     this.kind = fields.kind;
     this.key = fields.key;
@@ -115,8 +117,8 @@ export class Operation {
 export class History {
   readonly operations: Operation[] = [];
 
-  begin(fields: Omit<ConstructorParameters<typeof Operation>[0], "id">): Operation {
-    const operation = new Operation({ ...fields, id: this.operations.length });
+  begin(fields: ConstructorParameters<typeof Operation>[1]): Operation {
+    const operation = new Operation(this.operations.length, fields);
     this.operations.push(operation);
     return operation;
   }

@@ -8,6 +8,7 @@ import type { Instant } from "../base/time.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
 import { type Dot, mergeVersions, VersionVector } from "../version/version-vector.ts";
 import { idName } from "./history.ts";
+import { OpenedRecords } from "./opened-records.ts";
 import type { DiskWatch, WrittenRecord } from "./watched-engine.ts";
 
 /** Told of every record that a node hands to its engine. */
@@ -49,9 +50,11 @@ class KeyAccount {
 }
 
 export class Ledger implements DiskWatch {
+  readonly opened: OpenedRecords = new OpenedRecords();
   readonly #nodes: number;
   readonly #accounts = new Map<string, KeyAccount>();
   readonly #dots = new Map<string, Dot[]>();
+  readonly #learned = new Set<SiblingSet>();
   readonly #watchers: RecordWatch[] = [];
   readonly #forgotten = new Map<string, VersionVector>();
   readonly #stamps = new Map<string, number>();
@@ -152,6 +155,8 @@ export class Ledger implements DiskWatch {
 
   /** Takes note of the dots in a record, wherever it was seen. */
   learn(set: SiblingSet): void {
+    if (this.#learned.has(set)) return;
+    this.#learned.add(set);
     for (const sibling of set.siblings) {
       const id = idName(sibling.requestId);
       this.#learnDots(id, sibling.dots);

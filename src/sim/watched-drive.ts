@@ -31,10 +31,11 @@ export class WatchedDrive implements Drive {
   boot(later: Later): ReturnType<Drive["boot"]> {
     const { engine, writeAheadLog, stateFiles } = this.#drive.boot(later);
     this.#watch.onBoot(this.#node);
+    const { opened } = this.#watch;
     const found: WrittenRecord[] = [];
-    for (const [fullKey, sealed] of this.#drive.records()) found.push(openedRecord(fullKey, sealed));
+    for (const [fullKey, sealed] of this.#drive.records()) found.push(openedRecord(opened, fullKey, sealed));
     for (const [key, value] of this.#drive.hints()) {
-      if (checkRecord(sealedOfHint(value)) === null) found.push(openedHint(key, value));
+      if (checkRecord(sealedOfHint(value)) === null) found.push(openedHint(opened, key, value));
     }
     for (const record of found) this.#watch.onFound(this.#node, record);
     return {

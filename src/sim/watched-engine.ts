@@ -10,8 +10,8 @@ import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import type { Engine, EngineBatch, EngineEvents, Page, ScanRange } from "../storage/engine.ts";
 import { fullKeyOfHint, fullKeyOfRecord, KeyKind, sealedOfHint, targetOfHint } from "../storage/keys.ts";
-import { openRecord } from "../version/record.ts";
 import type { SiblingSet } from "../version/sibling-set.ts";
+import type { OpenedRecords } from "./opened-records.ts";
 import type { Later } from "./process.ts";
 
 /** One record of a batch, opened. */
@@ -25,6 +25,7 @@ export interface WrittenRecord {
 
 /** Told what one node's disk is given and holds. */
 export interface DiskWatch {
+  readonly opened: OpenedRecords;
   /** The node hands a batch to its engine. */
   onIssued(now: Instant, node: number, record: WrittenRecord): void;
   /** The batch reached the operating system, and the node is about to be told. */
@@ -45,24 +46,31 @@ export interface DiskWatch {
   onCopyDropped(now: Instant, node: number, key: string): void;
 }
 
-/** A record opened for the checkers. Copies: the store may use its bytes again. */
-export function openedRecord(fullKey: Uint8Array, sealed: Uint8Array): WrittenRecord {
-  return { key: utf8Text(keyOf(fullKey)), set: openRecord(sealed.slice()), target: 0 };
+/** A record opened for the checkers. */
+export function openedRecord(
+  opened: OpenedRecords,
+  fullKey: Uint8Array,
+  sealed: Uint8Array,
+  target = 0,
+): WrittenRecord {
+  return { key: utf8Text(keyOf(fullKey)), set: opened.open(sealed), target };
 }
 
 /** A hint opened for the checkers, from its disk key and value. */
-export function openedHint(key: Uint8Array, value: Uint8Array): WrittenRecord {
-  return { ...openedRecord(fullKeyOfHint(key), sealedOfHint(value)), target: targetOfHint(key) };
+export function openedHint(opened: OpenedRecords, key: Uint8Array, value: Uint8Array): WrittenRecord {
+  return openedRecord(opened, fullKeyOfHint(key), sealedOfHint(value), targetOfHint(key));
 }
 
 class WatchedBatch implements EngineBatch {
   readonly inner: EngineBatch;
+  readonly #opened: OpenedRecords;
   readonly records: WrittenRecord[] = [];
   /** What is deleted; `target` as in `WrittenRecord`. */
   readonly dropped: { readonly key: string; readonly target: number }[] = [];
 
-  constructor(inner: EngineBatch) {
+  constructor(inner: EngineBatch, opened: OpenedRecords) {
     this.inner = inner;
+    this.#opened = opened;
   }
 
   get bytes(): number {
@@ -71,8 +79,8 @@ class WatchedBatch implements EngineBatch {
 
   put(key: Uint8Array, value: Uint8Array): void {
     this.inner.put(key, value);
-    if (key[0] === KeyKind.record) this.records.push(openedRecord(fullKeyOfRecord(key), value));
-    else if (key[0] === KeyKind.hint) this.records.push(openedHint(key, value));
+    if (key[0] === KeyKind.record) this.records.push(openedRecord(this.#opened, fullKeyOfRecord(key), value));
+    else if (key[0] === KeyKind.hint) this.records.push(openedHint(this.#opened, key, value));
   }
 
   del(key: Uint8Array): void {
@@ -126,7 +134,7 @@ export class WatchedEngine implements Engine, EngineEvents {
   }
 
   batch(): EngineBatch {
-    return new WatchedBatch(this.#inner.batch());
+    return new WatchedBatch(this.#inner.batch(), this.#watch.opened);
   }
 
   write(batch: EngineBatch, token: number): void {

@@ -52,8 +52,8 @@ export class WatchedLog implements WriteAheadLog, WriteAheadLogEvents {
     if (canary("sim.log-loses-append") && this.#appends % canaryEvery === 0) return null;
     const now = this.#now();
     const records: WrittenRecord[] = [];
-    readLogEntries(bytes.slice(0, length), ({ fullKey, sealed, forgotten }) => {
-      const record = openedRecord(fullKey, sealed);
+    readLogEntries(bytes.subarray(0, length), ({ fullKey, sealed, forgotten }) => {
+      const record = openedRecord(this.#watch.opened, fullKey, sealed);
       if (forgotten) this.#watch.onForgotten(now, this.#node, record);
       else {
         this.#watch.onLogged(now, this.#node, record);

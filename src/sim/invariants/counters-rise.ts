@@ -18,6 +18,8 @@ export class CountersRise implements RecordWatch {
   readonly #numberOf: (seat: number) => number;
   readonly #lifeOf: (seat: number) => number;
   readonly #seen = new Set<string>();
+  /** The key under which a set was seen last. */
+  readonly #judged = new Map<SiblingSet, string>();
   readonly #lifeOfActor = new Map<string, number>();
   readonly #highest = new Map<string, number>();
 
@@ -28,6 +30,8 @@ export class CountersRise implements RecordWatch {
   }
 
   onRecord(now: Instant, node: number, key: string, set: SiblingSet): void {
+    if (this.#judged.get(set) === key) return;
+    this.#judged.set(set, key);
     for (const sibling of set.siblings) {
       for (const dot of sibling.dots) {
         const name = `${key}/${dotName(dot)}`;

@@ -12,6 +12,8 @@ import type { Report } from "../violation.ts";
 /** Watches every record that a node hands to its engine. */
 export class DotsUnique implements RecordWatch {
   readonly #owner = new Map<string, string>();
+  /** The key under which a set was judged last: nothing else comes of looking at it again. */
+  readonly #judged = new Map<SiblingSet, string>();
   readonly #partitionOf: (key: string) => number;
   readonly #report: Report;
 
@@ -21,6 +23,8 @@ export class DotsUnique implements RecordWatch {
   }
 
   onRecord(now: Instant, node: number, key: string, set: SiblingSet): void {
+    if (this.#judged.get(set) === key) return;
+    this.#judged.set(set, key);
     const partition = this.#partitionOf(key);
     for (const sibling of set.siblings) {
       const mine = `${key}/${idName(sibling.requestId)}`;

@@ -155,6 +155,16 @@ describe("sightings", () => {
     expect(sightings.see(instant(50), 1, 2, 3, 5, 100)).toBe(0);
   });
 
+  it("remembers all that it has seen while it grows", () => {
+    const sightings = new Sightings(4096);
+    const low = (key: number): number => Math.imul(key, 0x9e3779b1) >>> 0;
+    for (let key = 0; key < 1000; key += 1) expect(sightings.see(instant(key), key, low(key), key, 7, 9_000)).toBe(0);
+    for (let key = 0; key < 1000; key += 1) {
+      expect(sightings.ageOf(instant(2_000), key, low(key))).toBe(2_000 - key);
+      expect(sightings.see(instant(2_000), key, low(key), key, 7, 9_000)).toBe(2_000 - key);
+    }
+  });
+
   it("has no place for more than fit, until others have not been seen for long", () => {
     const sightings = new Sightings(8);
     for (let key = 0; key < 8; key += 1) expect(sightings.see(instant(1), key, key, 0, 0, 100)).toBe(0);
