@@ -209,6 +209,7 @@ export class Reaping extends Part implements ReaperEffects, StoreAsker {
     this.#service.settle(now);
     this.#explain?.settle(now);
     for (const asked of this.#asked.takeFailed()) this.#left.push({ ...asked, reply: null });
+    if (this.#left.length === 0) return;
     for (const { id, member, commits, reply } of this.#left.splice(0)) {
       if (commits) this.#reaper?.onCommitted(now, id, member, reply);
       else this.#reaper?.onPrepared(now, id, member, reply);

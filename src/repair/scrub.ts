@@ -153,6 +153,9 @@ export class Scrub {
   readonly #hash: Hash64 = new Hash64();
   /** When each partition that is scrubbed in turn was through, least recently first. */
   #due: Map<number, Instant> = new Map();
+  /** The first of them, which every settling of the node asks for; -1: there is none. */
+  #first = -1;
+  #firstAt: Instant = never;
   /** Asked for, to be done first. */
   #wanted: Job[] = [];
   #job: Job | null = null;
@@ -184,6 +187,7 @@ export class Scrub {
     const before = this.#due;
     const sorted = partitions.map((p) => [p, before.get(p) ?? instant(-1)] as const).toSorted((x, y) => x[1] - y[1]);
     this.#due = new Map(sorted);
+    this.#lookFirst();
     const job = this.#job;
     if (job !== null && !job.rebuild && !this.#due.has(job.partition)) this.#forget();
     this.#leave(now);
@@ -220,8 +224,7 @@ export class Scrub {
   nextTick(): Instant {
     if (this.#awaited >= 0) return never;
     if (this.#job !== null) return this.#proof === null ? never : after(this.#seen, pollUs);
-    const first = this.#due.values().next().value;
-    return first === undefined || first < 0 ? never : after(first, this.#roundUs);
+    return this.#first < 0 || this.#firstAt < 0 ? never : after(this.#firstAt, this.#roundUs);
   }
 
   /** The page of a scan, or why it cannot be read. */
@@ -267,9 +270,14 @@ export class Scrub {
   }
 
   #dueNow(): number | null {
-    const first = this.#due.entries().next().value;
-    if (first === undefined) return null;
-    return first[1] < 0 || after(first[1], this.#roundUs) <= this.#seen ? first[0] : null;
+    if (this.#first < 0) return null;
+    return this.#firstAt < 0 || after(this.#firstAt, this.#roundUs) <= this.#seen ? this.#first : null;
+  }
+
+  #lookFirst(): void {
+    const [first, at] = this.#due.entries().next().value ?? [-1, never];
+    this.#first = first;
+    this.#firstAt = at;
   }
 
   #scan(now: Instant, job: Job, leaf: number): boolean {
@@ -416,6 +424,7 @@ export class Scrub {
     this.counters.unreadable += unreadable;
     // To the end of the line, whatever came of it: a partition that cannot be read must not hold up the others.
     if (job.whole && this.#due.delete(partition)) this.#due.set(partition, now);
+    this.#lookFirst();
     const complete = error === null && job.unproven === 0;
     const result = { partition, complete, error, records, unreadable };
     this.#effects.scrubbed(now, { ...result, leavesChecked: checked, leavesCorrected: corrected });

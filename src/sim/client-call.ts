@@ -21,9 +21,17 @@ export function bucketOfName(key: string): Uint8Array {
   return isLastWriteKey(key) ? lastWriteBucket : simBucket;
 }
 
-/** The full key of a key's name in its bucket. */
+/** The names that were asked for: plans have few, and each is asked for all the time. */
+const fullKeys = new Map<string, Uint8Array>();
+
+/** The full key of a key's name in its bucket; the same object every time. */
 export function fullKeyOfName(key: string): Uint8Array {
-  return fullKeyOf(bucketOfName(key), utf8(key));
+  let fullKey = fullKeys.get(key);
+  if (fullKey === undefined) {
+    fullKey = fullKeyOf(bucketOfName(key), utf8(key));
+    fullKeys.set(key, fullKey);
+  }
+  return fullKey;
 }
 
 /** Refusals after which a write has not happened and will not. */

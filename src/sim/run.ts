@@ -95,9 +95,9 @@ function resultOf(options: RunOptions, run: Run, marks: Readonly<Record<string, 
 }
 
 function runOnce(options: RunOptions, recording: boolean): { readonly result: RunResult; readonly run: Run } {
-  const marks: Record<string, number> = {};
+  const marks = new Map<string, number>();
   const before = listenForMarks((name) => {
-    marks[name] = (marks[name] ?? 0) + 1;
+    marks.set(name, (marks.get(name) ?? 0) + 1);
   });
   // Stacks are most of an error's price, and refusals are many. The second run of a failing seed has them.
   const { stackTraceLimit } = Error;
@@ -105,7 +105,7 @@ function runOnce(options: RunOptions, recording: boolean): { readonly result: Ru
   try {
     const run = new Run(planOf(options), options.faults, recording);
     poisoned(() => run.go());
-    return { result: resultOf(options, run, marks), run };
+    return { result: resultOf(options, run, Object.fromEntries(marks)), run };
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     listenForMarks(before);

@@ -15,7 +15,7 @@ export interface Entry {
 /** The name of a key. */
 export function nameOf(key: Uint8Array): string {
   let name = "";
-  for (const byte of key) name += String.fromCharCode(byte);
+  for (let i = 0; i < key.length; i += 1) name += String.fromCharCode(key[i] as number);
   return name;
 }
 
