@@ -54,7 +54,7 @@ function checkFields(type) {
     if (field.map) throw new Error(`${where}: no maps`);
     if (field.partOf) throw new Error(`${where}: no oneof and no optional`);
     if (!field.resolvedType && !allowed.has(field.type)) throw new Error(`${where}: the codec knows no ${field.type}`);
-    if (field.id > 31) throw new Error(`${where}: field numbers end at 31`);
+    if (field.id > 127) throw new Error(`${where}: field numbers end at 127`);
   }
 }
 

@@ -16,6 +16,8 @@ import {
   type BucketOptions,
   type ClientOptions,
   coordinationOf,
+  latencyTargetMsDefault,
+  latencyTargetUsOf,
   optionsWithTimeout,
   timeoutUsOf,
   wholeNumber,
@@ -102,6 +104,7 @@ function coreOptionsOf(options: ClientOptions): {
   connectionsPerNode: number;
   inFlightMax: number;
   coordination: Coordination;
+  latencyTargetUs: number;
 } {
   const { seedNodes } = options;
   const coordination = coordinationOf(options.coordination);
@@ -120,5 +123,6 @@ function coreOptionsOf(options: ClientOptions): {
     ),
     inFlightMax: wholeNumber("inFlightMax", options.inFlightMax ?? 8192, 1, 65_536),
     coordination,
+    latencyTargetUs: latencyTargetUsOf(options.latencyTargetMs ?? latencyTargetMsDefault),
   };
 }

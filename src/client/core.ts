@@ -39,6 +39,8 @@ export interface CoreOptions {
   readonly inFlightMax: number;
   /** Who coordinates gets of single keys: a node, or this client. */
   readonly coordination: Coordination;
+  /** What nearly every get should take at the most; 0: no get is asked of two nodes. */
+  readonly latencyTargetUs: DurationUs;
 }
 
 /** The life of the client itself. */
@@ -57,6 +59,7 @@ export class ClientCore implements PoolEvents {
   readonly #pool: Pool;
   readonly #inFlightMax: number;
   readonly #own: OwnCoordination | undefined;
+  readonly #latencyTargetUs: DurationUs;
   #bootstrap: Bootstrap | undefined = undefined;
   #keeper: RingKeeper | undefined = undefined;
   /** The requests; none begin before there is a ring. */
@@ -73,6 +76,7 @@ export class ClientCore implements PoolEvents {
     this.#pool = new Pool({ transport: env.transport, events: this, connectionsPerNode, clusterId, clientId });
     this.#inFlightMax = options.inFlightMax;
     this.#own = options.coordination === "client" ? new OwnCoordination(this) : undefined;
+    this.#latencyTargetUs = options.latencyTargetUs;
     this.#bootstrap = new Bootstrap(env.now(), options.seedNodes, options.connectTimeoutUs, {
       dialSeed: (now, address) => this.#pool.dialSeed(now, address),
       onRing: (now, ring, connection) => this.#onFirstRing(now, ring, connection),
@@ -100,6 +104,11 @@ export class ClientCore implements PoolEvents {
   /** Requests that have not ended. */
   get inFlight(): number {
     return this.#dispatcher?.size ?? 0;
+  }
+
+  /** Gets that were asked of a second node because the first was late. */
+  get hedges(): number {
+    return this.#dispatcher?.hedges ?? 0;
   }
 
   /** Begins a request whose arguments were checked; its events follow. An error: refused, and no event follows. */
@@ -204,7 +213,14 @@ export class ClientCore implements PoolEvents {
       wantTick,
     });
     this.#keeper = keeper;
-    this.#dispatcher = new Dispatcher({ pool: this.#pool, keeper, rng, inFlightMax: this.#inFlightMax, wantTick });
+    this.#dispatcher = new Dispatcher({
+      pool: this.#pool,
+      keeper,
+      rng,
+      inFlightMax: this.#inFlightMax,
+      latencyTargetUs: this.#latencyTargetUs,
+      wantTick,
+    });
     this.#pool.useRing(ring);
     this.#pool.adopt(now, connection);
     this.#phase = "open";

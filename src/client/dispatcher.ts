@@ -13,10 +13,11 @@ import { REPLY_BIT } from "../wire/frame-types.ts";
 import type { Connection } from "./connection.ts";
 import { failureOf, leavesDoubt } from "./failures.ts";
 import { frameTypeOf } from "./frames.ts";
+import { Hedging } from "./hedging.ts";
 import type { KnownNode } from "./known-node.ts";
-import { Ledger } from "./ledger.ts";
+import { attemptOf, Ledger } from "./ledger.ts";
 import type { Pool } from "./pool.ts";
-import { type AnyReply, type Request, RequestState } from "./request.ts";
+import { type AnyReply, type Request, RequestKind, RequestState } from "./request.ts";
 import { RetryBudget, retryDelay } from "./retry.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import { type RouteQuery, Router } from "./router.ts";
@@ -34,6 +35,8 @@ export interface DispatcherOptions {
   readonly rng: Rng;
   /** Requests at once; more are refused with `OVERLOADED`. */
   readonly inFlightMax: number;
+  /** What nearly every get should take at the most; 0: no get is asked of two nodes. */
+  readonly latencyTargetUs: DurationUs;
   /** `tick` is to be called at this instant, or before. */
   readonly wantTick: (at: Instant) => void;
 }
@@ -47,6 +50,7 @@ export class Dispatcher {
   readonly #budget = new RetryBudget();
   readonly #throttle = new Throttle();
   readonly #ledger: Ledger;
+  readonly #hedging: Hedging;
   readonly #wantTick: (at: Instant) => void;
 
   constructor(options: DispatcherOptions) {
@@ -55,6 +59,7 @@ export class Dispatcher {
     this.#rng = options.rng;
     this.#router = new Router(options.rng, options.pool);
     this.#ledger = new Ledger(options.inFlightMax);
+    this.#hedging = new Hedging(options.latencyTargetUs, () => options.pool.nodes);
     this.#wantTick = options.wantTick;
   }
 
@@ -78,7 +83,17 @@ export class Dispatcher {
     this.#ledger.add(now, request);
     this.#wantTick(request.isPinned ? this.#ledger.nextTick() : request.deadline);
     this.#dispatch(now, request);
+    if (request.kind === RequestKind.get) {
+      const delay = this.#hedging.begin(now);
+      if (delay > 0) this.#ledger.hedgeAfter(now, request, delay);
+      if (delay > 0) this.#wantTick(this.#ledger.nextTick());
+    }
     return null;
+  }
+
+  /** Gets that were asked of a second node because the first was late. */
+  get hedges(): number {
+    return this.#hedging.count;
   }
 
   /** Whether the budget allows one more retry; takes it. */
@@ -96,6 +111,7 @@ export class Dispatcher {
   /** Gives up a request: no event follows. A write that was sent may still happen. */
   cancel(now: Instant, request: Request<AnyReply>): void {
     if (request.state === RequestState.ended) return;
+    this.#dropOther(now, request);
     const node = this.#withdraw(request);
     this.#ledger.end(request);
     if (node !== undefined) this.pump(now, node);
@@ -119,6 +135,7 @@ export class Dispatcher {
     request.state = RequestState.sent;
     request.node = node.number;
     request.connection = connection.id;
+    request.attempt = request.attempts;
     request.attempts += 1;
     request.sentAt = now;
     node.inFlight += request.weight;
@@ -158,8 +175,7 @@ export class Dispatcher {
         this.#ledger.undelay(request);
         return undefined;
       case RequestState.sent:
-        if (node !== undefined) node.inFlight -= request.weight;
-        this.#pool.connection(request.connection)?.release(request.weight);
+        this.#free(request.connection, request.node, request.weight);
         request.connection = 0;
         return node;
       default:
@@ -185,12 +201,32 @@ export class Dispatcher {
   }
 
   #onAnswer(now: Instant, connection: Connection, request: Request<AnyReply>, reply: AnyReply): void {
+    this.#dropOther(now, request);
     const node = this.#withdraw(request);
     node?.sample(now, now - request.sentAt);
     this.#throttle.onAnswer(now);
+    node?.told(reply.queue, reply.busy);
     this.#ledger.end(request);
     this.#keeper.learn(now, reply.epoch, connection.number);
     request.events.onReply(now, request, reply);
+    if (node !== undefined) this.pump(now, node);
+  }
+
+  /** The places of an attempt that is under way no more; returns its node. */
+  #free(connection: number, number: number, weight: number): KnownNode | undefined {
+    const node = this.#pool.known(number);
+    if (node !== undefined) node.inFlight -= weight;
+    this.#pool.connection(connection)?.release(weight);
+    return node;
+  }
+
+  /** Gives up the other attempt of a get that was asked twice; its answer will find nothing. */
+  #dropOther(now: Instant, request: Request<AnyReply>): void {
+    if (request.other === null) return;
+    const { connection, node: number, sentAt } = request.other;
+    request.other = null;
+    const node = this.#free(connection, number, request.weight);
+    node?.sample(now, now - sentAt);
     if (node !== undefined) this.pump(now, node);
   }
 
@@ -230,6 +266,10 @@ export class Dispatcher {
     where: string,
     retryAfterUs: DurationUs,
   ): void {
+    if (request.other !== null) {
+      this.#ledger.useOther(request);
+      return;
+    }
     request.failedAt = request.node;
     const remainingUs = request.deadline - now;
     const delay = retryDelay({ code, attempts: request.attempts, retryAfterUs, remainingUs }, this.#rng);
@@ -282,6 +322,9 @@ export class Dispatcher {
     for (let due = this.#ledger.takeDue(now); due !== undefined; due = this.#ledger.takeDue(now)) {
       this.#dispatch(now, due);
     }
+    for (let late = this.#ledger.nextLate(now); late !== undefined; late = this.#ledger.nextLate(now)) {
+      this.#hedge(now, late);
+    }
     for (let slow = this.#ledger.nextSlow(now); slow !== undefined; slow = this.#ledger.nextSlow(now)) {
       this.#hurry(now, slow);
     }
@@ -295,6 +338,21 @@ export class Dispatcher {
   /** When `tick` is due. */
   nextTick(): Instant {
     return this.#ledger.nextTick();
+  }
+
+  /** The get is late: another node is asked, too, if one is ready and the budget allows it. Whoever answers first counts. */
+  #hedge(now: Instant, request: Request<AnyReply>): void {
+    const before = request.failedAt;
+    request.failedAt = request.node;
+    const node = this.#router.pick(now, this.#keeper.ring, request);
+    request.failedAt = before;
+    const connection = node.waiting.size === 0 ? node.freeConnection(request.weight) : undefined;
+    if (node.number === request.node || connection === undefined || !this.#hedging.take()) return;
+    mark("client.hedge");
+    const other = attemptOf(request);
+    if (!this.#send(now, node, connection, request)) return;
+    request.other = other;
+    request.hedged = true;
   }
 
   /**
@@ -333,6 +391,7 @@ export class Dispatcher {
     const { state, sentAt } = request;
     const connection = this.#pool.connection(request.connection);
     const known = this.#pool.known(request.node);
+    this.#dropOther(now, request);
     this.#withdraw(request);
     if (state === RequestState.sent) {
       request.uncertain = "DEADLINE_EXCEEDED";

@@ -7,6 +7,7 @@
  */
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant } from "../base/time.ts";
+import { P95, replicaScore } from "../metrics/hedge.ts";
 import type { Connection } from "./connection.ts";
 import { WaitingList } from "./waiting-list.ts";
 
@@ -38,6 +39,10 @@ export class KnownNode {
   #backoffUs = backoffFirstUs;
   #average = 0;
   #sampledAt: Instant = instant(0);
+  readonly #p95 = new P95();
+  /** What the node told with its latest answer: requests that it works on, and how busy it is, of 100. */
+  queue = 0;
+  busy = 0;
 
   constructor(number: number, name: string, address: string) {
     this.number = number;
@@ -61,9 +66,25 @@ export class KnownNode {
     return best;
   }
 
-  /** How long a further request would take, as far as known, in microseconds: requests ahead of it times latency. */
-  load(now: Instant): number {
-    return (this.#averageAt(now) >>> averageShift) * (this.inFlight + this.waiting.size + 1);
+  /** What a further request is expected to cost; comparable, smaller is better. */
+  cost(now: Instant): number {
+    return replicaScore(this.latencyUs(now), this.inFlight + this.waiting.size, this.queue);
+  }
+
+  /** The smoothed latency; 0: not known any more. */
+  latencyUs(now: Instant): DurationUs {
+    return this.#averageAt(now) >>> averageShift;
+  }
+
+  /** What 95 of 100 attempts take; 0: not known. */
+  get p95Us(): DurationUs {
+    return this.#p95.us;
+  }
+
+  /** What the node says of itself with an answer. */
+  told(queue: number, busy: number): void {
+    this.queue = queue;
+    this.busy = busy;
   }
 
   /** An attempt took this long, or that long without an answer. */
@@ -72,6 +93,7 @@ export class KnownNode {
     const average = this.#averageAt(now);
     this.#average = average === 0 ? sample << averageShift : average + sample - (average >> averageShift);
     this.#sampledAt = now;
+    this.#p95.add(took);
   }
 
   #averageAt(now: Instant): number {

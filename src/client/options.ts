@@ -83,6 +83,11 @@ export interface ClientOptions {
    * holds connections to all nodes, at most two to each. Where an owner cannot answer, a node coordinates after all.
    */
   readonly coordination?: Coordination | undefined;
+  /**
+   * What nearly every get should take at the most, 3 to 600,000: a get that takes longer than 95 of 100 do at the two fastest
+   * nodes, or a third of this, is asked of a second owner, for 5 % of the gets at the most. 0: never. Default: 30.
+   */
+  readonly latencyTargetMs?: number | undefined;
 }
 
 const timeoutMsMax = 600_000;
@@ -104,6 +109,15 @@ export function timeoutUsOf(name: string, timeoutMs: number): number {
   const fits = typeof timeoutMs === "number" && timeoutMs >= 1 && timeoutMs <= timeoutMsMax;
   if (fits) return Math.round(timeoutMs * 1000);
   throw new RingtailError("INVALID_ARGUMENT", `${name} is ${String(timeoutMs)}; allowed: 1 to ${timeoutMsMax}`);
+}
+
+/** What nearly every get should take at the most, unless said otherwise. */
+export const latencyTargetMsDefault = 30;
+
+/** The target in microseconds; 0: none. */
+export function latencyTargetUsOf(targetMs: number): number {
+  const allowed = `0, 3 to ${timeoutMsMax}`;
+  return wholeNumber("latencyTargetMs", targetMs, targetMs === 0 ? 0 : 3, timeoutMsMax, allowed) * 1000;
 }
 
 function asksNothing(given: RequestSettings): boolean {

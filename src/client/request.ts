@@ -53,6 +53,17 @@ export interface AnyReply {
   readonly epoch: number;
   readonly coordinator: number;
   readonly elapsedUs: number;
+  /** What the coordinator says of itself: requests that it works on, and how busy it is, of 100. */
+  readonly queue: number;
+  readonly busy: number;
+}
+
+/** An attempt that was sent and is not answered. */
+export interface Attempt {
+  readonly node: number;
+  readonly connection: number;
+  readonly number: number;
+  readonly sentAt: Instant;
 }
 
 /** How a request ends: exactly one of the two, unless it was cancelled; never inside the call that began it. */
@@ -99,8 +110,13 @@ export class Request<R extends AnyReply> {
   failedAt = 0;
   started: Instant = instant(0);
   deadline: Instant = instant(0);
-  /** Of the last attempt. */
+  /** Of the attempt under way: which one it is, from 0, and when it was sent. */
+  attempt = 0;
   sentAt: Instant = instant(0);
+  /** A get that was late: the other attempt that is under way; null: there is none. */
+  other: Attempt | null = null;
+  /** A get that was asked of a second node because the first was late. */
+  hedged = false;
   /** While delayed: when the next attempt begins. */
   dueAt: Instant = instant(0);
   /** The number of the node it waits at or was sent to; 0: none. */

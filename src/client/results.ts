@@ -36,6 +36,8 @@ export interface Receipt {
   /** The node that was asked, where it had to pass a write on to an owner. */
   readonly forwardedBy?: string;
   readonly attempts: number;
+  /** Something was asked twice because it was late: the get of a second owner, or its large record of a second replica. */
+  readonly hedged: boolean;
   /** The ring's epoch at the coordinator. */
   readonly epoch: number;
 }
@@ -83,6 +85,8 @@ export interface Timing {
   /** Of the attempt that was answered. */
   readonly attemptUs: DurationUs;
   readonly attempts: number;
+  /** Whether a second node was asked because the first was late. */
+  readonly hedged: boolean;
 }
 
 /** What all replies say about how they came about. */
@@ -94,6 +98,7 @@ interface ReceiptFields {
   readonly stalePossible: boolean;
   readonly lww: boolean;
   readonly acks: readonly number[];
+  readonly hedged?: boolean;
 }
 
 const fallbackBit = 1 << 16;
@@ -118,6 +123,7 @@ export function receiptOf(ring: Ring, timing: Timing, reply: ReceiptFields): Rec
     stalePossible: reply.stalePossible,
     resolver: resolverName(reply.lww ? Resolver.lww : Resolver.siblings),
     attempts: timing.attempts,
+    hedged: timing.hedged || reply.hedged === true,
     epoch: reply.epoch,
   };
   const forwardedBy = reply.forwardedBy ?? 0;

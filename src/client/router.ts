@@ -1,12 +1,13 @@
 /**
  * Router: which node a request goes to. An owner of the key, so that no node passes it on (zero hops): for a put the one
- * that answered the preceding get first, else the better of two random owners by load (mechanisms.md 1.9, 3.2). An owner
+ * that answered the preceding get first if it is not slow next to the others, else the better of two random owners by
+ * latency and queue (mechanisms.md 1.9, 1.10, 3.2). An owner
  * that is away, stopping or overloaded, or where the last attempt failed, comes after every other; a fallback is asked
  * only when no owner can be, and any node at all before none, since every node answers every query.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";
-import type { Instant } from "../base/time.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { KnownNode } from "./known-node.ts";
 import type { RequestOptions } from "./request.ts";
@@ -30,6 +31,10 @@ export interface RouteQuery {
   /** The node that the last attempt failed at; 0: none. */
   readonly failedAt: number;
 }
+
+/** An owner is slow above this many times what the fastest of the others takes, but never below a floor. */
+const slowFactor = 4;
+const slowFloorUs: DurationUs = 1_000;
 
 export class Router {
   readonly #rng: Rng;
@@ -67,13 +72,23 @@ export class Router {
   #choose(now: Instant, query: RouteQuery): KnownNode {
     const usable = this.#usable;
     if (query.prefer !== 0) {
-      for (const node of usable) if (node.number === query.prefer) return node;
+      for (const node of usable) if (node.number === query.prefer && !this.#isSlow(now, node)) return node;
     }
     const first = this.#rng.below(usable.length);
     const one = usable[first] as KnownNode;
     if (usable.length === 1) return one;
     const other = usable[(first + 1 + this.#rng.below(usable.length - 1)) % usable.length] as KnownNode;
-    return other.load(now) < one.load(now) ? other : one;
+    return other.cost(now) < one.cost(now) ? other : one;
+  }
+
+  /** Next to the fastest of the other owners: where all are slow nobody is. */
+  #isSlow(now: Instant, node: KnownNode): boolean {
+    let fastest = 0;
+    for (const other of this.#usable) {
+      const us = other === node ? 0 : other.latencyUs(now);
+      if (us > 0 && (fastest === 0 || us < fastest)) fastest = us;
+    }
+    return fastest > 0 && node.latencyUs(now) > Math.max(slowFloorUs, slowFactor * fastest);
   }
 
   /**

@@ -5,5 +5,6 @@ import type { Timing } from "./results.ts";
 
 /** The timing of a request that is answered now. */
 export function timingOf(now: Instant, request: Request<AnyReply>): Timing {
-  return { totalUs: now - request.started, attemptUs: now - request.sentAt, attempts: request.attempts };
+  const { attempts, hedged } = request;
+  return { totalUs: now - request.started, attemptUs: now - request.sentAt, attempts, hedged };
 }

@@ -4,6 +4,11 @@
  * (Dynamo 4.5). The remaining answers are collected until the deadline, and whoever is behind the merged record is sent
  * it: read repair, after the answer and bounded, because it must not stand in anybody's way (mechanisms 1.4, 3.14).
  *
+ * Of large records one slot, `bodySlot`, sends the whole and the others what it takes to compare (heads.ts). If that slot
+ * is late the record is fetched from another: after `hedgeDelay` if the node's budget has room for it, else when the slot has
+ * been silent for so long that it is taken for failing. A late record that comes after all does no harm: it is merged, or
+ * its op has left. So nobody is told to stop, and one round trip is all that it takes where replicas agree.
+ *
  * The target list is asked as it stands. A fallback in it answers from its hints, and what it does not know says nothing;
  * nor does an owner that is still receiving the partition, but its record is merged. The pending member of a list that
  * changes is asked only when the owner that it replaces says that it is none any more (mechanisms.md 3.1, confirm).
@@ -13,11 +18,13 @@
  */
 import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";
+import { DeadlineQueue } from "../base/deadlines.ts";
 import { errorTable, type Status, statusOk } from "../base/errors.ts";
 import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
-import type { DurationUs, Instant } from "../base/time.ts";
+import { type DurationUs, type Instant, never } from "../base/time.ts";
 import { equalSealed, mergeSealed, RecordError } from "../version/record.ts";
+import { Heads } from "./heads.ts";
 import {
   failSlot,
   findsStale,
@@ -50,21 +57,42 @@ export class GetOp<O> extends Op<O> implements AskedGet {
   behind = 0;
   /** Slots with a repair under way. */
   repairing = 0;
+  /** The slot that sends its record however large it is, set by the node before `begin`; -1: all do. */
+  bodySlot = -1;
+  /** What slots told of records that they did not send; null while there is nothing of that kind. */
+  heads: Heads | null = null;
+  /** The body's slot is late: it is waited for no more. */
+  bodyLate = false;
+  /** The record was asked for twice, within the budget, because it was late. */
+  hedged = false;
 }
 
 /** What a get asks of the node around it; each call is one effect. */
 export interface GetEffects<O> extends RouteEffects<GetOp<O>> {
   /**
    * Asks a slot, the local one included, for its record: `onRecord`, `onUnsynced` or `onFailure` follows, or nothing. If the
-   * slot is among `op.fallbacks` it is asked for what its hints hold, whoever they are for.
+   * slot is among `op.fallbacks` it is asked for what its hints hold, whoever they are for. If `wantsHead(op, slot)` it may
+   * answer with the head of a large record: `onHead`.
    */
   readReplica(now: Instant, op: GetOp<O>, slot: number): void;
   /** Writes `op.merged` to a slot that is behind, the local one included: `onRepaired` follows, or nothing. */
   repairReplica(now: Instant, op: GetOp<O>, slot: number): void;
+  /**
+   * How long after its beginning a get whose record is larger than what is sent anyway may wait for it before another slot
+   * is asked; 0: as long as that slot is not silent. At most once per get.
+   */
+  hedgeDelay(now: Instant, op: GetOp<O>): DurationUs;
+  /** Whether another slot may be asked now; takes it from the node's budget. */
+  mayHedge(now: Instant, op: GetOp<O>): boolean;
   /** Answers the client: `op.status`, `op.message`, `op.merged` as it is now. Exactly once per get. */
   reply(now: Instant, op: GetOp<O>): void;
   /** The op has left the coordinator; what is `awaiting` and not `silent` was given up. Exactly once per get, after `reply`. */
   forget(now: Instant, op: GetOp<O>): void;
+}
+
+/** Whether the head of a large record will do as this slot's first answer. */
+export function wantsHead(op: GetOp<unknown>, slot: number): boolean {
+  return op.bodySlot >= 0 && slot !== op.bodySlot && ((op.heads?.fetching ?? 0) & (1 << slot)) === 0;
 }
 
 /** How long a repair counts as under way if nobody says how it ended: with `repairsMax`, it bounds their rate. */
@@ -80,6 +108,8 @@ export class GetCoordinator<O> {
   readonly #effects: GetEffects<O>;
   readonly #ops: OpTable<GetOp<O>>;
   readonly #repairsMax: number;
+  /** Gets that have heads and wait for the record. */
+  readonly #hedges = new DeadlineQueue();
   #repairs = 0;
   #repairsSkipped = 0;
 
@@ -140,7 +170,8 @@ export class GetCoordinator<O> {
   /** Tells of an answer from elsewhere. The local slot's is no news. */
   #heard(now: Instant, op: GetOp<O>, slot: number, status: Status): void {
     if (slot === op.localSlot) return;
-    const latencyUs: DurationUs = (op.added & (1 << slot)) === 0 ? now - op.started : -1;
+    const first = ((op.added | (op.heads?.fetching ?? 0)) & (1 << slot)) === 0;
+    const latencyUs: DurationUs = first ? now - op.started : -1;
     this.#effects.heard(now, op, slot, status, latencyUs);
   }
 
@@ -158,15 +189,82 @@ export class GetCoordinator<O> {
 
   #record(now: Instant, op: GetOp<O>, slot: number, sealed: Uint8Array | null): void {
     const bit = 1 << slot;
-    op.awaiting &= ~bit;
+    this.#answered(op, slot);
     if (sealed !== null) this.#merge(op, slot, sealed);
     else if ((op.fallbacks & bit) === 0 || canary("fallback-miss-counts")) op.missing |= bit;
     else failSlot(op, slot, errorTable.NOT_SYNCED.wire, "a fallback does not know what an owner may hold");
     if ((op.failed & bit) === 0) {
-      if (op.answered === 0) op.firstSlot = slot;
+      if (op.firstSlot < 0) op.firstSlot = slot;
       op.answered |= bit;
     }
     this.#settle(now, op);
+  }
+
+  #answered(op: GetOp<O>, slot: number): void {
+    op.awaiting &= ~(1 << slot);
+    op.heads?.close(slot);
+  }
+
+  /** A slot answered with the head of its record, which has `recordBytes` bytes (borrowed until return). */
+  onHead(now: Instant, id: number, slot: number, head: Uint8Array, recordBytes: number): void {
+    this.#ops.enter();
+    const op = this.#ops.find(id);
+    if (op === undefined) mark("get.record.late");
+    else if ((op.awaiting & (1 << slot)) !== 0) {
+      this.#heard(now, op, slot, statusOk);
+      this.#head(now, op, slot, head, recordBytes);
+    }
+    this.#ops.leave();
+  }
+
+  #head(now: Instant, op: GetOp<O>, slot: number, head: Uint8Array, recordBytes: number): void {
+    mark("get.head");
+    const heads = op.heads ?? new Heads();
+    this.#answered(op, slot);
+    if (op.firstSlot < 0) op.firstSlot = slot;
+    try {
+      heads.add(slot, head, recordBytes);
+    } catch (error) {
+      failMalformed(op, slot, error);
+    }
+    if (op.heads === null) this.#awaitBody(now, op);
+    op.heads = heads;
+    this.#settle(now, op);
+  }
+
+  #awaitBody(now: Instant, op: GetOp<O>): void {
+    const delayUs = this.#effects.hedgeDelay(now, op);
+    if (delayUs > 0) this.#hedges.push(now, op.id, Math.max(1, delayUs - (now - op.started)));
+  }
+
+  /** Lets heads count that say no more than what is here, and fetches what the others tell of. */
+  #compareHeads(now: Instant, op: GetOp<O>, heads: Heads): void {
+    for (let slot = 0; op.merged !== null && heads.open >>> slot !== 0; slot += 1) {
+      if ((heads.open & ~heads.fetching & (1 << slot)) !== 0) this.#compareHead(op, heads, slot, op.merged);
+    }
+    if (!op.bodyLate && op.bodySlot >= 0 && (op.awaiting & (1 << op.bodySlot)) !== 0) return;
+    const wanted = heads.wanted();
+    for (let slot = 0; wanted >>> slot !== 0; slot += 1) {
+      if ((wanted & (1 << slot)) === 0) continue;
+      mark("get.fetch");
+      heads.fetch(slot);
+      op.fresh |= 1 << slot;
+      op.silent &= ~(1 << slot);
+      this.#ask(now, op, slot);
+      this.#ops.watch(now, op);
+    }
+  }
+
+  #compareHead(op: GetOp<O>, heads: Heads, slot: number, merged: Uint8Array): void {
+    try {
+      const found = heads.compare(slot, merged);
+      if (found === "news") return;
+      if (found === "same") op.current |= 1 << slot;
+      op.answered |= 1 << slot;
+    } catch (error) {
+      failMalformed(op, slot, error);
+    }
+    heads.close(slot);
   }
 
   /** A slot answered `NOT_SYNCED`, with the record that it has so far, if any (borrowed until return). */
@@ -185,7 +283,7 @@ export class GetCoordinator<O> {
   #unsynced(now: Instant, op: GetOp<O>, slot: number, sealed: Uint8Array | null, message: string): void {
     mark("get.unsynced");
     const bit = 1 << slot;
-    op.awaiting &= ~bit;
+    this.#answered(op, slot);
     if (sealed !== null) this.#merge(op, slot, sealed);
     if ((op.failed & bit) === 0) {
       failSlot(op, slot, errorTable.NOT_SYNCED.wire, message);
@@ -210,9 +308,7 @@ export class GetCoordinator<O> {
       }
       merged = mergeSealed(kept, sealed);
     } catch (error) {
-      // Its checksum is right and still it is no record: a peer's fault must not stop this node.
-      if (!(error instanceof RecordError)) throw error;
-      failSlot(op, slot, errorTable.STORAGE_FAILED.wire, error.message);
+      failMalformed(op, slot, error);
       return;
     }
     mark("get.merge");
@@ -235,7 +331,7 @@ export class GetCoordinator<O> {
   }
 
   #fail(now: Instant, op: GetOp<O>, slot: number, status: Status, message: string): void {
-    op.awaiting &= ~(1 << slot);
+    this.#answered(op, slot);
     failSlot(op, slot, status, message);
     if (slot === op.replacedSlot && status === errorTable.WRONG_OWNER.wire) this.#askPending(now, op, slot);
     this.#settle(now, op);
@@ -283,6 +379,7 @@ export class GetCoordinator<O> {
 
   /** After every answer: reply if it is decided, repair when nobody is left to answer. */
   #settle(now: Instant, op: GetOp<O>): void {
+    if (op.heads !== null && op.heads.open !== 0) this.#compareHeads(now, op, op.heads);
     if (!op.replied) {
       const verdict = decideGet(op);
       if (verdict === Verdict.met) this.#reply(now, op, statusOk, "");
@@ -335,8 +432,20 @@ export class GetCoordinator<O> {
       if (op.repairing !== 0) this.#abandon(now, op);
       else this.#timeOut(now, op);
     }
+    for (let id = this.#hedges.expired(now); id >= 0; id = this.#hedges.expired(now))
+      this.#hedge(now, this.#ops.find(id));
     this.#ops.forEachSilent(now, (op) => this.#look(now, op));
     this.#ops.leave();
+  }
+
+  /** Others have answered long ago and the record is not here: another slot is asked for it, if the budget allows it. */
+  #hedge(now: Instant, op: GetOp<O> | undefined): void {
+    if (op === undefined || op.replied || op.bodyLate || ((op.awaiting >>> op.bodySlot) & 1) === 0) return;
+    if (op.heads === null || op.heads.open === 0 || !this.#effects.mayHedge(now, op)) return;
+    mark("get.hedge");
+    op.bodyLate = true;
+    op.hedged = true;
+    this.#settle(now, op);
   }
 
   /** Tells of slots that have been silent for too long; nobody else is asked, because the list is asked as it stands. */
@@ -344,6 +453,10 @@ export class GetCoordinator<O> {
     const quiet = takeSilent(op);
     for (let slot = 0; slot < op.targets; slot += 1) {
       if ((quiet & (1 << slot)) !== 0 && slot !== op.localSlot) this.#effects.silent(now, op, slot);
+    }
+    if (((quiet >>> op.bodySlot) & 1) === 1 && op.bodySlot >= 0) {
+      op.bodyLate = true;
+      this.#settle(now, op);
     }
     if ((op.awaiting & ~op.silent) !== 0) this.#ops.watch(now, op);
   }
@@ -367,6 +480,12 @@ export class GetCoordinator<O> {
 
   /** When `expire` has something to look at, or `never`. */
   nextDeadline(): Instant {
-    return this.#ops.nextDeadline();
+    return Math.min(this.#ops.nextDeadline(), this.#ops.size === 0 ? never : this.#hedges.next()) as Instant;
   }
+}
+
+/** Its checksum is right and still it is no record: a peer's fault must not stop this node. */
+function failMalformed(op: Op<unknown>, slot: number, error: unknown): void {
+  if (!(error instanceof RecordError)) throw error;
+  failSlot(op, slot, errorTable.STORAGE_FAILED.wire, error.message);
 }

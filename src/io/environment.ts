@@ -3,8 +3,9 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
+import { performance } from "node:perf_hooks";
 import type { Logger } from "../base/log.ts";
-import type { Clock, Instant, WallMs } from "../base/time.ts";
+import { after, type Clock, type Instant, instant, type WallMs } from "../base/time.ts";
 import type { Environment } from "../node/environment.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
@@ -68,6 +69,29 @@ export class FreeBytes {
   }
 }
 
+/** How busy the event loop is, measured over windows of a second or more. */
+class LoopWork {
+  readonly #clock: Clock;
+  #since = performance.eventLoopUtilization();
+  #until: Instant = instant(0);
+  #percent = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  percent(): number {
+    const now = this.#clock.now();
+    if (now < this.#until) return this.#percent;
+    this.#until = after(now, busyWindowUs);
+    const work = performance.eventLoopUtilization();
+    this.#percent = Math.round(100 * performance.eventLoopUtilization(work, this.#since).utilization);
+    this.#since = work;
+    return this.#percent;
+  }
+}
+
+const busyWindowUs = 1_000_000;
 const poolBytes = 4096;
 
 /** Binds `Environment` to this process and machine; alarms and turns are the host's. */
@@ -84,6 +108,7 @@ export class RealEnvironment implements Environment {
   readonly #clock: Clock;
   readonly #secret: Uint8Array | undefined;
   readonly #freeBytes: FreeBytes;
+  readonly #work: LoopWork;
   readonly #hooks: HostHooks;
   #random: Uint8Array = new Uint8Array(0);
   #randomUsed = 0;
@@ -109,6 +134,7 @@ export class RealEnvironment implements Environment {
     this.#secret = options.secret;
     this.#freeBytes = new FreeBytes(options.directory);
     this.#freeBytes.look();
+    this.#work = new LoopWork(options.clock);
     this.#hooks = options.hooks;
     this.transport = new TcpTransport(options.clock);
   }
@@ -133,6 +159,10 @@ export class RealEnvironment implements Environment {
 
   freeDiskBytes(): number {
     return this.#freeBytes.look();
+  }
+
+  busyPercent(): number {
+    return this.#work.percent();
   }
 
   setAlarm(at: Instant): void {

@@ -5,7 +5,7 @@ import { durabilityName } from "../base/durability.ts";
 import type { RingtailError } from "../base/errors.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { ClientCore } from "../client/core.ts";
-import { bucketBytes, resolveOptions } from "../client/options.ts";
+import { bucketBytes, latencyTargetMsDefault, resolveOptions } from "../client/options.ts";
 import type { Coordination } from "../client/own-coordination.ts";
 import {
   type AnyReply,
@@ -73,7 +73,10 @@ export class ClusterSystem implements System {
     const inFlightMax = requestsMaxOf(options);
     this.#core = new ClientCore(
       this.#env,
-      { seedNodes, connectionsPerNode, inFlightMax, coordination, connectTimeoutUs, clusterId: undefined },
+      {
+        ...{ seedNodes, connectionsPerNode, inFlightMax, coordination, connectTimeoutUs, clusterId: undefined },
+        latencyTargetUs: latencyTargetMsDefault * 1000,
+      },
       { onOpen: () => onOpen(), onOpenFailed: (_now, error) => onOpenFailed(error), onClosed: () => onClosed() },
     );
     this.#env.attach(this.#core);

@@ -63,7 +63,7 @@ export class ClientService implements Beginner {
   readonly reception: Reception;
   readonly #flights: Flights = new Flights();
   readonly #beginGet = (now: Instant, op: GetOp<GetOrigin>): void => {
-    this.#routing.aim(op, "get");
+    this.#routing.aimGet(op);
     (this.#coordination as Coordination).gets.begin(now, op);
   };
   #coordination: Coordination | undefined = undefined;
@@ -78,6 +78,9 @@ export class ClientService implements Beginner {
     elapsedUs: 0,
     stalePossible: false,
     lww: false,
+    hedged: false,
+    queue: 0,
+    busy: 0,
   };
   readonly #putReply: PutReply = {
     context: noBytes,
@@ -88,6 +91,8 @@ export class ClientService implements Beginner {
     forwardedBy: 0,
     stalePossible: false,
     lww: false,
+    queue: 0,
+    busy: 0,
   };
 
   constructor(shared: NodeState, routing: Routing, epochs: EpochGate) {
@@ -304,6 +309,8 @@ export class ClientService implements Beginner {
     reply.forwardedBy = forwardedBy;
     reply.stalePossible = op.quorum.stalePossible;
     reply.lww = op.quorum.lww;
+    reply.queue = shared.queue();
+    reply.busy = shared.busy;
     fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable, op.fallbacks);
     session.answer(type, frameId, PutReply, reply);
   }
@@ -334,6 +341,9 @@ export class ClientService implements Beginner {
     reply.elapsedUs = elapsed;
     reply.stalePossible = op.quorum.stalePossible;
     reply.lww = op.quorum.lww;
+    reply.hedged = op.hedged;
+    reply.queue = shared.queue();
+    reply.busy = shared.busy;
     fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
     session.answer(type, frameId, GetReply, reply);
   }
@@ -370,6 +380,8 @@ export class ClientService implements Beginner {
       coordinator: this.#shared.number,
       elapsedUs: now - whole.request.arrivedAt,
       lww: op.quorum.lww,
+      queue: this.#shared.queue(),
+      busy: this.#shared.busy,
     });
   }
 

@@ -64,9 +64,10 @@ export class CoordinationReplies {
     end: number,
   ): void {
     if (status === statusOk) {
-      const { durable, epoch } = decode(ReplicaWriteReply, bytes, start, end);
-      this.#seen(now, peer, epoch);
-      this.#coordination.onWriteReply(now, frameId, status, durable, "", epoch);
+      const reply = decode(ReplicaWriteReply, bytes, start, end);
+      this.#seen(now, peer, reply.epoch);
+      this.#coordination.onLoad(peer.number, reply);
+      this.#coordination.onWriteReply(now, frameId, status, reply.durable, "", reply.epoch);
       return;
     }
     const { message, epoch } = this.#refusal(now, peer, bytes, start, end);
@@ -83,9 +84,10 @@ export class CoordinationReplies {
     end: number,
   ): void {
     if (status === statusOk) {
-      const { record, unsynced, epoch } = decode(ReplicaReadReply, bytes, start, end);
-      this.#seen(now, peer, epoch);
-      this.#coordination.onReadReply(now, frameId, record, unsynced);
+      const reply = decode(ReplicaReadReply, bytes, start, end);
+      this.#seen(now, peer, reply.epoch);
+      this.#coordination.onLoad(peer.number, reply);
+      this.#coordination.onReadReply(now, frameId, reply);
       return;
     }
     const { message, epoch } = this.#refusal(now, peer, bytes, start, end);

@@ -15,16 +15,23 @@ import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import { getAgain, mayTryAgain, putAgain } from "../coordinator/again.ts";
-import { GetCoordinator, type GetEffects, type GetOp } from "../coordinator/get.ts";
+import { GetCoordinator, type GetEffects, type GetOp, wantsHead } from "../coordinator/get.ts";
 import { PutCoordinator, type PutEffects, PutOp } from "../coordinator/put.ts";
 import { ReadRule } from "../handoff/transfer.ts";
 import type { Replica } from "../replica/replica.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import type { VersionVector } from "../version/version-vector.ts";
-import { type Encoder, HintKeepRequest, ReplicaReadRequest, ReplicaWriteRequest } from "../wire/codec.ts";
+import {
+  type Encoder,
+  HintKeepRequest,
+  type ReplicaReadReply,
+  ReplicaReadRequest,
+  ReplicaWriteRequest,
+} from "../wire/codec.ts";
 import { FrameType, WritePurpose } from "../wire/frame-types.ts";
 import type { PeerService } from "./peer-service.ts";
 import type { Peers } from "./peers.ts";
+import { ReadHedging } from "./read-hedging.ts";
 import { type GetOrigin, type ReplicaOrigin, Request } from "./request.ts";
 import type { Routing } from "./routing.ts";
 import { type RefusedOp, SecondAttempts } from "./second-attempts.ts";
@@ -68,6 +75,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   readonly #shared: NodeState;
   readonly #peers: Peers;
   readonly #routing: Routing;
+  readonly #hedging: ReadHedging;
   readonly #answers: Answers;
   readonly #hintKept: (now: Instant, target: number) => void;
   readonly #secondAttempts: SecondAttempts = new SecondAttempts();
@@ -77,7 +85,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   readonly #localOps: Fifo<ReplicaOp<ReplicaOrigin>> = new Fifo(localOpsMax);
   readonly #unsent: Fifo<Unsent> = new Fifo(localOpsMax);
   // Requests are encoded before the next one is filled in, so one object of each kind serves all.
-  readonly #read: ReplicaReadRequest = { bucket: noBytes, key: noBytes, epoch: 0, timeoutUs: 0 };
+  readonly #read: ReplicaReadRequest = { bucket: noBytes, key: noBytes, epoch: 0, timeoutUs: 0, bodyMax: 0 };
   readonly #write: ReplicaWriteRequest = {
     bucket: noBytes,
     key: noBytes,
@@ -101,6 +109,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     this.#shared = shared;
     this.#peers = peers;
     this.#routing = routing;
+    this.#hedging = new ReadHedging(shared, routing.health);
     this.#answers = answers;
     this.#hintKept = hintKept;
     const options = { opsMax, repairsMax: 256, replicaMarginUs: marginUs, silenceUs };
@@ -184,8 +193,17 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
       return;
     }
     const message = this.#readMessage(op.fullKey, op.epoch, Math.max(1, op.replicaDeadline - now));
+    if (wantsHead(op, slot)) message.bodyMax = this.#shared.config.bodyMaxBytes;
     const type = isFallback ? FrameType.HINT_READ : FrameType.REPLICA_READ;
     if (!this.#send(op, slot, type, ReplicaReadRequest, message)) this.#fail("get", op, slot);
+  }
+
+  hedgeDelay(): DurationUs {
+    return this.#hedging.delayUs();
+  }
+
+  mayHedge(): boolean {
+    return this.#hedging.take();
   }
 
   #ruleOf(op: GetOp<GetOrigin>): ReadRule {
@@ -247,6 +265,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     message.key = keyOf(fullKey);
     message.epoch = epoch;
     message.timeoutUs = timeoutUs;
+    message.bodyMax = 0;
     return message;
   }
 
@@ -307,6 +326,11 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     } else this.gets.onRecord(now, op.id, op.localSlot, sealed);
   }
 
+  /** How loaded a peer is, as it tells with each answer. */
+  onLoad(number: NodeNumber, { queue, busy }: { readonly queue: number; readonly busy: number }): void {
+    this.#routing.health.told(number, queue, busy);
+  }
+
   /** A peer's answer to a write, or to a hint that it was to keep; `epoch`: of its ring, where it refused. */
   onWriteReply(now: Instant, frameId: number, status: Status, durable: boolean, message: string, epoch: number): void {
     const id = frameId >>> 3;
@@ -315,10 +339,14 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     else this.puts.onFailure(now, id, slot, status, message, epoch);
   }
 
-  /** A peer's record, borrowed; empty: it holds none. `unsynced`: it is still receiving the partition. */
-  onReadReply(now: Instant, frameId: number, record: Uint8Array, unsynced: boolean): void {
+  /** A peer's record or its head, borrowed; empty: it holds none. `unsynced`: it is still receiving the partition. */
+  onReadReply(now: Instant, frameId: number, { record, recordBytes, unsynced }: ReplicaReadReply): void {
     const id = frameId >>> 3;
     const slot = frameId & 7;
+    if (recordBytes !== 0) {
+      this.gets.onHead(now, id, slot, record, recordBytes);
+      return;
+    }
     const sealed = record.length === 0 ? null : record;
     if (unsynced) this.gets.onUnsynced(now, id, slot, sealed, "still receiving the partition");
     else this.gets.onRecord(now, id, slot, sealed);
@@ -385,7 +413,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
       this.puts.begin(now, next);
     } else {
       const next = getAgain(now, op);
-      this.#routing.aim(next, "get");
+      this.#routing.aimGet(next);
       this.gets.begin(now, next);
     }
   }

@@ -100,6 +100,9 @@ export class CopyService {
       coordinator: number,
       elapsedUs: now - task.started,
       stalePossible: false,
+      hedged: false,
+      queue: this.#shared.queue(),
+      busy: this.#shared.busy,
       lww: this.#shared.ring.policyOf(bucketOf(op.fullKey)).resolver === Resolver.lww,
     };
   }

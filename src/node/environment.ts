@@ -36,6 +36,8 @@ export interface Environment {
   readonly pid: number;
   /** Bytes that this process may still write where its data lies, as of about a second ago; `Number.MAX_SAFE_INTEGER` where nobody can tell. */
   freeDiskBytes(): number;
+  /** How much of its time this process worked, of 100, as of about a second ago: others are told. */
+  busyPercent(): number;
   /** Asks for one `Node.tick` at or soon after `at`. Only the latest call counts. */
   setAlarm(at: Instant): void;
   /** Asks for one `Node.endTurn` when this turn's callbacks are through. */

@@ -239,7 +239,9 @@ export class Node implements StoreEvents {
       diskRoom: () => this.#shared.diskRoom,
       keepRecentForSeconds: Math.ceil((2 * this.#config.requestTimeoutMaxMs) / 1000),
     });
-    this.#data.attach(this.#replica);
+    const replica = this.#replica;
+    this.#shared.queue = () => this.#shared.inFlight + replica.inFlight;
+    this.#data.attach(replica);
     this.#peers.join(now, this.#shared.ring);
     for (const part of this.#parts) part.onRing(now, this.#shared.ring);
     for (const part of this.#parts) part.onStarted(now);
@@ -392,6 +394,7 @@ export class Node implements StoreEvents {
   /** The alarm is due: deadlines, back-offs and timers of every part. */
   tick(now: Instant): void {
     this.#shared.background.onTick(now - this.#alarm);
+    this.#shared.busy = this.#env.busyPercent();
     this.#alarm = never;
     this.#data.expire(now);
     if (this.#data.inLine) this.#env.wantTurnEnd();

@@ -12,7 +12,7 @@ import type { PartitionId } from "../base/ids.ts";
 import { after, type Instant } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import { type Replica, ReplicaKind, ReplicaOp } from "../replica/replica.ts";
-import { checkRecord, versionOfSealed } from "../version/record.ts";
+import { checkRecord, headIfLarger, versionOfSealed } from "../version/record.ts";
 import {
   decode,
   ReplicaHeadReply,
@@ -78,8 +78,15 @@ export class PeerService {
   readonly #epochs: EpochGate;
   readonly #maker: OpMaker;
   #replica: Replica<ReplicaOrigin> | undefined = undefined;
-  readonly #readReply: ReplicaReadReply = { record: noBytes, epoch: 0, unsynced: false };
-  readonly #writeReply: ReplicaWriteReply = { durable: false, epoch: 0 };
+  readonly #readReply: ReplicaReadReply = {
+    record: noBytes,
+    epoch: 0,
+    unsynced: false,
+    recordBytes: 0,
+    queue: 0,
+    busy: 0,
+  };
+  readonly #writeReply: ReplicaWriteReply = { durable: false, epoch: 0, queue: 0, busy: 0 };
   readonly #repairs;
 
   constructor(shared: NodeState, epochs: EpochGate) {
@@ -131,6 +138,7 @@ export class PeerService {
       return;
     }
     request.unsynced = rule === ReadRule.notSynced;
+    request.bodyMax = asked.bodyMax;
     replica.read(now, op);
   }
 
@@ -160,6 +168,8 @@ export class PeerService {
     else {
       this.#writeReply.durable = op.durable;
       this.#writeReply.epoch = this.#shared.epoch;
+      this.#writeReply.queue = this.#shared.queue();
+      this.#writeReply.busy = this.#shared.busy;
       session.answer(type, frameId, ReplicaWriteReply, this.#writeReply);
     }
   }
@@ -172,10 +182,16 @@ export class PeerService {
       session.fail(type, frameId, wireOf("WRONG_OWNER"), notOwner);
       return;
     }
-    this.#readReply.record = op.sealed ?? noBytes;
-    this.#readReply.unsynced = request.unsynced || rule === ReadRule.notSynced;
-    this.#readReply.epoch = this.#shared.epoch;
-    session.answer(type, frameId, ReplicaReadReply, this.#readReply);
+    const reply = this.#readReply;
+    const sealed = op.sealed ?? noBytes;
+    reply.unsynced = request.unsynced || rule === ReadRule.notSynced;
+    // What does not count is rarely the same as what does: it is sent whole.
+    reply.record = request.bodyMax === 0 || reply.unsynced ? sealed : headIfLarger(sealed, request.bodyMax);
+    reply.recordBytes = reply.record === sealed ? 0 : sealed.length;
+    reply.epoch = this.#shared.epoch;
+    reply.queue = this.#shared.queue();
+    reply.busy = this.#shared.busy;
+    session.answer(type, frameId, ReplicaReadReply, reply);
   }
 
   #answerHead(request: Request, op: ReplicaOp<ReplicaOrigin>): void {

@@ -25,6 +25,8 @@ export class Request {
   unsynced = false;
   /** Another get that the same flight answers (flights.ts). */
   companion: GetOrigin | null = null;
+  /** Of a peer's read: it takes the head of a record of more bytes; 0: it wants the record. */
+  bodyMax = 0;
 
   constructor(
     arrivedAt: Instant,

@@ -5,7 +5,8 @@
  *
  * - `degraded`: slow or failing, but there. It is asked and its answers count; it neither coordinates nor is asked first.
  *   Three timeouts in a row, half of the latest answers errors, or a smoothed latency over four times its peers' median.
- *   Compared with the *other* peers, so that when all are slow nobody is.
+ *   Compared with the *other* peers as they are now, so that when all are slow nobody is. Its own is the worst of two
+ *   seconds: a process that stands still in bursts is as fast as any between them.
  * - `down`: its connection was refused or reset, its hello did not come, or it was degraded by timeouts and the first
  *   probe stayed unanswered, too; or it has said that it is stopping. A fallback is used in its place.
  *
@@ -17,6 +18,7 @@ import { assert } from "../base/assert.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
+import { P95, replicaScore } from "../metrics/hedge.ts";
 
 /** What the data path thinks of a peer. */
 export type RouteState = "ok" | "degraded" | "down";
@@ -38,6 +40,8 @@ const timeoutsMax = 3;
 const slowFactor = 4;
 /** Nobody is slow below this, whatever the median: timers and schedulers are no finer. */
 const slowFloorUs: DurationUs = 1_000;
+/** A peer is judged by the largest estimate within this time. */
+const worstForUs: DurationUs = 2_000_000;
 /** Answers that an estimate needs before it counts, of the peer itself and of those it is compared with. */
 const samplesMin = 8;
 /** The weight of one sample in an estimate: one in 2^3. */
@@ -71,6 +75,13 @@ class Route {
   outcomes = 0;
   timeouts = 0;
   slow = false;
+  /** The largest estimate that a comparison has found lately, and until when it counts. */
+  worstUs: DurationUs = 0;
+  worstUntil: Instant = instant(0);
+  readonly #p95 = new P95();
+  /** What the peer told with its latest answer: requests that it works on, and how busy it is, of 100. */
+  queue = 0;
+  busy = 0;
   /** The connection is gone, or a probe was not answered: only a sign of life helps. */
   lost = false;
   /** It said that it takes no new work; only another hello takes that back. */
@@ -90,6 +101,31 @@ class Route {
 
   get latencyUs(): DurationUs {
     return this.latency >>> places;
+  }
+
+  get p95Us(): DurationUs {
+    return this.#p95.us;
+  }
+
+  addLatency(latencyUs: DurationUs): void {
+    this.#p95.add(latencyUs);
+    const sample = Math.min(latencyUs, latencyMaxUs) << places;
+    // The first sample is the estimate; after that each moves it by an eighth of the difference.
+    this.latency = this.samples === 0 ? sample : this.latency + ((sample - this.latency) >> weightShift);
+    if (this.samples < samplesMin) this.samples += 1;
+  }
+
+  /** It may be another process by now, so nothing old is held against it. */
+  renew(): void {
+    this.samples = 0;
+    this.outcomes = 0;
+    this.errors = 0;
+    this.queue = 0;
+    this.busy = 0;
+    this.slow = false;
+    this.worstUs = 0;
+    this.stopping = false;
+    this.#p95.forget();
   }
 }
 
@@ -148,7 +184,7 @@ export class RouteHealth {
     const route = this.#find(number);
     if (route === undefined) return;
     if (route.inFlight > 0) route.inFlight -= 1;
-    if (latencyUs >= 0) addLatency(route, latencyUs);
+    if (latencyUs >= 0) route.addLatency(latencyUs);
     addOutcome(route, 0);
     this.#touch(now, route);
     this.#alive(now, route);
@@ -217,15 +253,19 @@ export class RouteHealth {
     this.#readOnly += readOnly ? 1 : -1;
   }
 
-  /** The peer has said hello: it may be another process by now, so nothing old is held against it. */
+  /** What a peer says of itself with an answer. */
+  told(number: NodeNumber, queue: number, busy: number): void {
+    const route = this.#find(number);
+    if (route === undefined) return;
+    route.queue = queue;
+    route.busy = busy;
+  }
+
+  /** The peer has said hello. */
   connected(now: Instant, number: NodeNumber): void {
     const route = this.#find(number);
     if (route === undefined) return;
-    route.samples = 0;
-    route.outcomes = 0;
-    route.errors = 0;
-    route.slow = false;
-    route.stopping = false;
+    route.renew();
     this.#alive(now, route);
   }
 
@@ -264,10 +304,15 @@ export class RouteHealth {
     return this.#byNumber[number]?.latencyUs ?? 0;
   }
 
-  /** What a request to the peer is expected to cost: latency x (requests under way + 1), in whole microseconds. */
+  /** What a request to the peer is expected to cost; this node itself is the cheapest. */
   cost(number: number): number {
     const route = this.#byNumber[number];
-    return route === undefined ? 0 : route.latencyUs * (route.inFlight + 1);
+    return route === undefined ? 0 : replicaScore(route.latencyUs, route.inFlight, route.queue);
+  }
+
+  /** What is known of all peers' times and work. */
+  get peers(): readonly { readonly p95Us: DurationUs; readonly busy: number }[] {
+    return this.#list;
   }
 
   /** Probes that are due; comparison of the peers, fading of what is old. */
@@ -280,7 +325,7 @@ export class RouteHealth {
       if (route.samples + route.outcomes + route.timeouts > 0) known = true;
     }
     this.#compareAt = known ? after(now, compareEveryUs) : never;
-    this.#compare();
+    this.#compare(now);
     for (const route of this.#list) this.#judge(now, route);
   }
 
@@ -336,7 +381,7 @@ export class RouteHealth {
   }
 
   /** Who is slow: each peer against the median of the others that have an estimate. */
-  #compare(): void {
+  #compare(now: Instant): void {
     const sorted = this.#sorted;
     sorted.length = 0;
     for (const route of this.#list) if (route.samples >= samplesMin && route.state !== "down") sorted.push(route);
@@ -352,7 +397,11 @@ export class RouteHealth {
       const middle = (others - 1) >>> 1;
       const median = (sorted[middle < at ? middle : middle + 1] as Route).latencyUs;
       const factor = route.slow ? slowFactor / 2 : slowFactor;
-      const slow = route.latencyUs > Math.max(slowFloorUs, factor * median);
+      if (route.latencyUs >= route.worstUs || now >= route.worstUntil) {
+        route.worstUs = route.latencyUs;
+        route.worstUntil = after(now, worstForUs);
+      }
+      const slow = route.worstUs > Math.max(slowFloorUs, factor * median);
       if (slow && !route.slow) mark("route.slow");
       route.slow = slow;
     }
@@ -363,13 +412,6 @@ function stateOf(route: Route): RouteState {
   if (route.lost || route.stopping) return "down";
   if (route.timeouts >= timeoutsMax || route.slow) return "degraded";
   return route.outcomes >= samplesMin && route.errors * 2 > errorsWhole ? "degraded" : "ok";
-}
-
-function addLatency(route: Route, latencyUs: DurationUs): void {
-  const sample = Math.min(latencyUs, latencyMaxUs) << places;
-  // The first sample is the estimate; after that each moves it by an eighth of the difference.
-  route.latency = route.samples === 0 ? sample : route.latency + ((sample - route.latency) >> weightShift);
-  if (route.samples < samplesMin) route.samples += 1;
 }
 
 function addOutcome(route: Route, error: number): void {

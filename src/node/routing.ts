@@ -7,14 +7,16 @@
  */
 import { codeOf, type Status, statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import type { Rng } from "../base/rng.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import type { GetOp } from "../coordinator/get.ts";
 import { firstSlots, type Op } from "../coordinator/op.ts";
 import { PutOp } from "../coordinator/put.ts";
-import { hintOwner, ownSlots } from "../coordinator/slots.ts";
+import { countSlots, hintOwner, ownSlots } from "../coordinator/slots.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import type { PendingMember, Ring } from "../ring/ring.ts";
 import type { Peers } from "./peers.ts";
+import { spreadOf } from "./read-hedging.ts";
 import { RouteHealth, type RouteState } from "./route-health.ts";
 import type { NodeState } from "./state.ts";
 import { bestOf, chooseTargets, type KeyOwners, type Purpose, slotOf } from "./targets.ts";
@@ -23,6 +25,7 @@ const noList = new Uint16Array(0);
 
 export class Routing implements KeyOwners {
   readonly health: RouteHealth;
+  readonly #spread: Rng;
   readonly #shared: NodeState;
   readonly #peers: Peers;
   // What of the ring concerns the op that is being given targets: one object serves all.
@@ -38,6 +41,7 @@ export class Routing implements KeyOwners {
       probe: (_now, number) => this.#peers.of(number)?.ping(),
       stateChanged: (_now, number, state, before) => this.#tell(number, state, before),
     });
+    this.#spread = spreadOf(shared);
     shared.onReadOnly = (number, readOnly) => this.health.readOnly(number, readOnly);
   }
 
@@ -64,6 +68,25 @@ export class Routing implements KeyOwners {
     chooseTargets(op, purpose, this, this.health);
     op.epoch = ring.epoch;
     op.localSlot = slotOf(op.targetNumbers, slotsAtFirst(op, purpose), this.#shared.number);
+  }
+
+  /** Gives a get its targets, and chooses who sends a large record whole: this node if it counts, else the better of two. */
+  aimGet(op: GetOp<unknown>): void {
+    this.aim(op, "get");
+    if (this.#shared.config.bodyMaxBytes === 0) return;
+    const { localSlot, targetNumbers } = op;
+    let others = op.fallbacks;
+    if (localSlot >= 0 && ((others >>> localSlot) & 1) === 0) {
+      if (this.#shared.readRule(op.partition, op.quorum.bucketN) === ReadRule.serve) {
+        op.bodySlot = localSlot;
+        return;
+      }
+      others |= 1 << localSlot;
+    }
+    const count = slotsAtFirst(op, "get");
+    // Were it always the best of all, everybody would ask the same one at the same time.
+    while (count - countSlots(others) > 2) others |= 1 << this.#spread.below(count);
+    op.bodySlot = bestOf(targetNumbers, count, others, this.health);
   }
 
   /**

@@ -46,6 +46,8 @@ export interface NodeConfig {
   readonly repairWindowMs: number;
   readonly reapAgeMs: number;
   readonly backgroundUnbounded: boolean;
+  readonly bodyMaxBytes: number;
+  readonly latencyTargetMs: number;
 }
 
 /** What a setting is set to. */
@@ -345,5 +347,23 @@ export const settings: readonly Setting[] = [
     kind: "flag",
     value: false,
     help: "Transfers, anti-entropy, delivery of hints, scrub and reaping take all they can get, whatever clients wait for: for comparing with how they are governed.",
+  },
+  {
+    key: "bodyMaxBytes",
+    kind: "integer",
+    value: 4096,
+    min: 0,
+    max: 1_048_576,
+    unit: "bytes",
+    help: "A get has one replica send its record, and the others only the head of a record larger than this. Higher: fewer second round trips where replicas differ or one is late; lower: fewer bytes between nodes. 0: all send all.",
+  },
+  {
+    key: "latencyTargetMs",
+    kind: "integer",
+    value: 30,
+    min: 3,
+    max: 600_000,
+    unit: "ms",
+    help: "What nearly every get should take at the most. A large record that is late is asked of a second replica after what 95 of 100 answers of the two fastest peers take, a third of this at the most; nobody is asked twice where even the fastest takes longer than that third.",
   },
 ];

@@ -54,6 +54,10 @@ export class NodeState {
   inFlight = 0;
   /** Bytes of their frames. */
   inFlightBytes = 0;
+  /** How much of its time the process works, of 100. */
+  busy = 0;
+  /** Requests that the node works on, those of its peers included: they are told with every answer. */
+  queue: () => number = () => this.inFlight;
   /** The store has fallen behind: it should get no new writes. */
   storeBehind: () => boolean = () => false;
   /** What the others may be told of this node's store: none while it does not serve. */

@@ -50,9 +50,9 @@ export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
     w: plan.w,
     durability: durabilityName(plan.durability),
   });
-  const { logSegmentKiB, repairPassMs, repairWindowMs, scrubRoundMs, reapAgeMs } = plan;
+  const { logSegmentKiB, repairPassMs, repairWindowMs, scrubRoundMs, reapAgeMs, bodyMaxBytes } = plan;
   const small = { objectBufferMiB: plan.bufferKiB / 1024, hintMiBPerNodeMax: plan.hintKiB / 1024 };
-  return { ...config, ...small, logSegmentKiB, repairPassMs, repairWindowMs, scrubRoundMs, reapAgeMs };
+  return { ...config, ...small, logSegmentKiB, repairPassMs, repairWindowMs, scrubRoundMs, reapAgeMs, bodyMaxBytes };
 }
 
 /** Where a second process with the directory of the node at a position listens. */

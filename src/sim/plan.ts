@@ -139,6 +139,8 @@ export interface RunPlan {
   readonly reapAgeMs: number;
   /** What a node keeps at most for one other: with little, puts must go elsewhere or are refused. */
   readonly hintKiB: number;
+  /** Of a record of more bytes one replica sends the whole and the others its head; 0: all send all. */
+  readonly bodyMaxBytes: number;
 }
 
 function drawNodes(rng: Rng): number {
@@ -292,7 +294,13 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     repairWindowMs: rng.pick([1_300, 2_500]),
     hintKiB: rng.pick([1, 8, 1_024, 1_024]),
     reapAgeMs: 3_600_000,
+    bodyMaxBytes: drawBodyMax(rng.fork("body-max")),
   };
+}
+
+/** Half of the runs take every record for a large one, or those with siblings. */
+function drawBodyMax(rng: Rng): number {
+  return rng.chance(500) ? rng.pick([1, 100, 200]) : rng.pick([0, 4_096]);
 }
 
 /** Whether tombstones grow old enough within a run to be forgotten. */

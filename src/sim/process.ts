@@ -253,6 +253,7 @@ export class SimNode implements Place {
       bootId: `machine-${this.position}-${this.#machineBoots}`,
       pid: 1000 * (this.position + 1) + life,
       freeDiskBytes: () => this.drive.freeBytes,
+      busyPercent: () => 0,
       setAlarm: (at) => this.#setAlarm(life, at),
       wantTurnEnd: () => this.#wantTurnEnd(life),
       fatal: (reason) => {

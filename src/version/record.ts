@@ -4,6 +4,7 @@
  * (performance.md 2.1: objects per key are what made the tail); they are opened per request and never modified.
  */
 import { assert } from "../base/assert.ts";
+import { canary } from "../base/canary.ts";
 import { crc32c } from "../base/crc32c.ts";
 import { takeBytes } from "../base/pool.ts";
 import { readWord, writeWord } from "../base/words.ts";
@@ -13,7 +14,7 @@ import { recordBodyBytes, writeRecordBody } from "./record-encoder.ts";
 import { isRecordFormat, recordFormat, recordHeaderBytes, stampedFormat } from "./record-layout.ts";
 import { newerRecord } from "./sealed-merge.ts";
 import type { SiblingSet } from "./sibling-set.ts";
-import type { VersionVector } from "./version-vector.ts";
+import { compareVersions, type VersionVector } from "./version-vector.ts";
 
 export { RecordError } from "./record-decoder.ts";
 export { recordHeaderBytes } from "./record-layout.ts";
@@ -87,11 +88,38 @@ export function siblingCount(sealed: Uint8Array): number {
  * have different checksums but for one case in 2^32.
  */
 export function equalSealed(a: Uint8Array, b: Uint8Array): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  const end = versionEnd(a);
-  for (let i = 0; i < end; i += 1) if (a[i] !== b[i]) return false;
+  return a === b || (a.length === b.length && startsWith(b, a, versionEnd(a)));
+}
+
+function startsWith(bytes: Uint8Array, start: Uint8Array, end: number): boolean {
+  for (let i = 0; i < end; i += 1) if (bytes[i] !== start[i]) return false;
   return true;
+}
+
+/**
+ * The head of a sealed record of more than `bytesMax` bytes, a view: header and version, all that comparing it with
+ * another takes (`equalSealed`). It stands for a record that the reader probably has: `compareHead` tells. A smaller
+ * record is answered itself, and so is one that does not begin with its version.
+ */
+export function headIfLarger(sealed: Uint8Array, bytesMax: number): Uint8Array {
+  if (sealed.length <= bytesMax) return sealed;
+  const end = versionEnd(sealed);
+  return end > recordHeaderBytes ? sealed.subarray(0, end) : sealed;
+}
+
+/**
+ * What the head of a record of `recordBytes` bytes says next to a record: it is the `same`; an `older` one, whose merge
+ * would change nothing; or `news`: newer, concurrent, or another record of the same version, and only the whole of it
+ * tells. Throws `RecordError` if it is no head.
+ */
+export function compareHead(sealed: Uint8Array, head: Uint8Array, recordBytes: number): "same" | "older" | "news" {
+  if (head.length <= recordHeaderBytes) throw new RecordError("the head of a record holds its version");
+  const end = versionEnd(sealed);
+  const same = sealed.length === recordBytes && head.length === end && startsWith(sealed, head, end);
+  if (same) return "same";
+  const order = compareVersions(versionOfSealed(head), versionOfSealed(sealed));
+  if (order === "equal" && canary("digest-without-siblings")) return "same";
+  return order === "before" ? "older" : "news";
 }
 
 /** Where the version ends, which a canonical body starts with; the end of the header if there is none. */

@@ -30,7 +30,7 @@ import {
 } from "./limits.ts";
 
 /** Field numbers end here: the shape tables are arrays of this length. */
-export const fieldNumbersMax = 32;
+export const fieldNumbersMax = 128;
 /** Bounded fields of one message end here. */
 export const boundedFieldsMax = 8;
 /** Fields that a newer peer may send in one message besides those that we know. */

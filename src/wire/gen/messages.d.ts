@@ -151,6 +151,9 @@ export interface GetReply {
   elapsedUs: number;
   stalePossible: boolean;
   lww: boolean;
+  hedged: boolean;
+  queue: number;
+  busy: number;
 }
 
 export interface GetRequest {
@@ -345,6 +348,8 @@ export interface MultiGetReply {
   coordinator: number;
   elapsedUs: number;
   lww: boolean;
+  queue: number;
+  busy: number;
 }
 
 export interface MultiGetRequest {
@@ -401,6 +406,8 @@ export interface PutReply {
   forwardedBy: number;
   stalePossible: boolean;
   lww: boolean;
+  queue: number;
+  busy: number;
 }
 
 export interface PutRequest {
@@ -517,6 +524,9 @@ export interface ReplicaReadReply {
   record: Uint8Array;
   epoch: number;
   unsynced: boolean;
+  recordBytes: number;
+  queue: number;
+  busy: number;
 }
 
 export interface ReplicaReadRequest {
@@ -524,11 +534,14 @@ export interface ReplicaReadRequest {
   key: Uint8Array;
   epoch: number;
   timeoutUs: number;
+  bodyMax: number;
 }
 
 export interface ReplicaWriteReply {
   durable: boolean;
   epoch: number;
+  queue: number;
+  busy: number;
 }
 
 export interface ReplicaWriteRequest {

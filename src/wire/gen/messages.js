@@ -2355,6 +2355,9 @@ export const ringtail = $root.ringtail = (() => {
             this.elapsedUs = 0;
             this.stalePossible = false;
             this.lww = false;
+            this.hedged = false;
+            this.queue = 0;
+            this.busy = 0;
         };
 
         GetReply.prototype.record = $noBytes;
@@ -2365,6 +2368,9 @@ export const ringtail = $root.ringtail = (() => {
         GetReply.prototype.elapsedUs = 0;
         GetReply.prototype.stalePossible = false;
         GetReply.prototype.lww = false;
+        GetReply.prototype.hedged = false;
+        GetReply.prototype.queue = 0;
+        GetReply.prototype.busy = 0;
 
         GetReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2389,6 +2395,12 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(56).bool(message.stalePossible);
             if (message.lww != null && message.lww !== false)
                 writer.uint32(224).bool(message.lww);
+            if (message.hedged != null && message.hedged !== false)
+                writer.uint32(320).bool(message.hedged);
+            if (message.queue != null && message.queue !== 0)
+                writer.uint32(328).uint32(message.queue);
+            if (message.busy != null && message.busy !== 0)
+                writer.uint32(336).uint32(message.busy);
             return writer;
         };
 
@@ -2472,6 +2484,24 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.lww = reader.bool();
+                        continue;
+                    }
+                case 40: {
+                        if (wireType !== 0)
+                            break;
+                        message.hedged = reader.bool();
+                        continue;
+                    }
+                case 41: {
+                        if (wireType !== 0)
+                            break;
+                        message.queue = reader.uint32();
+                        continue;
+                    }
+                case 42: {
+                        if (wireType !== 0)
+                            break;
+                        message.busy = reader.uint32();
                         continue;
                     }
                 }
@@ -2719,6 +2749,8 @@ export const ringtail = $root.ringtail = (() => {
             this.forwardedBy = 0;
             this.stalePossible = false;
             this.lww = false;
+            this.queue = 0;
+            this.busy = 0;
         };
 
         PutReply.prototype.context = $noBytes;
@@ -2729,6 +2761,8 @@ export const ringtail = $root.ringtail = (() => {
         PutReply.prototype.forwardedBy = 0;
         PutReply.prototype.stalePossible = false;
         PutReply.prototype.lww = false;
+        PutReply.prototype.queue = 0;
+        PutReply.prototype.busy = 0;
 
         PutReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2753,6 +2787,10 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(56).bool(message.stalePossible);
             if (message.lww != null && message.lww !== false)
                 writer.uint32(224).bool(message.lww);
+            if (message.queue != null && message.queue !== 0)
+                writer.uint32(328).uint32(message.queue);
+            if (message.busy != null && message.busy !== 0)
+                writer.uint32(336).uint32(message.busy);
             return writer;
         };
 
@@ -2836,6 +2874,18 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.lww = reader.bool();
+                        continue;
+                    }
+                case 41: {
+                        if (wireType !== 0)
+                            break;
+                        message.queue = reader.uint32();
+                        continue;
+                    }
+                case 42: {
+                        if (wireType !== 0)
+                            break;
+                        message.busy = reader.uint32();
                         continue;
                     }
                 }
@@ -3211,6 +3261,8 @@ export const ringtail = $root.ringtail = (() => {
             this.coordinator = 0;
             this.elapsedUs = 0;
             this.lww = false;
+            this.queue = 0;
+            this.busy = 0;
         };
 
         MultiGetReply.prototype.results = $util.emptyArray;
@@ -3218,6 +3270,8 @@ export const ringtail = $root.ringtail = (() => {
         MultiGetReply.prototype.coordinator = 0;
         MultiGetReply.prototype.elapsedUs = 0;
         MultiGetReply.prototype.lww = false;
+        MultiGetReply.prototype.queue = 0;
+        MultiGetReply.prototype.busy = 0;
 
         MultiGetReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -3237,6 +3291,10 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(32).uint32(message.elapsedUs);
             if (message.lww != null && message.lww !== false)
                 writer.uint32(224).bool(message.lww);
+            if (message.queue != null && message.queue !== 0)
+                writer.uint32(328).uint32(message.queue);
+            if (message.busy != null && message.busy !== 0)
+                writer.uint32(336).uint32(message.busy);
             return writer;
         };
 
@@ -3296,6 +3354,18 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.lww = reader.bool();
+                        continue;
+                    }
+                case 41: {
+                        if (wireType !== 0)
+                            break;
+                        message.queue = reader.uint32();
+                        continue;
+                    }
+                case 42: {
+                        if (wireType !== 0)
+                            break;
+                        message.busy = reader.uint32();
                         continue;
                     }
                 }
@@ -4875,12 +4945,14 @@ export const ringtail = $root.ringtail = (() => {
             this.key = $noBytes;
             this.epoch = 0;
             this.timeoutUs = 0;
+            this.bodyMax = 0;
         };
 
         ReplicaReadRequest.prototype.bucket = $noBytes;
         ReplicaReadRequest.prototype.key = $noBytes;
         ReplicaReadRequest.prototype.epoch = 0;
         ReplicaReadRequest.prototype.timeoutUs = 0;
+        ReplicaReadRequest.prototype.bodyMax = 0;
 
         ReplicaReadRequest.encode = function (message, writer, _depth) {
             if (!writer)
@@ -4897,6 +4969,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(29).fixed32(message.epoch);
             if (message.timeoutUs != null && message.timeoutUs !== 0)
                 writer.uint32(32).uint32(message.timeoutUs);
+            if (message.bodyMax != null && message.bodyMax !== 0)
+                writer.uint32(320).uint32(message.bodyMax);
             return writer;
         };
 
@@ -4950,6 +5024,12 @@ export const ringtail = $root.ringtail = (() => {
                         message.timeoutUs = reader.uint32();
                         continue;
                     }
+                case 40: {
+                        if (wireType !== 0)
+                            break;
+                        message.bodyMax = reader.uint32();
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
             }
@@ -4972,11 +5052,17 @@ export const ringtail = $root.ringtail = (() => {
             this.record = $noBytes;
             this.epoch = 0;
             this.unsynced = false;
+            this.recordBytes = 0;
+            this.queue = 0;
+            this.busy = 0;
         };
 
         ReplicaReadReply.prototype.record = $noBytes;
         ReplicaReadReply.prototype.epoch = 0;
         ReplicaReadReply.prototype.unsynced = false;
+        ReplicaReadReply.prototype.recordBytes = 0;
+        ReplicaReadReply.prototype.queue = 0;
+        ReplicaReadReply.prototype.busy = 0;
 
         ReplicaReadReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -4991,6 +5077,12 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(21).fixed32(message.epoch);
             if (message.unsynced != null && message.unsynced !== false)
                 writer.uint32(24).bool(message.unsynced);
+            if (message.recordBytes != null && message.recordBytes !== 0)
+                writer.uint32(320).uint32(message.recordBytes);
+            if (message.queue != null && message.queue !== 0)
+                writer.uint32(328).uint32(message.queue);
+            if (message.busy != null && message.busy !== 0)
+                writer.uint32(336).uint32(message.busy);
             return writer;
         };
 
@@ -5036,6 +5128,24 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.unsynced = reader.bool();
+                        continue;
+                    }
+                case 40: {
+                        if (wireType !== 0)
+                            break;
+                        message.recordBytes = reader.uint32();
+                        continue;
+                    }
+                case 41: {
+                        if (wireType !== 0)
+                            break;
+                        message.queue = reader.uint32();
+                        continue;
+                    }
+                case 42: {
+                        if (wireType !== 0)
+                            break;
+                        message.busy = reader.uint32();
                         continue;
                     }
                 }
@@ -5280,10 +5390,14 @@ export const ringtail = $root.ringtail = (() => {
         const ReplicaWriteReply = function () {
             this.durable = false;
             this.epoch = 0;
+            this.queue = 0;
+            this.busy = 0;
         };
 
         ReplicaWriteReply.prototype.durable = false;
         ReplicaWriteReply.prototype.epoch = 0;
+        ReplicaWriteReply.prototype.queue = 0;
+        ReplicaWriteReply.prototype.busy = 0;
 
         ReplicaWriteReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -5296,6 +5410,10 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(8).bool(message.durable);
             if (message.epoch != null && message.epoch !== 0)
                 writer.uint32(21).fixed32(message.epoch);
+            if (message.queue != null && message.queue !== 0)
+                writer.uint32(328).uint32(message.queue);
+            if (message.busy != null && message.busy !== 0)
+                writer.uint32(336).uint32(message.busy);
             return writer;
         };
 
@@ -5335,6 +5453,18 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 5)
                             break;
                         message.epoch = reader.fixed32();
+                        continue;
+                    }
+                case 41: {
+                        if (wireType !== 0)
+                            break;
+                        message.queue = reader.uint32();
+                        continue;
+                    }
+                case 42: {
+                        if (wireType !== 0)
+                            break;
+                        message.busy = reader.uint32();
                         continue;
                     }
                 }

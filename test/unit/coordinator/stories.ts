@@ -7,12 +7,12 @@ import { Durability, durabilityName } from "../../../src/base/durability.ts";
 import { codeOf, type ErrorCode, type Status, statusOk, wireOf } from "../../../src/base/errors.ts";
 import type { NodeNumber, PartitionId } from "../../../src/base/ids.ts";
 import { type Instant, instant } from "../../../src/base/time.ts";
-import { GetCoordinator, type GetEffects, GetOp } from "../../../src/coordinator/get.ts";
+import { GetCoordinator, type GetEffects, GetOp, wantsHead } from "../../../src/coordinator/get.ts";
 import type { Op } from "../../../src/coordinator/op.ts";
 import { PutCoordinator, type PutEffects, PutOp } from "../../../src/coordinator/put.ts";
 import { type AskedQuorum, Quorum } from "../../../src/coordinator/quorum.ts";
 import type { BucketPolicy } from "../../../src/ring/ring.ts";
-import { openRecord, sealRecord } from "../../../src/version/record.ts";
+import { headIfLarger, openRecord, sealRecord } from "../../../src/version/record.ts";
 import { SiblingSet } from "../../../src/version/sibling-set.ts";
 import { VersionVector } from "../../../src/version/version-vector.ts";
 
@@ -226,10 +226,20 @@ export class PutStory {
 export class GetRecorder extends Ledger implements GetEffects<string> {
   readRequests = 0;
   readonly repaired: number[] = [];
+  /** What the node says when it is asked. */
+  hedgeDelayUs = 0;
+  hedgesLeft = 0;
 
   readReplica(_now: Instant, op: GetOp<string>, slot: number): void {
     this.readRequests += 1;
-    this.effect(op, `readReplica ${slot}`);
+    this.effect(op, `readReplica ${slot}${wantsHead(op, slot) ? ", the head if it is large" : ""}`);
+  }
+  hedgeDelay(): number {
+    return this.hedgeDelayUs;
+  }
+  mayHedge(): boolean {
+    this.hedgesLeft -= 1;
+    return this.hedgesLeft >= 0;
   }
   repairReplica(_now: Instant, op: GetOp<string>, slot: number): void {
     this.repaired.push(slot);
@@ -252,6 +262,8 @@ export interface GetSetting {
   readonly repairsMax?: number;
   readonly replacedSlot?: number;
   readonly epoch?: number;
+  /** The slot that sends a large record whole. */
+  readonly bodySlot?: number;
 }
 
 /** One get on a coordinator of its own. */
@@ -280,6 +292,13 @@ export class GetStory {
     const lent = sealed === null ? null : sealed.slice();
     this.core.onRecord(instant(now), this.op.id, slot, lent);
     lent?.fill(0xee);
+    return this;
+  }
+  head(now: number, slot: number, sealed: Uint8Array): this {
+    this.recorder.event(now, `onHead ${slot}: ${dotsIn(sealed)}`);
+    const lent = headIfLarger(sealed, 0).slice();
+    this.core.onHead(instant(now), this.op.id, slot, lent, sealed.length);
+    lent.fill(0xee);
     return this;
   }
   fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = "", epoch = 0): this {
@@ -337,6 +356,7 @@ export function newGet(policy: BucketPolicy, setting: GetSetting = {}): GetOp<st
   }
   op.epoch = setting.epoch ?? 0;
   op.fallbacks = setting.fallbacks ?? 0;
+  op.bodySlot = setting.bodySlot ?? -1;
   op.timeoutUs = timeoutUs;
   return op;
 }

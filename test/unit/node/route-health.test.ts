@@ -207,7 +207,42 @@ describe("slowness", () => {
     world.until(world.now + 100_000);
     expect(world.health.state(3), "still over twice the median").toBe("degraded");
     world.answers(3, 20, 1_000).until(world.now + 100_000);
+    expect(world.health.state(3), "as fast as the others, but slow a moment ago").toBe("degraded");
+    world
+      .answers(1, 1, 1_000)
+      .answers(2, 1, 1_000)
+      .answers(3, 1, 1_000)
+      .until(world.now + 2_200_000);
     expect(world.health.state(3)).toBe("ok");
+  });
+
+  test("a process that stands still in bursts is slow between them, too, and ends two seconds after the last", () => {
+    const world = new World(3);
+    const quick = (peers: readonly number[]): void => {
+      for (const peer of peers) world.answers(peer, 40, 500);
+    };
+    quick([1, 2, 3]);
+    world.until(200_000);
+    for (let burst = 0; burst < 6; burst += 1) {
+      quick([1, 2]);
+      world.answers(3, 4, 100_000).until(world.now + 100_000);
+      expect(world.health.state(3), `burst ${burst}`).toBe("degraded");
+      quick([1, 2, 3]);
+      world.until(world.now + 300_000);
+      expect(world.health.state(3), `after burst ${burst}`).toBe("degraded");
+    }
+    for (let at = 0; at < 8; at += 1) {
+      quick([1, 2, 3]);
+      world.until(world.now + 300_000);
+    }
+    expect(world.health.state(3)).toBe("ok");
+  });
+
+  test("who was slow is not when all the others are as slow by now", () => {
+    const world = new World(3).answers(1, 40, 500).answers(2, 40, 500).answers(3, 40, 30_000).until(100_000);
+    expect(world.health.state(3)).toBe("degraded");
+    world.answers(1, 60, 30_000).answers(2, 60, 30_000).answers(3, 1, 30_000).until(200_000);
+    expect([1, 2, 3].map((peer) => world.health.state(peer))).toEqual(["ok", "ok", "ok"]);
   });
 
   test("is forgotten when nobody asks any more, and then there is nothing to tick for", () => {
@@ -239,7 +274,9 @@ describe("errors", () => {
 test("requests under way are counted, given up ones too, and never fall below none", () => {
   const world = new World(1).answers(1, 4, 800);
   for (let i = 0; i < 3; i += 1) world.health.sent(nodeNumber(1));
-  expect([world.health.inFlight(1), world.health.cost(1)]).toEqual([3, 3_200]);
+  expect([world.health.inFlight(1), world.health.cost(1)]).toEqual([3, 800 * 4 ** 3]);
+  world.health.told(nodeNumber(1), 2, 50);
+  expect(world.health.cost(1), "with those that the peer has of others").toBe(800 * 6 ** 3);
   world.health.givenUp(nodeNumber(1));
   world.timeouts(1, 0).failures(1, 1);
   world.health.timedOut(instant(0), nodeNumber(1));

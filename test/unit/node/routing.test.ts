@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { noBytes } from "../../../src/base/bytes.ts";
 import { type ErrorCode, wireOf } from "../../../src/base/errors.ts";
-import { nodeNumber, type PartitionId } from "../../../src/base/ids.ts";
+import { nodeIdOf, nodeNumber, type PartitionId } from "../../../src/base/ids.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import { instant } from "../../../src/base/time.ts";
 import { GetOp } from "../../../src/coordinator/get.ts";
@@ -29,6 +29,8 @@ function routingOf(number: number, down: readonly number[], setting: Setting = {
     ring,
     number: nodeNumber(number),
     env: { log: silentLog },
+    nodeId: nodeIdOf(new Uint8Array(16).fill(number)),
+    config: { bodyMaxBytes: 4096 },
     readRule: () => setting.readRule ?? ReadRule.serve,
     writeRule: () => setting.writeRule ?? WriteRule.accept,
   };
@@ -136,5 +138,33 @@ describe("what slots answer", () => {
     op.silent = 0b100;
     routing.forget(op);
     expect([routing.health.inFlight(2), routing.health.inFlight(3)]).toEqual([0, 1]);
+  });
+});
+
+describe("a large record is sent whole", () => {
+  function bodySlots(routing: Routing, times = 40): number[] {
+    const slots = new Set<number>();
+    for (let i = 0; i < times; i += 1) {
+      const op = new GetOp("get", noBytes, new Quorum(defaultPolicy, {}));
+      op.partition = 0 as PartitionId;
+      routing.aimGet(op);
+      slots.add(op.bodySlot);
+    }
+    return [...slots].sort();
+  }
+
+  test("by the coordinator itself, if what it holds counts", () => {
+    expect(bodySlots(routingOf(2, []))).toEqual([1]);
+    expect(bodySlots(routingOf(2, [], { readRule: ReadRule.notSynced }))).toEqual([0]);
+  });
+
+  test("else by the better of two at random, never by one that is down or slow", () => {
+    const routing = routingOf(5, []);
+    expect(bodySlots(routing)).toEqual([0, 1]);
+    for (const peer of [1, 2, 3]) {
+      for (let i = 0; i < 20; i += 1) routing.health.answered(now, nodeNumber(peer), peer === 1 ? 2_000 : 500);
+    }
+    expect(bodySlots(routing), "the slowest of three is never the better of two").toEqual([1, 2]);
+    expect(bodySlots(routingOf(5, [1])), "the fallback in slot 0 answers from its hints").toEqual([1]);
   });
 });
