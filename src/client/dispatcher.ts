@@ -15,9 +15,10 @@ import { failureOf, leavesDoubt } from "./failures.ts";
 import { frameTypeOf } from "./frames.ts";
 import { Hedging } from "./hedging.ts";
 import type { KnownNode } from "./known-node.ts";
+import { LateAttempts } from "./late-attempts.ts";
 import { attemptOf, Ledger } from "./ledger.ts";
 import type { Pool } from "./pool.ts";
-import { type AnyReply, type Request, RequestKind, RequestState } from "./request.ts";
+import { type AnyReply, type Attempt, type Request, RequestKind, RequestState } from "./request.ts";
 import { RetryBudget, retryDelay } from "./retry.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 import { type RouteQuery, Router } from "./router.ts";
@@ -51,6 +52,7 @@ export class Dispatcher {
   readonly #throttle = new Throttle();
   readonly #ledger: Ledger;
   readonly #hedging: Hedging;
+  readonly #late = new LateAttempts();
   readonly #wantTick: (at: Instant) => void;
 
   constructor(options: DispatcherOptions) {
@@ -131,7 +133,10 @@ export class Dispatcher {
 
   #send(now: Instant, node: KnownNode, connection: Connection, request: Request<AnyReply>): boolean {
     const remaining = Math.max(1, request.deadline - now);
-    if (!connection.send(this.#ledger.frameIdOf(request), request, this.#keeper.ring.epoch, remaining)) return false;
+    if (
+      !connection.send(this.#ledger.frameIdOf(request, request.attempts), request, this.#keeper.ring.epoch, remaining)
+    )
+      return false;
     request.state = RequestState.sent;
     request.node = node.number;
     request.connection = connection.id;
@@ -195,8 +200,11 @@ export class Dispatcher {
     end: number,
   ): void {
     const request = this.#ledger.find(frameId, connection.id);
-    if (request === undefined || type !== (frameTypeOf(request.kind) | REPLY_BIT)) mark("client.late-reply");
-    else if (status === statusOk) this.#onAnswer(now, connection, request, decode(request.codec, bytes, start, end));
+    if (request === undefined || type !== (frameTypeOf(request.kind) | REPLY_BIT)) {
+      mark("client.late-reply");
+      const late = this.#late.answered(frameId, connection.id);
+      if (late !== undefined) this.#onLate(now, late);
+    } else if (status === statusOk) this.#onAnswer(now, connection, request, decode(request.codec, bytes, start, end));
     else this.#onRefusal(now, connection, request, status, decode(ErrorReply, bytes, start, end));
   }
 
@@ -220,14 +228,21 @@ export class Dispatcher {
     return node;
   }
 
-  /** Gives up the other attempt of a get that was asked twice; its answer will find nothing. */
+  /** The get needs its other attempt no more: only how long that takes is of interest. */
   #dropOther(now: Instant, request: Request<AnyReply>): void {
-    if (request.other === null) return;
-    const { connection, node: number, sentAt } = request.other;
+    const { other } = request;
+    if (other === null) return;
     request.other = null;
-    const node = this.#free(connection, number, request.weight);
-    node?.sample(now, now - sentAt);
-    if (node !== undefined) this.pump(now, node);
+    const frameId = this.#ledger.frameIdOf(request, other.number);
+    if (!this.#late.add(now, frameId, other, request.deadline - now)) this.#onLate(now, other);
+  }
+
+  /** An attempt that nobody waits for has ended, or will not be answered. */
+  #onLate(now: Instant, { connection, node: number, sentAt }: Attempt): void {
+    const node = this.#free(connection, number, 1);
+    if (node === undefined) return;
+    node.sample(now, now - sentAt);
+    this.pump(now, node);
   }
 
   #onRefusal(
@@ -306,6 +321,7 @@ export class Dispatcher {
 
   /** A connection broke: what was sent on it is tried again, or fails. */
   onConnectionLost(now: Instant, connection: Connection, node: KnownNode | undefined, reason: string): void {
+    for (const late of this.#late.takeOn(connection.id)) this.#onLate(now, late);
     for (const request of this.#ledger.sentOn(connection.id)) this.#onLost(now, request, node, reason);
     if (node !== undefined && !node.isUp) this.reroute(now, node);
   }
@@ -331,13 +347,16 @@ export class Dispatcher {
     for (let late = this.#ledger.nextExpired(now); late !== undefined; late = this.#ledger.nextExpired(now)) {
       this.#expire(now, late);
     }
+    for (let late = this.#late.nextExpired(now); late !== undefined; late = this.#late.nextExpired(now)) {
+      this.#onLate(now, late);
+    }
     // Only now, so that no place goes to a request whose own time is over.
     for (const node of this.#pool.nodes) this.pump(now, node);
   }
 
   /** When `tick` is due. */
   nextTick(): Instant {
-    return this.#ledger.nextTick();
+    return Math.min(this.#ledger.nextTick(), this.#late.nextTick()) as Instant;
   }
 
   /** The get is late: another node is asked, too, if one is ready and the budget allows it. Whoever answers first counts. */

@@ -2,8 +2,9 @@
  * KnownNode: what the client knows of one node: its connections, how loaded and how fast it is, whether it is away, and
  * the requests that wait for it. Facts only; who is chosen is the router's decision.
  *
- * The latency estimate is an exponential average in whole numbers. It decays with time: one updated only by traffic
- * would keep a node that was slow once from ever being asked again (mechanisms.md 3.14).
+ * The latency estimate is an exponential average in whole numbers that rises faster than it falls: a node that is slow now
+ * and then is asked in between to find that out, each time at somebody's cost. It decays with time: one updated only by
+ * traffic would keep a node that was slow once from ever being asked again (mechanisms.md 3.14).
  */
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant } from "../base/time.ts";
@@ -11,8 +12,10 @@ import { P95, replicaScore } from "../metrics/hedge.ts";
 import type { Connection } from "./connection.ts";
 import { WaitingList } from "./waiting-list.ts";
 
-/** Fractional bits of the average, and how much a sample counts: 1/8. */
+/** Fractional bits of the average, and how much a sample counts that is below it: 1/8. */
 const averageShift = 3;
+/** And one that is above: 1/2. */
+const riseShift = 1;
 /** Without a sample for this long, the estimate halves. */
 const halfLifeUs: DurationUs = 1_000_000;
 const averageMax = 0x3fff_ffff;
@@ -89,9 +92,10 @@ export class KnownNode {
 
   /** An attempt took this long, or that long without an answer. */
   sample(now: Instant, took: DurationUs): void {
-    const sample = Math.min(took, averageMax >>> averageShift);
+    const sample = Math.min(took, averageMax >>> averageShift) << averageShift;
     const average = this.#averageAt(now);
-    this.#average = average === 0 ? sample << averageShift : average + sample - (average >> averageShift);
+    const change = sample - average;
+    this.#average = average === 0 ? sample : average + (change >> (change > 0 ? riseShift : averageShift));
     this.#sampledAt = now;
     this.#p95.add(took);
   }

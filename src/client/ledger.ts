@@ -49,9 +49,9 @@ export class Ledger {
     this.#requests.remove(request.id);
   }
 
-  /** The frame id of the request's next attempt. */
-  frameIdOf(request: Request<AnyReply>): number {
-    return (request.id | ((request.attempts & attemptMask) << attemptShift)) >>> 0;
+  /** The frame id of an attempt of the request. */
+  frameIdOf(request: Request<AnyReply>, attempt: number): number {
+    return (request.id | ((attempt & attemptMask) << attemptShift)) >>> 0;
   }
 
   /** The request whose attempt under way has this frame id, if it was sent on this connection. */

@@ -23,7 +23,7 @@ import { errorTable, type Status, statusOk } from "../base/errors.ts";
 import { mark } from "../base/mark.ts";
 import { copyBytes } from "../base/pool.ts";
 import { type DurationUs, type Instant, never } from "../base/time.ts";
-import { equalSealed, mergeSealed, RecordError } from "../version/record.ts";
+import { equalSealed, isHeadOf, mergeSealed, RecordError } from "../version/record.ts";
 import { Heads } from "./heads.ts";
 import {
   failSlot,
@@ -219,9 +219,16 @@ export class GetCoordinator<O> {
 
   #head(now: Instant, op: GetOp<O>, slot: number, head: Uint8Array, recordBytes: number): void {
     mark("get.head");
-    const heads = op.heads ?? new Heads();
     this.#answered(op, slot);
     if (op.firstSlot < 0) op.firstSlot = slot;
+    if (op.merged !== null && isHeadOf(op.merged, head, recordBytes)) {
+      // Nearly always: the record is this node's own, and was here first.
+      op.answered |= 1 << slot;
+      op.current |= 1 << slot;
+      this.#settle(now, op);
+      return;
+    }
+    const heads = op.heads ?? new Heads();
     try {
       heads.add(slot, head, recordBytes);
     } catch (error) {

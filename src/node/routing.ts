@@ -42,6 +42,7 @@ export class Routing implements KeyOwners {
       stateChanged: (_now, number, state, before) => this.#tell(number, state, before),
     });
     this.#spread = spreadOf(shared);
+    shared.routeState = (number) => this.health.state(number);
     shared.onReadOnly = (number, readOnly) => this.health.readOnly(number, readOnly);
   }
 

@@ -351,19 +351,19 @@ export const settings: readonly Setting[] = [
   {
     key: "bodyMaxBytes",
     kind: "integer",
-    value: 4096,
+    value: 2048,
     min: 0,
     max: 1_048_576,
     unit: "bytes",
-    help: "A get has one replica send its record, and the others only the head of a record larger than this. Higher: fewer second round trips where replicas differ or one is late; lower: fewer bytes between nodes. 0: all send all.",
+    help: "A get has one replica send its record, and the others only the head of a record larger than this. Higher: fewer second round trips where replicas differ or one is late; lower: fewer bytes between nodes, which pays from about 2 KiB on (docs/GRAY.md). 0: all send all.",
   },
   {
     key: "latencyTargetMs",
     kind: "integer",
     value: 30,
-    min: 3,
+    min: 0,
     max: 600_000,
     unit: "ms",
-    help: "What nearly every get should take at the most. A large record that is late is asked of a second replica after what 95 of 100 answers of the two fastest peers take, a third of this at the most; nobody is asked twice where even the fastest takes longer than that third.",
+    help: "What nearly every get should take at the most. A large record that is late is asked of a second replica after what 95 of 100 answers of the two fastest peers take, a third of this at the most; nobody is asked twice where even the fastest takes longer than that third. 0: never.",
   },
 ];

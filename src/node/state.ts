@@ -17,6 +17,7 @@ import { Background } from "./background.ts";
 import type { NodeConfig } from "./config.ts";
 import type { Environment } from "./environment.ts";
 import { Journal } from "./journal.ts";
+import type { RouteState } from "./route-health.ts";
 import { StateSaves } from "./state-saves.ts";
 
 /**
@@ -98,6 +99,8 @@ export class NodeState {
   ringMaker: () => NodeNumber = () => this.number;
   /** Whether membership holds the member for reachable: alive, or suspected and not yet dead. */
   isReachable: (number: NodeNumber) => boolean = () => true;
+  /** What this node's data path thinks of another one: for status and checkers. */
+  routeState: (number: number) => RouteState = () => "ok";
   /** How many transfers, and copies given up, are not over here: for checkers. */
   transfersOpen: () => number = () => 0;
   /** How long the client request at the head of the line has waited: for checkers. */

@@ -52,7 +52,10 @@ export class StatusService {
       uptimeSeconds: Math.floor((now - shared.startedAt) / 1_000_000),
       insecure: shared.config.insecure,
       phase: shared.phase,
-      peers: this.#peers.list.map((peer) => ({ number: peer.number, state: peer.state })),
+      peers: this.#peers.list.map(({ number, state }) => ({
+        number,
+        state: state === "ok" ? shared.routeState(number) : state,
+      })),
       counters: this.#counters(store),
       latencies: this.#latencies(),
       config: asked.withConfig ? this.#config() : [],

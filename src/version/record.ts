@@ -107,6 +107,11 @@ export function headIfLarger(sealed: Uint8Array, bytesMax: number): Uint8Array {
   return end > recordHeaderBytes ? sealed.subarray(0, end) : sealed;
 }
 
+/** Whether this is the head of that very record, and there is no more to it. */
+export function isHeadOf(sealed: Uint8Array, head: Uint8Array, recordBytes: number): boolean {
+  return sealed.length === recordBytes && head.length === versionEnd(sealed) && startsWith(sealed, head, head.length);
+}
+
 /**
  * What the head of a record of `recordBytes` bytes says next to a record: it is the `same`; an `older` one, whose merge
  * would change nothing; or `news`: newer, concurrent, or another record of the same version, and only the whole of it
@@ -114,9 +119,7 @@ export function headIfLarger(sealed: Uint8Array, bytesMax: number): Uint8Array {
  */
 export function compareHead(sealed: Uint8Array, head: Uint8Array, recordBytes: number): "same" | "older" | "news" {
   if (head.length <= recordHeaderBytes) throw new RecordError("the head of a record holds its version");
-  const end = versionEnd(sealed);
-  const same = sealed.length === recordBytes && head.length === end && startsWith(sealed, head, end);
-  if (same) return "same";
+  if (isHeadOf(sealed, head, recordBytes)) return "same";
   const order = compareVersions(versionOfSealed(head), versionOfSealed(sealed));
   if (order === "equal" && canary("digest-without-siblings")) return "same";
   return order === "before" ? "older" : "news";

@@ -32,7 +32,7 @@ describe("a get that is late", () => {
     const [world, bucket] = await warmWorld();
     for (const node of world.nodes) node.serviceUs = 1_000;
     let late = 0;
-    for (let i = 0; i < 15; i += 1) {
+    for (let i = 0; i < 10; i += 1) {
       const slow = world.nodes[i % 3] as (typeof world.nodes)[number];
       slow.serviceUs = 80_000;
       const { receipt } = await world.settle(bucket.get(`k${i}`));
