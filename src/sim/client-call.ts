@@ -13,7 +13,7 @@ import type { AnswerSink, ClientLink } from "./client-link.ts";
 import { isLastWriteKey, lastWriteBucketName, type Operation } from "./history.ts";
 
 /** The bucket of the simulator's clients, and the other one, where the last write wins. */
-const simBucket: Uint8Array = utf8("sim");
+export const simBucket: Uint8Array = utf8("sim");
 const lastWriteBucket: Uint8Array = utf8(lastWriteBucketName);
 
 /** A key's name says in which bucket it is. */

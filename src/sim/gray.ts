@@ -53,6 +53,7 @@ class SdkPlace implements Place, ClientEnvironment {
         connectTimeoutUs: 5_000_000,
         connectionsPerNode: 1,
         inFlightMax: 8_192,
+        coordination: "node" as const,
         latencyTargetUs: 30_000,
       },
       {
