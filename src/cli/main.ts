@@ -17,8 +17,10 @@ import { addRing } from "./ring.ts";
 import { addServe } from "./serve.ts";
 import { addSim } from "./sim.ts";
 import { addSyncPoint } from "./sync-point.ts";
+import { addTop } from "./top.ts";
 import { addTransfers } from "./transfers.ts";
 import { addUp } from "./up.ts";
+import { addWhy } from "./why.ts";
 
 const examples = `
 Examples:
@@ -26,6 +28,7 @@ Examples:
   ringtail put carts alice '{"items":[]}'  store a value
   ringtail get carts alice                 every sibling, and the context
   ringtail status                          who is there
+  ringtail why                             what made the slowest operations slow
   ringtail cluster join d                  let a node in: then cluster plan, cluster commit
   ringtail bench --workload a              load, with a percentile report
 
@@ -51,6 +54,8 @@ function newProgram(): Command {
     addTransfers,
     addHints,
     addExplain,
+    addWhy,
+    addTop,
     addRepair,
     addSyncPoint,
     addBench,

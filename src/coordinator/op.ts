@@ -54,6 +54,8 @@ export class Op<O> {
   epoch = 0;
   /** This is the second attempt, on a newer ring: there is no third. */
   again = false;
+  /** How long the request may have waited until the node read it. Carried, and never looked at. */
+  waitedUs: DurationUs = 0;
   /** What is left of the client's time at `begin`. */
   timeoutUs: DurationUs = 0;
 

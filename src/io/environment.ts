@@ -5,13 +5,15 @@ import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { Logger } from "../base/log.ts";
-import { after, type Clock, type Instant, instant, type WallMs } from "../base/time.ts";
+import { after, type Clock, type DurationUs, type Instant, instant, type WallMs } from "../base/time.ts";
+import type { Pauses } from "../metrics/pauses.ts";
 import type { Environment } from "../node/environment.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
 import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
 import type { Datagrams } from "../wire/datagrams.ts";
 import type { Transport } from "../wire/link.ts";
+import type { LoopWatch } from "./loop-watch.ts";
 import { deriveKey } from "./secret.ts";
 import { TcpTransport } from "./tcp.ts";
 
@@ -105,6 +107,8 @@ export class RealEnvironment implements Environment {
   readonly bootId: string = machineBootId();
   readonly memoryBytes: number = memoryOfMachine();
   readonly pid: number = process.pid;
+  readonly pauses: Pauses;
+  readonly #loop: LoopWatch;
   readonly #clock: Clock;
   readonly #secret: Uint8Array | undefined;
   readonly #freeBytes: FreeBytes;
@@ -120,6 +124,7 @@ export class RealEnvironment implements Environment {
     readonly stateFiles: StateFiles;
     readonly datagrams: Datagrams;
     readonly clock: Clock;
+    readonly loop: LoopWatch;
     readonly secret: Uint8Array | undefined;
     /** Where the node's data lies. */
     readonly directory: string;
@@ -131,6 +136,8 @@ export class RealEnvironment implements Environment {
     this.stateFiles = options.stateFiles;
     this.datagrams = options.datagrams;
     this.#clock = options.clock;
+    this.pauses = options.loop.pauses;
+    this.#loop = options.loop;
     this.#secret = options.secret;
     this.#freeBytes = new FreeBytes(options.directory);
     this.#freeBytes.look();
@@ -163,6 +170,10 @@ export class RealEnvironment implements Environment {
 
   busyPercent(): number {
     return this.#work.percent();
+  }
+
+  loopWaitUs(now: Instant): DurationUs {
+    return this.#loop.waitUs(now);
   }
 
   setAlarm(at: Instant): void {

@@ -20,10 +20,13 @@ import {
 import { dirname, join } from "node:path";
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/time.ts";
+import { PauseKind, type Pauses } from "../metrics/pauses.ts";
 import type { WriteAheadLog, WriteAheadLogEvents } from "../storage/write-ahead-log.ts";
 
 const suffix = ".log";
 const fileMode = 0o600;
+/** An append that takes so long has held up everything else. */
+const slowAppendUs = 1_000;
 
 interface SegmentFile {
   readonly segment: number;
@@ -34,6 +37,7 @@ interface SegmentFile {
 export class LogFiles implements WriteAheadLog {
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #pauses: Pauses;
   readonly #found: readonly number[];
   #events: WriteAheadLogEvents | undefined;
   #current: SegmentFile | undefined;
@@ -46,10 +50,11 @@ export class LogFiles implements WriteAheadLog {
   #syncing = false;
   #closed = false;
 
-  /** Makes the directory if it is not there. Throws on I/O errors. */
-  constructor(directory: string, clock: Clock) {
+  /** Makes the directory if it is not there; appends that take long are noted among `pauses`. Throws on I/O errors. */
+  constructor(directory: string, clock: Clock, pauses: Pauses) {
     this.#directory = directory;
     this.#clock = clock;
+    this.#pauses = pauses;
     if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) syncDirectory(dirname(directory));
     const names = readdirSync(directory).filter((name) => /^\d+\.log$/.test(name));
     this.#found = names.map((name) => Number(name.slice(0, -suffix.length))).sort((a, b) => a - b);
@@ -92,8 +97,11 @@ export class LogFiles implements WriteAheadLog {
   append(bytes: Uint8Array, length: number): string | null {
     assert(this.#current !== undefined, "a segment is begun before it is appended to");
     const { file } = this.#current;
+    const begun = this.#clock.now();
     try {
       for (let at = 0; at < length; ) at += writeSync(file, bytes, at, length - at);
+      const ended = this.#clock.now();
+      if (ended - begun >= slowAppendUs) this.#pauses.note(PauseKind.disk, begun, ended);
       return null;
     } catch (error) {
       return messageOf(error);

@@ -11,6 +11,7 @@ import { systemClock } from "./clock.ts";
 import { type DataDirectory, prepareDataDirectory } from "./data-directory.ts";
 import { RealEnvironment } from "./environment.ts";
 import { LogFiles } from "./log-files.ts";
+import { LoopWatch } from "./loop-watch.ts";
 import { RocksEngine } from "./rocks-store.ts";
 import { DiskStateFiles } from "./state-files.ts";
 import { type Listener, listen } from "./tcp.ts";
@@ -63,6 +64,7 @@ class NodeHost implements RunningNode {
   readonly #paths: DataDirectory;
   readonly #turnEnd: TurnEnd;
   readonly #alarm: Alarm;
+  readonly #loop: LoopWatch = new LoopWatch(systemClock);
   #node: Node | undefined;
   #listener: Listener | undefined;
   #datagrams: UdpDatagrams | undefined;
@@ -95,8 +97,9 @@ class NodeHost implements RunningNode {
       datagrams,
       directory: this.#options.directory,
       clock: systemClock,
+      loop: this.#loop,
       engine: this.#engine,
-      writeAheadLog: opened(this.#paths.log, (path) => new LogFiles(path, systemClock)),
+      writeAheadLog: opened(this.#paths.log, (path) => new LogFiles(path, systemClock, this.#loop.pauses)),
       stateFiles: opened(this.#paths.state, (path) => new DiskStateFiles(path, systemClock)),
       hooks: {
         setAlarm: (at) => this.#alarm.set(at),
@@ -147,6 +150,7 @@ class NodeHost implements RunningNode {
   #onFatal(reason: string): void {
     this.#failed = reason;
     this.#turnEnd.stop();
+    this.#loop.stop();
     this.#alarm.set(never);
     this.#options.log.error("the node cannot go on", { reason });
     if (this.#options.onFatal !== undefined) this.#options.onFatal(reason);
@@ -172,6 +176,7 @@ class NodeHost implements RunningNode {
   /** Closes what is open, without a word to the node. */
   async abandon(): Promise<void> {
     this.#turnEnd.stop();
+    this.#loop.stop();
     this.#alarm.set(never);
     await this.#listener?.close();
     await this.#datagrams?.close();

@@ -41,6 +41,7 @@ import { CopyService } from "./copy-service.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import { Flights } from "./flights.ts";
 import type { Forwarding } from "./forwarding.ts";
+import type { OpWatch } from "./op-watch.ts";
 import { type Beginner, Reception } from "./reception.ts";
 import { type GetOrigin, MultiGet, MultiGetPart, Request, requestOf } from "./request.ts";
 import type { Routing } from "./routing.ts";
@@ -58,12 +59,14 @@ export class ClientService implements Beginner {
   readonly #hash = new Hash64();
   readonly #getLatency: Latency;
   readonly #putLatency: Latency;
+  readonly #watch: OpWatch;
   readonly copies: CopyService;
   /** Who is let in, and when. */
   readonly reception: Reception;
   readonly #flights: Flights = new Flights();
   readonly #beginGet = (now: Instant, op: GetOp<GetOrigin>): void => {
     this.#routing.aimGet(op);
+    this.#watch.took(now, op, requestOf(op.origin).arrivedAt);
     (this.#coordination as Coordination).gets.begin(now, op);
   };
   #coordination: Coordination | undefined = undefined;
@@ -81,6 +84,7 @@ export class ClientService implements Beginner {
     hedged: false,
     queue: 0,
     busy: 0,
+    phases: [],
   };
   readonly #putReply: PutReply = {
     context: noBytes,
@@ -93,10 +97,12 @@ export class ClientService implements Beginner {
     lww: false,
     queue: 0,
     busy: 0,
+    phases: [],
   };
 
-  constructor(shared: NodeState, routing: Routing, epochs: EpochGate) {
+  constructor(shared: NodeState, routing: Routing, epochs: EpochGate, watch: OpWatch) {
     this.#shared = shared;
+    this.#watch = watch;
     this.#routing = routing;
     this.#epochs = epochs;
     this.#getLatency = shared.metrics.latency("get");
@@ -271,6 +277,7 @@ export class ClientService implements Beginner {
     op.overwrite = put.overwrite;
     op.second = Math.floor(shared.env.wallMs() / 1000);
     this.reception.enter(request.session, request.bytes);
+    this.#watch.took(now, op, request.arrivedAt);
     (this.#coordination as Coordination).puts.begin(now, op);
     return 1;
   }
@@ -293,6 +300,7 @@ export class ClientService implements Beginner {
     const { session, type, frameId, forwardedBy, bytes } = op.origin;
     this.reception.leave(session, bytes);
     const elapsed = now - op.origin.arrivedAt;
+    const phases = this.#watch.answered(now, op);
     this.reception.onAnswer(now, now - op.started);
     if (op.status !== statusOk) {
       session.fail(type, frameId, op.status, op.message, 0, op.sealed.length > 0);
@@ -312,19 +320,26 @@ export class ClientService implements Beginner {
     reply.queue = shared.queue();
     reply.busy = shared.busy;
     fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable, op.fallbacks);
+    reply.phases = phases;
     session.answer(type, frameId, PutReply, reply);
   }
 
   answerGet(now: Instant, op: GetOp<GetOrigin>): void {
+    const phases = this.#watch.answered(now, op);
     for (let origin: GetOrigin | null = op.origin; origin !== null; origin = origin.companion) {
       this.reception.leave(requestOf(origin).session, 0);
       this.reception.onAnswer(now, now - op.started);
       if (origin instanceof MultiGetPart) this.#answerPart(now, op, origin);
-      else this.#answerOne(now, op, origin);
+      else this.#answerOne(now, op, origin, phases);
     }
   }
 
-  #answerOne(now: Instant, op: GetOp<GetOrigin>, { session, type, frameId, arrivedAt }: Request): void {
+  #answerOne(
+    now: Instant,
+    op: GetOp<GetOrigin>,
+    { session, type, frameId, arrivedAt }: Request,
+    phases: number[],
+  ): void {
     const elapsed = now - arrivedAt;
     if (op.status !== statusOk) {
       session.fail(type, frameId, op.status, op.message);
@@ -345,6 +360,7 @@ export class ClientService implements Beginner {
     reply.queue = shared.queue();
     reply.busy = shared.busy;
     fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
+    reply.phases = phases;
     session.answer(type, frameId, GetReply, reply);
   }
 

@@ -8,6 +8,7 @@ import { VersionVector } from "../version/version-vector.ts";
 import { decode, ErrorReply, ReplicaHeadReply, ReplicaReadReply, ReplicaWriteReply } from "../wire/codec.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import type { Coordination } from "./coordination.ts";
+import type { OpWatch } from "./op-watch.ts";
 import type { Peer } from "./peers.ts";
 import type { NodeState } from "./state.ts";
 
@@ -17,10 +18,12 @@ const silentRefusal: Pick<ErrorReply, "message" | "epoch"> = { message: "", epoc
 export class CoordinationReplies {
   readonly #shared: NodeState;
   readonly #coordination: Coordination;
+  readonly #watch: OpWatch;
 
-  constructor(shared: NodeState, coordination: Coordination) {
+  constructor(shared: NodeState, coordination: Coordination, watch: OpWatch) {
     this.#shared = shared;
     this.#coordination = coordination;
+    this.#watch = watch;
   }
 
   /** A reply of any kind, borrowed; false: no op asked for this kind. Throws `WireError` on a malformed body. */
@@ -67,10 +70,12 @@ export class CoordinationReplies {
       const reply = decode(ReplicaWriteReply, bytes, start, end);
       this.#seen(now, peer, reply.epoch);
       this.#coordination.onLoad(peer.number, reply);
+      this.#watch.putAnswered(now, frameId, reply.keyUs, reply.loopUs, reply.storageUs);
       this.#coordination.onWriteReply(now, frameId, status, reply.durable, "", reply.epoch);
       return;
     }
     const { message, epoch } = this.#refusal(now, peer, bytes, start, end);
+    this.#watch.putAnswered(now, frameId, 0, 0, 0);
     this.#coordination.onWriteReply(now, frameId, status, false, `node ${peer.number}: ${message}`, epoch);
   }
 
@@ -87,10 +92,12 @@ export class CoordinationReplies {
       const reply = decode(ReplicaReadReply, bytes, start, end);
       this.#seen(now, peer, reply.epoch);
       this.#coordination.onLoad(peer.number, reply);
+      this.#watch.getAnswered(now, frameId, reply.loopUs, reply.storageUs);
       this.#coordination.onReadReply(now, frameId, reply);
       return;
     }
     const { message, epoch } = this.#refusal(now, peer, bytes, start, end);
+    this.#watch.getAnswered(now, frameId, 0, 0);
     this.#coordination.onReadRefused(now, frameId, status, `node ${peer.number}: ${message}`, epoch);
   }
 

@@ -15,7 +15,7 @@ import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import { getAgain, mayTryAgain, putAgain } from "../coordinator/again.ts";
-import { GetCoordinator, type GetEffects, type GetOp, wantsHead } from "../coordinator/get.ts";
+import { GetCoordinator, type GetEffects, GetOp, wantsHead } from "../coordinator/get.ts";
 import { PutCoordinator, type PutEffects, PutOp } from "../coordinator/put.ts";
 import { ReadRule } from "../handoff/transfer.ts";
 import type { Replica } from "../replica/replica.ts";
@@ -29,6 +29,7 @@ import {
   ReplicaWriteRequest,
 } from "../wire/codec.ts";
 import { FrameType, WritePurpose } from "../wire/frame-types.ts";
+import type { OpWatch } from "./op-watch.ts";
 import type { PeerService } from "./peer-service.ts";
 import type { Peers } from "./peers.ts";
 import { ReadHedging } from "./read-hedging.ts";
@@ -56,8 +57,17 @@ export interface CoordinationOptions {
   readonly peers: Peers;
   readonly routing: Routing;
   readonly answers: Answers;
+  readonly watch: OpWatch;
   /** This node's own slot has kept a hint. */
   readonly hintKept: (now: Instant, target: number) => void;
+}
+
+/** Whether the own replica is to do it for a slot of an op, whose answer waits for it; a read repair is not. */
+function isOfSlot(
+  local: ReplicaOp<ReplicaOrigin>,
+): local is ReplicaOp<ReplicaOrigin> & { readonly origin: PutOp<Request> | GetOp<GetOrigin> } {
+  const { origin, kind } = local;
+  return origin instanceof PutOp || (origin instanceof GetOp && kind !== ReplicaKind.write);
 }
 
 const peerDown = "the peer is not reachable";
@@ -77,6 +87,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   readonly #routing: Routing;
   readonly #hedging: ReadHedging;
   readonly #answers: Answers;
+  readonly #watch: OpWatch;
   readonly #hintKept: (now: Instant, target: number) => void;
   readonly #secondAttempts: SecondAttempts = new SecondAttempts();
   /** Gets whose own slot began to read while this node was still receiving the partition. */
@@ -105,12 +116,13 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     durability: 0,
   };
 
-  constructor({ shared, peers, routing, answers, hintKept }: CoordinationOptions) {
+  constructor({ shared, peers, routing, answers, watch, hintKept }: CoordinationOptions) {
     this.#shared = shared;
     this.#peers = peers;
     this.#routing = routing;
     this.#hedging = new ReadHedging(shared, routing.health);
     this.#answers = answers;
+    this.#watch = watch;
     this.#hintKept = hintKept;
     const options = { opsMax, repairsMax: 256, replicaMarginUs: marginUs, silenceUs };
     this.puts = new PutCoordinator<Request>(this, options);
@@ -145,7 +157,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     const message = this.#writeMessage(op.fullKey, op.sealed as Uint8Array, durability, op.epoch);
     message.purpose = WritePurpose.put;
     message.timeoutUs = Math.max(1, op.replicaDeadline - now);
-    if (!this.#send(op, slot, FrameType.REPLICA_WRITE, ReplicaWriteRequest, message)) this.#fail("put", op, slot);
+    if (!this.#send(now, op, slot, FrameType.REPLICA_WRITE, ReplicaWriteRequest, message)) this.#fail("put", op, slot);
   }
 
   keepHint(now: Instant, op: PutOp<Request>, slot: number, owner: NodeNumber, durability: Durability): void {
@@ -164,7 +176,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     message.epoch = op.epoch;
     message.timeoutUs = Math.max(op.silenceUs, op.replicaDeadline - now);
     message.durability = durability;
-    if (!this.#send(op, slot, FrameType.HINT_KEEP, HintKeepRequest, message)) this.#fail("put", op, slot);
+    if (!this.#send(now, op, slot, FrameType.HINT_KEEP, HintKeepRequest, message)) this.#fail("put", op, slot);
   }
 
   askHead(_now: Instant, op: PutOp<Request>, slot: number): void {
@@ -195,7 +207,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     const message = this.#readMessage(op.fullKey, op.epoch, Math.max(1, op.replicaDeadline - now));
     if (wantsHead(op, slot)) message.bodyMax = this.#shared.config.bodyMaxBytes;
     const type = isFallback ? FrameType.HINT_READ : FrameType.REPLICA_READ;
-    if (!this.#send(op, slot, type, ReplicaReadRequest, message)) this.#fail("get", op, slot);
+    if (!this.#send(now, op, slot, type, ReplicaReadRequest, message)) this.#fail("get", op, slot);
   }
 
   hedgeDelay(): DurationUs {
@@ -210,7 +222,15 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     return this.#shared.readRule(op.partition, op.quorum.bucketN);
   }
 
-  #send<T>(op: PutOp<Request> | GetOp<GetOrigin>, slot: number, type: number, codec: Encoder<T>, message: T): boolean {
+  #send<T>(
+    now: Instant,
+    op: PutOp<Request> | GetOp<GetOrigin>,
+    slot: number,
+    type: number,
+    codec: Encoder<T>,
+    message: T,
+  ): boolean {
+    this.#watch.asked(now, op, slot);
     const number = op.targetNumbers[slot] as NodeNumber;
     if (this.#peers.of(number)?.send(type, op.id * 8 + slot, codec, message) !== true) return false;
     this.#routing.health.sent(number);
@@ -297,13 +317,15 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   prepared(now: Instant, local: ReplicaOp<ReplicaOrigin>): void {
     const op = local.origin as PutOp<Request>;
     op.own = local.own;
+    this.#watch.prepared(op, local);
     this.puts.onPrepared(now, op.id, local.sealed as Uint8Array, local.version);
   }
 
   /** The own replica has finished an op: a peer's request, the own slot of a put or get, or an own read repair. */
   done(now: Instant, local: ReplicaOp<ReplicaOrigin>, peers: PeerService): void {
     const { origin, status, message } = local;
-    if (origin instanceof Request) peers.answer(origin, local);
+    if (isOfSlot(local)) this.#watch.ownAnswered(now, local.origin, local);
+    if (origin instanceof Request) peers.answer(now, origin, local);
     else if (origin instanceof PutOp) {
       if (status === statusOk && local.target !== 0) this.#hintKept(now, local.target);
       if (status === statusOk) this.puts.onAck(now, origin.id, origin.localSlot, local.durable);
@@ -396,6 +418,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     const unsent = this.#unsent.shift();
     if (unsent !== undefined) {
       const { what, id, slot } = unsent;
+      this.#watch.unsent(now, what === "get", id, slot);
       if (what === "head") this.puts.onHead(now, id, slot, null);
       else (what === "put" ? this.puts : this.gets).onFailure(now, id, slot, wireOf("CONNECTION_LOST"), peerDown);
       return true;
@@ -425,6 +448,8 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   #runLocally(now: Instant, local: ReplicaOp<ReplicaOrigin>): void {
     const replica = this.#replica as Replica<ReplicaOrigin>;
+    local.begunAt = now;
+    if (isOfSlot(local)) this.#watch.asked(now, local.origin, local.origin.localSlot);
     if (local.kind === ReplicaKind.put) replica.put(now, local);
     else if (local.kind === ReplicaKind.read || local.kind === ReplicaKind.readHints) replica.read(now, local);
     else if (local.kind === ReplicaKind.write) replica.write(now, local);

@@ -103,6 +103,7 @@ export class CopyService {
       hedged: false,
       queue: this.#shared.queue(),
       busy: this.#shared.busy,
+      phases: [],
       lww: this.#shared.ring.policyOf(bucketOf(op.fullKey)).resolver === Resolver.lww,
     };
   }

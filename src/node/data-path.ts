@@ -15,6 +15,7 @@ import { EpochGate } from "./epoch-gate.ts";
 import { Forwarding } from "./forwarding.ts";
 import { Hinting } from "./hinting.ts";
 import type { Inbox } from "./inbox.ts";
+import { OpWatch } from "./op-watch.ts";
 import { PeerService } from "./peer-service.ts";
 import type { Peer, Peers } from "./peers.ts";
 import type { ReplicaOrigin } from "./request.ts";
@@ -27,6 +28,8 @@ export class DataPath {
   readonly clientService: ClientService;
   readonly peerService: PeerService;
   readonly coordination: Coordination;
+  /** Where the time of requests goes. */
+  readonly watch: OpWatch;
   /** A part: the node adds it as such. */
   readonly hinting: Hinting;
   readonly #routing: Routing;
@@ -39,7 +42,8 @@ export class DataPath {
   constructor(shared: NodeState, peers: Peers) {
     this.epochs = new EpochGate(shared);
     this.#routing = new Routing(shared, peers);
-    this.clientService = new ClientService(shared, this.#routing, this.epochs);
+    this.watch = new OpWatch(shared);
+    this.clientService = new ClientService(shared, this.#routing, this.epochs, this.watch);
     this.peerService = new PeerService(shared, this.epochs);
     const { background } = shared;
     this.#background = background;
@@ -54,9 +58,10 @@ export class DataPath {
       peers,
       routing: this.#routing,
       answers: this.clientService,
+      watch: this.watch,
       hintKept: (now, target) => this.hinting.kept(now, target),
     });
-    this.#replies = new CoordinationReplies(shared, this.coordination);
+    this.#replies = new CoordinationReplies(shared, this.coordination, this.watch);
     this.#forwarding = new Forwarding(shared, peers, this.#routing, {
       onForwardOver: (request) => this.clientService.reception.leave(request.session, request.bytes),
     });

@@ -7,7 +7,8 @@
  * node from inside a call of the node's. It opens the engine and reads the state files before it builds the node.
  */
 import type { Logger } from "../base/log.ts";
-import type { Instant, WallMs } from "../base/time.ts";
+import type { DurationUs, Instant, WallMs } from "../base/time.ts";
+import type { Pauses } from "../metrics/pauses.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
 import type { WriteAheadLog } from "../storage/write-ahead-log.ts";
@@ -38,6 +39,10 @@ export interface Environment {
   freeDiskBytes(): number;
   /** How much of its time this process worked, of 100, as of about a second ago: others are told. */
   busyPercent(): number;
+  /** When this process stood still lately; the host notes it, collections of garbage perhaps some time after they ended. */
+  readonly pauses: Pauses;
+  /** How long what is read from a link at `now` may have waited because this process did not come to it. */
+  loopWaitUs(now: Instant): DurationUs;
   /** Asks for one `Node.tick` at or soon after `at`. Only the latest call counts. */
   setAlarm(at: Instant): void;
   /** Asks for one `Node.endTurn` when this turn's callbacks are through. */

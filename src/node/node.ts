@@ -45,6 +45,7 @@ import { Session, type SessionEvents } from "./session.ts";
 import { NodeState } from "./state.ts";
 import { StatusService } from "./status-service.ts";
 import { StoreQuestions } from "./store-questions.ts";
+import { WhyService } from "./why-service.ts";
 
 const stopPatienceUs = 5_000_000;
 const sweepEveryUs = 1_000_000;
@@ -124,6 +125,7 @@ export class Node implements StoreEvents {
     };
     addDataParts(resources, (part) => this.#add(part));
     this.#add(new DiskSpace(shared));
+    this.#add(new WhyService(shared, this.#data.watch));
     this.#sessionEvents = {
       ...common,
       onHello: (now, session, hello) => this.#onHello(now, session, hello),

@@ -23,6 +23,7 @@ import {
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { EpochGate } from "./epoch-gate.ts";
+import { stoodUsOf, storageUsOf } from "./op-watch.ts";
 import { type ReplicaOrigin, Request } from "./request.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
@@ -66,6 +67,8 @@ export class OpMaker {
     op.partition = ring.partitionOf(op.hashHigh);
     op.n = ring.policyOf(bucket).n;
     op.deadline = after(now, asked.timeoutUs);
+    op.begunAt = now;
+    op.loopUs = this.#shared.loopWaitUs;
     return op;
   }
 }
@@ -85,8 +88,18 @@ export class PeerService {
     recordBytes: 0,
     queue: 0,
     busy: 0,
+    loopUs: 0,
+    storageUs: 0,
   };
-  readonly #writeReply: ReplicaWriteReply = { durable: false, epoch: 0, queue: 0, busy: 0 };
+  readonly #writeReply: ReplicaWriteReply = {
+    durable: false,
+    epoch: 0,
+    queue: 0,
+    busy: 0,
+    keyUs: 0,
+    loopUs: 0,
+    storageUs: 0,
+  };
   readonly #repairs;
 
   constructor(shared: NodeState, epochs: EpochGate) {
@@ -160,22 +173,26 @@ export class PeerService {
   }
 
   /** The replica has finished a peer's request. */
-  answer(request: Request, op: ReplicaOp<ReplicaOrigin>): void {
+  answer(now: Instant, request: Request, op: ReplicaOp<ReplicaOrigin>): void {
     const { session, type, frameId } = request;
     if (op.status !== statusOk) session.fail(type, frameId, op.status, op.message);
     else if (type === FrameType.REPLICA_HEAD) this.#answerHead(request, op);
-    else if (op.kind === ReplicaKind.read) this.#answerRead(request, op);
+    else if (op.kind === ReplicaKind.read) this.#answerRead(now, request, op);
     else {
       this.#writeReply.durable = op.durable;
       this.#writeReply.epoch = this.#shared.epoch;
       this.#writeReply.queue = this.#shared.queue();
       this.#writeReply.busy = this.#shared.busy;
+      this.#writeReply.keyUs = op.keyUs;
+      const stoodUs = stoodUsOf(now, op, this.#shared.env);
+      this.#writeReply.loopUs = op.loopUs + stoodUs;
+      this.#writeReply.storageUs = storageUsOf(now, op, stoodUs);
       session.answer(type, frameId, ReplicaWriteReply, this.#writeReply);
     }
   }
 
   /** The partition may have been closed to reads, or found wanting, while the record was read. */
-  #answerRead(request: Request, op: ReplicaOp<ReplicaOrigin>): void {
+  #answerRead(now: Instant, request: Request, op: ReplicaOp<ReplicaOrigin>): void {
     const { session, type, frameId } = request;
     const rule = this.#shared.readRule(op.partition as PartitionId, op.n);
     if (rule === ReadRule.wrongOwner) {
@@ -191,6 +208,9 @@ export class PeerService {
     reply.epoch = this.#shared.epoch;
     reply.queue = this.#shared.queue();
     reply.busy = this.#shared.busy;
+    const stoodUs = stoodUsOf(now, op, this.#shared.env);
+    reply.loopUs = op.loopUs + stoodUs;
+    reply.storageUs = storageUsOf(now, op, stoodUs);
     session.answer(type, frameId, ReplicaReadReply, reply);
   }
 

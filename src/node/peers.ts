@@ -131,6 +131,7 @@ export class Peer implements LinkEvents, FrameSink {
 
   onBytes(now: Instant, chunk: Uint8Array): void {
     this.#heard = true;
+    this.#shared.onRead(now);
     this.#reader?.feed(now, chunk);
     this.#events.settle(now);
   }

@@ -98,6 +98,7 @@ export class Session implements LinkEvents, FrameSink {
 
   onBytes(now: Instant, chunk: Uint8Array): void {
     if (this.closed || this.#closing) return;
+    this.#state.onRead(now);
     this.#reader.feed(now, chunk);
     this.#events.settle(now);
   }

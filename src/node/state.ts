@@ -69,6 +69,8 @@ export class NodeState {
   diskRoom: DiskRoom = DiskRoom.enough;
   /** A member has said that its disk is nearly full, or is so no more: writes are to go elsewhere. */
   onReadOnly: (number: NodeNumber, readOnly: boolean) => void = () => {};
+  /** How long what is being read may have waited for this process. */
+  loopWaitUs: DurationUs = 0;
   /** What background work may have of this node. */
   readonly background: Background;
   /** Records are missing from the store's middle: its Merkle trees must be made anew before they are compared. */
@@ -116,6 +118,11 @@ export class NodeState {
     this.journal = new Journal(() => env.wallMs(), env.log);
     this.saves = new StateSaves(env);
     this.background = new Background(config.backgroundUnbounded);
+  }
+
+  /** Something was read from a link: once per chunk, before its frames. */
+  onRead(now: Instant): void {
+    this.loopWaitUs = this.env.loopWaitUs(now);
   }
 
   /** The ring this node obeys, or undefined while it has none. */

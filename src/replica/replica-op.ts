@@ -6,7 +6,7 @@ import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import { copyBytes } from "../base/pool.ts";
-import { type Instant, never } from "../base/time.ts";
+import { type DurationUs, type Instant, instant, never } from "../base/time.ts";
 import type { StoredHint } from "../storage/store.ts";
 import type { OwnWrite, SiblingSet } from "../version/sibling-set.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
@@ -68,6 +68,9 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   n = 0;
   /** Work that has not begun by then is not begun. */
   deadline: Instant = never;
+  /** When the asker gave it to the replica; and how long the asker's frame may have waited before that. */
+  begunAt: Instant = instant(0);
+  loopUs: DurationUs = 0;
   /** Of this replica's write; `oneDurable` means "you are the designated one". Never `bucket`. */
   durability: Durability = Durability.buffered;
 
@@ -124,6 +127,8 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   status: Status = statusOk;
   /** Why, for people, when `status` is an error. */
   message = "";
+  /** How long it waited for other changes of its key. */
+  keyUs: DurationUs = 0;
   /** The write was synced before `done`. */
   durable = false;
   /** `dropHint`, `forget`: it is gone; false: there was none, or it has changed meanwhile. */

@@ -169,7 +169,9 @@ export class Replica<O> {
   #passOn(now: Instant, op: ReplicaOp<O>): void {
     for (;;) {
       const next = this.#busy.pass(op.hashHigh, op.hashLow);
-      if (next === null || !this.#begin(now, next)) return;
+      if (next === null) return;
+      next.keyUs = now - next.begunAt;
+      if (!this.#begin(now, next)) return;
     }
   }
 

@@ -11,6 +11,7 @@ import { canary } from "../base/canary.ts";
 import { type LogFields, type Logger, silentLog } from "../base/log.ts";
 import type { Rng } from "../base/rng.ts";
 import { type DurationUs, type Instant, instant, never } from "../base/time.ts";
+import { PauseKind, Pauses } from "../metrics/pauses.ts";
 import type { Environment } from "../node/environment.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { StateFiles } from "../storage/state-files.ts";
@@ -97,6 +98,8 @@ export class SimNode implements Place {
   endedAt: Instant = instant(0);
   /** When a process last began, ended, or was paused or resumed. */
   disturbedAt: Instant = instant(0);
+  /** When the process of this life stood still. */
+  pauses: Pauses = new Pauses();
   /** The stop that was asked for is complete. */
   stopped = false;
   readonly #network: Network;
@@ -109,6 +112,8 @@ export class SimNode implements Place {
   #alarm: Instant = never;
   #nextRing: Instant = never;
   #machineBoots = 1;
+  #pausedAt: Instant = instant(0);
+  #resumedAt: Instant = never;
 
   constructor(network: Network, options: SeatOptions) {
     this.#network = network;
@@ -136,6 +141,8 @@ export class SimNode implements Place {
     this.powered = true;
     this.stopped = false;
     this.#turnEndDue = false;
+    this.pauses = new Pauses();
+    this.#resumedAt = never;
     this.#ending = undefined;
     this.#alarm = never;
     this.#nextRing = never;
@@ -169,6 +176,7 @@ export class SimNode implements Place {
   pause(now: Instant): void {
     if (!this.alive || this.paused) return;
     this.paused = true;
+    this.#pausedAt = now;
     this.#note(now, TraceType.pause, "is paused");
   }
 
@@ -176,6 +184,8 @@ export class SimNode implements Place {
   resume(now: Instant): void {
     if (!this.paused) return;
     this.paused = false;
+    this.#resumedAt = now;
+    this.pauses.note(PauseKind.loop, this.#pausedAt, now);
     this.#note(now, TraceType.resume, "goes on");
     const held = this.#held;
     this.#held = [];
@@ -254,6 +264,8 @@ export class SimNode implements Place {
       pid: 1000 * (this.position + 1) + life,
       freeDiskBytes: () => this.drive.freeBytes,
       busyPercent: () => 0,
+      pauses: this.pauses,
+      loopWaitUs: (now) => (now === this.#resumedAt ? now - this.#pausedAt : 0),
       setAlarm: (at) => this.#setAlarm(life, at),
       wantTurnEnd: () => this.#wantTurnEnd(life),
       fatal: (reason) => {

@@ -719,3 +719,43 @@ export type MemberRow = gen.MemberRow;
 export const EventRow: MessageCodec<gen.EventRow> = codecOf("EventRow", ringtail.EventRow);
 /** A decoded `EventRow`. */
 export type EventRow = gen.EventRow;
+
+/** The body of WHY. */
+export const WhyRequest: MessageCodec<gen.WhyRequest> = codecOf("WhyRequest", ringtail.WhyRequest);
+/** A decoded `WhyRequest`. */
+export type WhyRequest = gen.WhyRequest;
+
+/** The answer to WHY. */
+export const WhyReply: MessageCodec<gen.WhyReply> = codecOf("WhyReply", ringtail.WhyReply);
+/** A decoded `WhyReply`. */
+export type WhyReply = gen.WhyReply;
+
+/** A slow operation, in a `WhyReply`. */
+export const SlowOp: MessageCodec<gen.SlowOp> = codecOf("SlowOp", ringtail.SlowOp);
+/** A decoded `SlowOp`. */
+export type SlowOp = gen.SlowOp;
+
+/** A pause, in a `WhyReply`. */
+export const Pause: MessageCodec<gen.Pause> = codecOf("Pause", ringtail.Pause);
+/** A decoded `Pause`. */
+export type Pause = gen.Pause;
+
+/** A cause's sums, in a `WhyReply`. */
+export const CauseTotal: MessageCodec<gen.CauseTotal> = codecOf("CauseTotal", ringtail.CauseTotal);
+/** A decoded `CauseTotal`. */
+export type CauseTotal = gen.CauseTotal;
+
+/** The body of TOP_KEYS. */
+export const TopKeysRequest: MessageCodec<gen.TopKeysRequest> = codecOf("TopKeysRequest", ringtail.TopKeysRequest);
+/** A decoded `TopKeysRequest`. */
+export type TopKeysRequest = gen.TopKeysRequest;
+
+/** The answer to TOP_KEYS. */
+export const TopKeysReply: MessageCodec<gen.TopKeysReply> = codecOf("TopKeysReply", ringtail.TopKeysReply);
+/** A decoded `TopKeysReply`. */
+export type TopKeysReply = gen.TopKeysReply;
+
+/** A key, in a `TopKeysReply`. */
+export const HotKey: MessageCodec<gen.HotKey> = codecOf("HotKey", ringtail.HotKey);
+/** A decoded `HotKey`. */
+export type HotKey = gen.HotKey;

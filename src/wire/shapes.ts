@@ -4,6 +4,10 @@
  * holds these tables against schema/*.proto: no message, repeated field or nested message can be missing.
  */
 import { assert } from "../base/assert.ts";
+import { pausesMax } from "../metrics/pauses.ts";
+import { phaseWordsMax } from "../metrics/phases.ts";
+import { slowOpsMax } from "../metrics/slow-ops.ts";
+import { hotKeysMax } from "../metrics/top-keys.ts";
 import { bucketPoliciesMax } from "../ring/bucket-policy.ts";
 import { partitionsMax } from "../ring/partition.ts";
 import { recentEntriesMax } from "../version/recent.ts";
@@ -110,6 +114,10 @@ const latencySummary = plain("LatencySummary");
 const configEntry = plain("ConfigEntry");
 const memberRow = new MessageShape("MemberRow", [messages(1, 1, member)]);
 const eventRow = plain("EventRow");
+const slowOp = new MessageShape("SlowOp", [words(8, phaseWordsMax)]);
+const pause = plain("Pause");
+const causeTotal = plain("CauseTotal");
+const hotKey = plain("HotKey");
 const leafKey = plain("LeafKey");
 const heldRecord = new MessageShape("HeldRecord", [words(2, dotWordsMax)]);
 const fetchedRecord = plain("FetchedRecord");
@@ -180,6 +188,14 @@ export type MessageName =
   | "EventsRequest"
   | "EventsReply"
   | "EventRow"
+  | "WhyRequest"
+  | "WhyReply"
+  | "SlowOp"
+  | "Pause"
+  | "CauseTotal"
+  | "TopKeysRequest"
+  | "TopKeysReply"
+  | "HotKey"
   | "ReplicaReadRequest"
   | "ReplicaReadReply"
   | "ReplicaHeadReply"
@@ -271,9 +287,9 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   FetchRingRequest: plain("FetchRingRequest"),
   FetchRingReply: new MessageShape("FetchRingReply", [messages(1, 1, ringState)]),
   GetRequest: plain("GetRequest"),
-  GetReply: new MessageShape("GetReply", [words(4, acksMax)]),
+  GetReply: new MessageShape("GetReply", [words(4, acksMax), words(30, phaseWordsMax)]),
   PutRequest: plain("PutRequest"),
-  PutReply: new MessageShape("PutReply", [words(3, acksMax)]),
+  PutReply: new MessageShape("PutReply", [words(3, acksMax), words(30, phaseWordsMax)]),
   DeleteRequest: plain("DeleteRequest"),
   MultiGetRequest: new MessageShape("MultiGetRequest", [chunks(2, keysPerMultiGetMax)]),
   MultiGetReply: new MessageShape("MultiGetReply", [messages(1, keysPerMultiGetMax, multiGetResult)]),
@@ -301,6 +317,18 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   EventsRequest: plain("EventsRequest"),
   EventsReply: new MessageShape("EventsReply", [messages(1, eventRowsMax, eventRow)]),
   EventRow: eventRow,
+  WhyRequest: plain("WhyRequest"),
+  WhyReply: new MessageShape("WhyReply", [
+    messages(2, slowOpsMax, slowOp),
+    messages(3, pausesMax, pause),
+    messages(4, statusRowsMax, causeTotal),
+  ]),
+  SlowOp: slowOp,
+  Pause: pause,
+  CauseTotal: causeTotal,
+  TopKeysRequest: plain("TopKeysRequest"),
+  TopKeysReply: new MessageShape("TopKeysReply", [messages(4, hotKeysMax, hotKey), messages(5, hotKeysMax, hotKey)]),
+  HotKey: hotKey,
   ReplicaReadRequest: plain("ReplicaReadRequest"),
   ReplicaReadReply: plain("ReplicaReadReply"),
   ReplicaHeadReply: new MessageShape("ReplicaHeadReply", [words(1, dotWordsMax)]),

@@ -8,6 +8,7 @@ import { instant } from "../../src/base/time.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { LogFiles } from "../../src/io/log-files.ts";
 import { RocksEngine } from "../../src/io/rocks-store.ts";
+import { Pauses } from "../../src/metrics/pauses.ts";
 import { SimDrive } from "../../src/sim/drive.ts";
 import { Scheduler } from "../../src/sim/scheduler.ts";
 import type { Engine } from "../../src/storage/engine.ts";
@@ -108,7 +109,7 @@ export class RocksHost implements EngineHost {
   }
 
   openLog(): WriteAheadLog {
-    this.#log = new LogFiles(join(this.directory, "log"), systemClock);
+    this.#log = new LogFiles(join(this.directory, "log"), systemClock, new Pauses());
     return this.#log;
   }
 

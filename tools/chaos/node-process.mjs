@@ -20,9 +20,9 @@ export class NodeProcess {
   /** How often it ended although nobody asked it to, with its last words. */
   lastWords = [];
 
-  /** `settings`: flags of `ringtail serve`; `address`: where it can be asked. */
-  constructor({ name, settings, address, log }) {
-    Object.assign(this, { name, settings, address, log });
+  /** `settings`: flags of `ringtail serve`; `address`: where it can be asked; `preload`: modules, which are told `env`. */
+  constructor({ name, settings, address, log, preload = [], env = {} }) {
+    Object.assign(this, { name, settings, address, log, preload, env });
   }
 
   get pid() {
@@ -36,13 +36,14 @@ export class NodeProcess {
   start(extra = []) {
     if (this.isRunning) return;
     const log = openSync(this.log, "a");
-    const preload = this.clockOffsetMs === 0 ? [] : ["--require", clock];
+    const modules = this.clockOffsetMs === 0 ? this.preload : [...this.preload, clock];
+    const preload = modules.flatMap((path) => ["--require", path]);
     const child = spawn(
       process.execPath,
       ["--v8-pool-size=1", ...preload, program, "serve", ...this.settings, ...extra],
       {
         stdio: ["ignore", log, log],
-        env: { ...process.env, CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) },
+        env: { ...process.env, ...this.env, CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) },
       },
     );
     closeSync(log);

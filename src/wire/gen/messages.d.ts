@@ -47,6 +47,12 @@ export interface BucketPolicy {
   resolver: number;
 }
 
+export interface CauseTotal {
+  cause: string;
+  ops: number;
+  us: number;
+}
+
 export interface ConfigEntry {
   key: string;
   value: string;
@@ -154,6 +160,7 @@ export interface GetReply {
   hedged: boolean;
   queue: number;
   busy: number;
+  phases: number[];
 }
 
 export interface GetRequest {
@@ -253,6 +260,13 @@ export interface HintStatusReply {
 
 export interface HintStatusRequest {
 
+}
+
+export interface HotKey {
+  fullKey: Uint8Array;
+  perSecond: number;
+  excess: number;
+  cut: boolean;
 }
 
 export interface IdentityFile {
@@ -378,6 +392,12 @@ export interface Nack {
   sequence: number;
 }
 
+export interface Pause {
+  kind: number;
+  ageUs: number;
+  lengthUs: number;
+}
+
 export interface PeerState {
   number: number;
   state: string;
@@ -408,6 +428,7 @@ export interface PutReply {
   lww: boolean;
   queue: number;
   busy: number;
+  phases: number[];
 }
 
 export interface PutRequest {
@@ -527,6 +548,8 @@ export interface ReplicaReadReply {
   recordBytes: number;
   queue: number;
   busy: number;
+  loopUs: number;
+  storageUs: number;
 }
 
 export interface ReplicaReadRequest {
@@ -542,6 +565,9 @@ export interface ReplicaWriteReply {
   epoch: number;
   queue: number;
   busy: number;
+  keyUs: number;
+  loopUs: number;
+  storageUs: number;
 }
 
 export interface ReplicaWriteRequest {
@@ -673,6 +699,18 @@ export interface Sibling {
   stamp: Uint8Array;
 }
 
+export interface SlowOp {
+  bucket: Uint8Array;
+  hashHigh: number;
+  hashLow: number;
+  type: number;
+  status: number;
+  ageUs: number;
+  elapsedUs: number;
+  phases: number[];
+  decidedBy: number;
+}
+
 export interface StagedChange {
   kind: number;
   number: number;
@@ -716,6 +754,18 @@ export interface Superseded {
 export interface SyncedReplicas {
   n: number;
   partitions: Uint8Array;
+}
+
+export interface TopKeysReply {
+  number: number;
+  getsPerSecond: number;
+  putsPerSecond: number;
+  gets: HotKey[];
+  puts: HotKey[];
+}
+
+export interface TopKeysRequest {
+
 }
 
 export interface TransferCloseReply {
@@ -842,11 +892,24 @@ export interface TreeRootsRequest {
   trees: number[];
 }
 
+export interface WhyReply {
+  number: number;
+  ops: SlowOp[];
+  pauses: Pause[];
+  totals: CauseTotal[];
+}
+
+export interface WhyRequest {
+  seconds: number;
+  bucket: Uint8Array;
+}
+
 export declare const ringtail: {
   readonly Ack: GeneratedCode<Ack>;
   readonly ActorFile: GeneratedCode<ActorFile>;
   readonly BallotFile: GeneratedCode<BallotFile>;
   readonly BucketPolicy: GeneratedCode<BucketPolicy>;
+  readonly CauseTotal: GeneratedCode<CauseTotal>;
   readonly ConfigEntry: GeneratedCode<ConfigEntry>;
   readonly Counter: GeneratedCode<Counter>;
   readonly DeleteRequest: GeneratedCode<DeleteRequest>;
@@ -872,6 +935,7 @@ export declare const ringtail: {
   readonly HintRow: GeneratedCode<HintRow>;
   readonly HintStatusReply: GeneratedCode<HintStatusReply>;
   readonly HintStatusRequest: GeneratedCode<HintStatusRequest>;
+  readonly HotKey: GeneratedCode<HotKey>;
   readonly IdentityFile: GeneratedCode<IdentityFile>;
   readonly LatencySummary: GeneratedCode<LatencySummary>;
   readonly LeafKey: GeneratedCode<LeafKey>;
@@ -887,6 +951,7 @@ export declare const ringtail: {
   readonly MultiGetRequest: GeneratedCode<MultiGetRequest>;
   readonly MultiGetResult: GeneratedCode<MultiGetResult>;
   readonly Nack: GeneratedCode<Nack>;
+  readonly Pause: GeneratedCode<Pause>;
   readonly PeerState: GeneratedCode<PeerState>;
   readonly Ping: GeneratedCode<Ping>;
   readonly PingReq: GeneratedCode<PingReq>;
@@ -925,12 +990,15 @@ export declare const ringtail: {
   readonly RingStamp: GeneratedCode<RingStamp>;
   readonly RingState: GeneratedCode<RingState>;
   readonly Sibling: GeneratedCode<Sibling>;
+  readonly SlowOp: GeneratedCode<SlowOp>;
   readonly StagedChange: GeneratedCode<StagedChange>;
   readonly StateSync: GeneratedCode<StateSync>;
   readonly StatusReply: GeneratedCode<StatusReply>;
   readonly StatusRequest: GeneratedCode<StatusRequest>;
   readonly Superseded: GeneratedCode<Superseded>;
   readonly SyncedReplicas: GeneratedCode<SyncedReplicas>;
+  readonly TopKeysReply: GeneratedCode<TopKeysReply>;
+  readonly TopKeysRequest: GeneratedCode<TopKeysRequest>;
   readonly TransferCloseReply: GeneratedCode<TransferCloseReply>;
   readonly TransferCloseRequest: GeneratedCode<TransferCloseRequest>;
   readonly TransferConfirmedReply: GeneratedCode<TransferConfirmedReply>;
@@ -948,4 +1016,6 @@ export declare const ringtail: {
   readonly TreeLeavesRequest: GeneratedCode<TreeLeavesRequest>;
   readonly TreeRootsReply: GeneratedCode<TreeRootsReply>;
   readonly TreeRootsRequest: GeneratedCode<TreeRootsRequest>;
+  readonly WhyReply: GeneratedCode<WhyReply>;
+  readonly WhyRequest: GeneratedCode<WhyRequest>;
 };

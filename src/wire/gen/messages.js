@@ -816,6 +816,790 @@ export const ringtail = $root.ringtail = (() => {
         return EventRow;
     })();
 
+    ringtail.WhyRequest = (function() {
+
+        const WhyRequest = function () {
+            this.seconds = 0;
+            this.bucket = $noBytes;
+        };
+
+        WhyRequest.prototype.seconds = 0;
+        WhyRequest.prototype.bucket = $noBytes;
+
+        WhyRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.seconds != null && message.seconds !== 0)
+                writer.uint32(8).uint32(message.seconds);
+            if (message.bucket != null && message.bucket.length)
+                writer.uint32(18).bytes(message.bucket);
+            return writer;
+        };
+
+        WhyRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.WhyRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.seconds = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.bucket = reader.bytes();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return WhyRequest;
+    })();
+
+    ringtail.WhyReply = (function() {
+
+        const WhyReply = function () {
+            this.number = 0;
+            this.ops = [];
+            this.pauses = [];
+            this.totals = [];
+        };
+
+        WhyReply.prototype.number = 0;
+        WhyReply.prototype.ops = $util.emptyArray;
+        WhyReply.prototype.pauses = $util.emptyArray;
+        WhyReply.prototype.totals = $util.emptyArray;
+
+        WhyReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.number != null && message.number !== 0)
+                writer.uint32(8).uint32(message.number);
+            if (message.ops != null && message.ops.length)
+                for (let i = 0; i < message.ops.length; ++i)
+                    $root.ringtail.SlowOp.encode(message.ops[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.pauses != null && message.pauses.length)
+                for (let i = 0; i < message.pauses.length; ++i)
+                    $root.ringtail.Pause.encode(message.pauses[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.totals != null && message.totals.length)
+                for (let i = 0; i < message.totals.length; ++i)
+                    $root.ringtail.CauseTotal.encode(message.totals[i], writer.uint32(34).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        WhyReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.WhyReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.number = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.ops && message.ops.length))
+                            message.ops = [];
+                        message.ops.push($root.ringtail.SlowOp.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.pauses && message.pauses.length))
+                            message.pauses = [];
+                        message.pauses.push($root.ringtail.Pause.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.totals && message.totals.length))
+                            message.totals = [];
+                        message.totals.push($root.ringtail.CauseTotal.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return WhyReply;
+    })();
+
+    ringtail.SlowOp = (function() {
+
+        const SlowOp = function () {
+            this.bucket = $noBytes;
+            this.hashHigh = 0;
+            this.hashLow = 0;
+            this.type = 0;
+            this.status = 0;
+            this.ageUs = 0;
+            this.elapsedUs = 0;
+            this.phases = [];
+            this.decidedBy = 0;
+        };
+
+        SlowOp.prototype.bucket = $noBytes;
+        SlowOp.prototype.hashHigh = 0;
+        SlowOp.prototype.hashLow = 0;
+        SlowOp.prototype.type = 0;
+        SlowOp.prototype.status = 0;
+        SlowOp.prototype.ageUs = 0;
+        SlowOp.prototype.elapsedUs = 0;
+        SlowOp.prototype.phases = $util.emptyArray;
+        SlowOp.prototype.decidedBy = 0;
+
+        SlowOp.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.bucket != null && message.bucket.length)
+                writer.uint32(10).bytes(message.bucket);
+            if (message.hashHigh != null && message.hashHigh !== 0)
+                writer.uint32(21).fixed32(message.hashHigh);
+            if (message.hashLow != null && message.hashLow !== 0)
+                writer.uint32(29).fixed32(message.hashLow);
+            if (message.type != null && message.type !== 0)
+                writer.uint32(32).uint32(message.type);
+            if (message.status != null && message.status !== 0)
+                writer.uint32(40).uint32(message.status);
+            if (message.ageUs != null && !$Object.is(message.ageUs, 0))
+                writer.uint32(49).double(message.ageUs);
+            if (message.elapsedUs != null && message.elapsedUs !== 0)
+                writer.uint32(56).uint32(message.elapsedUs);
+            if (message.phases != null && message.phases.length)
+                writer.uint32(66).fixed32s(message.phases);
+            if (message.decidedBy != null && message.decidedBy !== 0)
+                writer.uint32(72).uint32(message.decidedBy);
+            return writer;
+        };
+
+        SlowOp.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.SlowOp();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.bucket = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashHigh = reader.fixed32();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 5)
+                            break;
+                        message.hashLow = reader.fixed32();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.type = reader.uint32();
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        message.status = reader.uint32();
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 1)
+                            break;
+                        message.ageUs = reader.double();
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        message.elapsedUs = reader.uint32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType === 2) {
+                            if (!(message.phases && message.phases.length))
+                                message.phases = [];
+                            reader.fixed32s(message.phases);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.phases && message.phases.length))
+                            message.phases = [];
+                        message.phases.push(reader.fixed32());
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        message.decidedBy = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return SlowOp;
+    })();
+
+    ringtail.Pause = (function() {
+
+        const Pause = function () {
+            this.kind = 0;
+            this.ageUs = 0;
+            this.lengthUs = 0;
+        };
+
+        Pause.prototype.kind = 0;
+        Pause.prototype.ageUs = 0;
+        Pause.prototype.lengthUs = 0;
+
+        Pause.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.kind != null && message.kind !== 0)
+                writer.uint32(8).uint32(message.kind);
+            if (message.ageUs != null && !$Object.is(message.ageUs, 0))
+                writer.uint32(17).double(message.ageUs);
+            if (message.lengthUs != null && message.lengthUs !== 0)
+                writer.uint32(24).uint32(message.lengthUs);
+            return writer;
+        };
+
+        Pause.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.Pause();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.kind = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.ageUs = reader.double();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        message.lengthUs = reader.uint32();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Pause;
+    })();
+
+    ringtail.CauseTotal = (function() {
+
+        const CauseTotal = function () {
+            this.cause = "";
+            this.ops = 0;
+            this.us = 0;
+        };
+
+        CauseTotal.prototype.cause = "";
+        CauseTotal.prototype.ops = 0;
+        CauseTotal.prototype.us = 0;
+
+        CauseTotal.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.cause != null && message.cause !== "")
+                writer.uint32(10).string(message.cause);
+            if (message.ops != null && !$Object.is(message.ops, 0))
+                writer.uint32(17).double(message.ops);
+            if (message.us != null && !$Object.is(message.us, 0))
+                writer.uint32(25).double(message.us);
+            return writer;
+        };
+
+        CauseTotal.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.CauseTotal();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.cause = reader.stringVerify();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.ops = reader.double();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 1)
+                            break;
+                        message.us = reader.double();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return CauseTotal;
+    })();
+
+    ringtail.TopKeysRequest = (function() {
+
+        const TopKeysRequest = function () {
+
+        };
+
+        TopKeysRequest.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            return writer;
+        };
+
+        TopKeysRequest.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TopKeysRequest();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                reader.skipType(tag & 7, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TopKeysRequest;
+    })();
+
+    ringtail.TopKeysReply = (function() {
+
+        const TopKeysReply = function () {
+            this.number = 0;
+            this.getsPerSecond = 0;
+            this.putsPerSecond = 0;
+            this.gets = [];
+            this.puts = [];
+        };
+
+        TopKeysReply.prototype.number = 0;
+        TopKeysReply.prototype.getsPerSecond = 0;
+        TopKeysReply.prototype.putsPerSecond = 0;
+        TopKeysReply.prototype.gets = $util.emptyArray;
+        TopKeysReply.prototype.puts = $util.emptyArray;
+
+        TopKeysReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.number != null && message.number !== 0)
+                writer.uint32(8).uint32(message.number);
+            if (message.getsPerSecond != null && !$Object.is(message.getsPerSecond, 0))
+                writer.uint32(17).double(message.getsPerSecond);
+            if (message.putsPerSecond != null && !$Object.is(message.putsPerSecond, 0))
+                writer.uint32(25).double(message.putsPerSecond);
+            if (message.gets != null && message.gets.length)
+                for (let i = 0; i < message.gets.length; ++i)
+                    $root.ringtail.HotKey.encode(message.gets[i], writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.puts != null && message.puts.length)
+                for (let i = 0; i < message.puts.length; ++i)
+                    $root.ringtail.HotKey.encode(message.puts[i], writer.uint32(42).fork(), _depth + 1).ldelim();
+            return writer;
+        };
+
+        TopKeysReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.TopKeysReply();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        message.number = reader.uint32();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.getsPerSecond = reader.double();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 1)
+                            break;
+                        message.putsPerSecond = reader.double();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.gets && message.gets.length))
+                            message.gets = [];
+                        message.gets.push($root.ringtail.HotKey.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.puts && message.puts.length))
+                            message.puts = [];
+                        message.puts.push($root.ringtail.HotKey.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return TopKeysReply;
+    })();
+
+    ringtail.HotKey = (function() {
+
+        const HotKey = function () {
+            this.fullKey = $noBytes;
+            this.perSecond = 0;
+            this.excess = 0;
+            this.cut = false;
+        };
+
+        HotKey.prototype.fullKey = $noBytes;
+        HotKey.prototype.perSecond = 0;
+        HotKey.prototype.excess = 0;
+        HotKey.prototype.cut = false;
+
+        HotKey.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.fullKey != null && message.fullKey.length)
+                writer.uint32(10).bytes(message.fullKey);
+            if (message.perSecond != null && !$Object.is(message.perSecond, 0))
+                writer.uint32(17).double(message.perSecond);
+            if (message.excess != null && !$Object.is(message.excess, 0))
+                writer.uint32(25).double(message.excess);
+            if (message.cut != null && message.cut !== false)
+                writer.uint32(32).bool(message.cut);
+            return writer;
+        };
+
+        HotKey.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.ringtail.HotKey();
+            while (reader.pos < end) {
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.fullKey = reader.bytes();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 1)
+                            break;
+                        message.perSecond = reader.double();
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 1)
+                            break;
+                        message.excess = reader.double();
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        message.cut = reader.bool();
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HotKey;
+    })();
+
     ringtail.Record = (function() {
 
         const Record = function () {
@@ -2358,6 +3142,7 @@ export const ringtail = $root.ringtail = (() => {
             this.hedged = false;
             this.queue = 0;
             this.busy = 0;
+            this.phases = [];
         };
 
         GetReply.prototype.record = $noBytes;
@@ -2371,6 +3156,7 @@ export const ringtail = $root.ringtail = (() => {
         GetReply.prototype.hedged = false;
         GetReply.prototype.queue = 0;
         GetReply.prototype.busy = 0;
+        GetReply.prototype.phases = $util.emptyArray;
 
         GetReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2395,6 +3181,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(56).bool(message.stalePossible);
             if (message.lww != null && message.lww !== false)
                 writer.uint32(224).bool(message.lww);
+            if (message.phases != null && message.phases.length)
+                writer.uint32(242).fixed32s(message.phases);
             if (message.hedged != null && message.hedged !== false)
                 writer.uint32(320).bool(message.hedged);
             if (message.queue != null && message.queue !== 0)
@@ -2502,6 +3290,20 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.busy = reader.uint32();
+                        continue;
+                    }
+                case 30: {
+                        if (wireType === 2) {
+                            if (!(message.phases && message.phases.length))
+                                message.phases = [];
+                            reader.fixed32s(message.phases);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.phases && message.phases.length))
+                            message.phases = [];
+                        message.phases.push(reader.fixed32());
                         continue;
                     }
                 }
@@ -2751,6 +3553,7 @@ export const ringtail = $root.ringtail = (() => {
             this.lww = false;
             this.queue = 0;
             this.busy = 0;
+            this.phases = [];
         };
 
         PutReply.prototype.context = $noBytes;
@@ -2763,6 +3566,7 @@ export const ringtail = $root.ringtail = (() => {
         PutReply.prototype.lww = false;
         PutReply.prototype.queue = 0;
         PutReply.prototype.busy = 0;
+        PutReply.prototype.phases = $util.emptyArray;
 
         PutReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2787,6 +3591,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(56).bool(message.stalePossible);
             if (message.lww != null && message.lww !== false)
                 writer.uint32(224).bool(message.lww);
+            if (message.phases != null && message.phases.length)
+                writer.uint32(242).fixed32s(message.phases);
             if (message.queue != null && message.queue !== 0)
                 writer.uint32(328).uint32(message.queue);
             if (message.busy != null && message.busy !== 0)
@@ -2886,6 +3692,20 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.busy = reader.uint32();
+                        continue;
+                    }
+                case 30: {
+                        if (wireType === 2) {
+                            if (!(message.phases && message.phases.length))
+                                message.phases = [];
+                            reader.fixed32s(message.phases);
+                            continue;
+                        }
+                        if (wireType !== 5)
+                            break;
+                        if (!(message.phases && message.phases.length))
+                            message.phases = [];
+                        message.phases.push(reader.fixed32());
                         continue;
                     }
                 }
@@ -5055,6 +5875,8 @@ export const ringtail = $root.ringtail = (() => {
             this.recordBytes = 0;
             this.queue = 0;
             this.busy = 0;
+            this.loopUs = 0;
+            this.storageUs = 0;
         };
 
         ReplicaReadReply.prototype.record = $noBytes;
@@ -5063,6 +5885,8 @@ export const ringtail = $root.ringtail = (() => {
         ReplicaReadReply.prototype.recordBytes = 0;
         ReplicaReadReply.prototype.queue = 0;
         ReplicaReadReply.prototype.busy = 0;
+        ReplicaReadReply.prototype.loopUs = 0;
+        ReplicaReadReply.prototype.storageUs = 0;
 
         ReplicaReadReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -5077,6 +5901,10 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(21).fixed32(message.epoch);
             if (message.unsynced != null && message.unsynced !== false)
                 writer.uint32(24).bool(message.unsynced);
+            if (message.loopUs != null && message.loopUs !== 0)
+                writer.uint32(240).uint32(message.loopUs);
+            if (message.storageUs != null && message.storageUs !== 0)
+                writer.uint32(248).uint32(message.storageUs);
             if (message.recordBytes != null && message.recordBytes !== 0)
                 writer.uint32(320).uint32(message.recordBytes);
             if (message.queue != null && message.queue !== 0)
@@ -5146,6 +5974,18 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.busy = reader.uint32();
+                        continue;
+                    }
+                case 30: {
+                        if (wireType !== 0)
+                            break;
+                        message.loopUs = reader.uint32();
+                        continue;
+                    }
+                case 31: {
+                        if (wireType !== 0)
+                            break;
+                        message.storageUs = reader.uint32();
                         continue;
                     }
                 }
@@ -5392,12 +6232,18 @@ export const ringtail = $root.ringtail = (() => {
             this.epoch = 0;
             this.queue = 0;
             this.busy = 0;
+            this.keyUs = 0;
+            this.loopUs = 0;
+            this.storageUs = 0;
         };
 
         ReplicaWriteReply.prototype.durable = false;
         ReplicaWriteReply.prototype.epoch = 0;
         ReplicaWriteReply.prototype.queue = 0;
         ReplicaWriteReply.prototype.busy = 0;
+        ReplicaWriteReply.prototype.keyUs = 0;
+        ReplicaWriteReply.prototype.loopUs = 0;
+        ReplicaWriteReply.prototype.storageUs = 0;
 
         ReplicaWriteReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -5410,6 +6256,12 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(8).bool(message.durable);
             if (message.epoch != null && message.epoch !== 0)
                 writer.uint32(21).fixed32(message.epoch);
+            if (message.keyUs != null && message.keyUs !== 0)
+                writer.uint32(232).uint32(message.keyUs);
+            if (message.loopUs != null && message.loopUs !== 0)
+                writer.uint32(240).uint32(message.loopUs);
+            if (message.storageUs != null && message.storageUs !== 0)
+                writer.uint32(248).uint32(message.storageUs);
             if (message.queue != null && message.queue !== 0)
                 writer.uint32(328).uint32(message.queue);
             if (message.busy != null && message.busy !== 0)
@@ -5465,6 +6317,24 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.busy = reader.uint32();
+                        continue;
+                    }
+                case 29: {
+                        if (wireType !== 0)
+                            break;
+                        message.keyUs = reader.uint32();
+                        continue;
+                    }
+                case 30: {
+                        if (wireType !== 0)
+                            break;
+                        message.loopUs = reader.uint32();
+                        continue;
+                    }
+                case 31: {
+                        if (wireType !== 0)
+                            break;
+                        message.storageUs = reader.uint32();
                         continue;
                     }
                 }

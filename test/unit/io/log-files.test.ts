@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/io/clock.ts";
 import { LogFiles } from "../../../src/io/log-files.ts";
+import { Pauses } from "../../../src/metrics/pauses.ts";
 import { type LogHost, writeAheadLogConformance } from "../../conformance/write-ahead-log.ts";
 import { until } from "../../support/until.ts";
 
@@ -15,7 +16,7 @@ class FileHost implements LogHost {
   readonly directory: string = mkdtempSync(join(tmpdir(), "ringtail-log-"));
 
   open(): LogFiles {
-    return new LogFiles(join(this.directory, "log"), systemClock);
+    return new LogFiles(join(this.directory, "log"), systemClock, new Pauses());
   }
 
   until(condition: () => boolean): Promise<void> {

@@ -16,6 +16,22 @@ const key = bytes(6, 0x71);
 const quorum = { n: 3, r: 2, pr: 1, hostConfirms: 2, strict: true };
 const writeQuorum = { n: 3, w: 2, pw: 1, dw: 1, hostConfirms: 2, strict: true };
 const acks = [1, 0x0002_0002, 0x0003_0003];
+const phases = [0x23, 0, 40, 0, 12, 310, 0x0001_0000, 7, 0xffff_ffff, 0, 0];
+
+const slowOp = {
+  bucket,
+  hashHigh: 0x89ab_cdef,
+  hashLow: 1,
+  type: 0x11,
+  status: 5,
+  ageUs: 12_000_000_000,
+  elapsedUs: 70_310,
+  phases,
+  decidedBy: 300,
+};
+const pause = { kind: 1, ageUs: 12_000_000_000, lengthUs: 8_400 };
+const causeTotal = { cause: "disk", ops: 4_096, us: 12_000_000_000 };
+const hotKey = { fullKey: bytes(12, 5), perSecond: 812.5, excess: 3.25, cut: true };
 
 const tree = 0x0003_03ff;
 const leafKey = { fullKey: bytes(12, 5), hashHigh: 0x89ab_cdef, hashLow: 1, recordBytes: 120 };
@@ -187,6 +203,7 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
     coordinator: 2,
     elapsedUs: 310,
     stalePossible: true,
+    phases,
   },
   PutRequest: {
     bucket,
@@ -208,6 +225,7 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
     elapsedUs: 310,
     forwardedBy: 3,
     stalePossible: true,
+    phases,
   },
   DeleteRequest: {
     bucket,
@@ -244,10 +262,10 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
   LatencySummary: { name: "put", count: 1e6, p50Us: 100, p99Us: 20_000, p999Us: 300_000, maxUs: 4_000_000_000 },
   ConfigEntry: { key: "dataDir", value: "./data", source: "flag" },
   ReplicaReadRequest: { bucket, key, epoch: 9, timeoutUs: 1_000 },
-  ReplicaReadReply: { record: bytes(20, 1), epoch: 9, unsynced: true },
+  ReplicaReadReply: { record: bytes(20, 1), epoch: 9, unsynced: true, loopUs: 8_400, storageUs: 120 },
   ReplicaHeadReply: { version: [1, 2, 3], epoch: 9 },
   ReplicaWriteRequest: { bucket, key, record: bytes(20, 1), epoch: 9, timeoutUs: 1_000, durability: 3, purpose: 1 },
-  ReplicaWriteReply: { durable: true, epoch: 9 },
+  ReplicaWriteReply: { durable: true, epoch: 9, keyUs: 70_000, loopUs: 8_400, storageUs: 120 },
   HintKeepRequest: { bucket, key, record: bytes(20, 1), target: 300, epoch: 9, timeoutUs: 1_000, durability: 3 },
   HintDeliverRequest: { bucket, key, record: bytes(20, 1), epoch: 9, timeoutUs: 5_000_000 },
   HintDeliverReply: { durable: true, creditBytes: 65_536, foregroundUs: 1_900, limitUs: 3_000, epoch: 9 },
@@ -395,4 +413,12 @@ export const messageVectors: Readonly<Record<string, Plain>> = {
   EventsRequest: { after: 17, sinceMs: 1_767_225_600_000 },
   EventsReply: { events: [eventRow], last: 18 },
   EventRow: eventRow,
+  WhyRequest: { seconds: 600, bucket },
+  WhyReply: { number: 2, ops: [slowOp], pauses: [pause], totals: [causeTotal] },
+  SlowOp: slowOp,
+  Pause: pause,
+  CauseTotal: causeTotal,
+  TopKeysRequest: {},
+  TopKeysReply: { number: 2, getsPerSecond: 812.5, putsPerSecond: 90.25, gets: [hotKey], puts: [hotKey, hotKey] },
+  HotKey: hotKey,
 };
