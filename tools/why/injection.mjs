@@ -30,7 +30,7 @@ function makeNodes({ directory, basePort, injected }) {
     const data = join(directory, name);
     const settings = { name, host: name, listen: address, advertise, directory: data, "secret-file": secret };
     const place = index === 0 ? ["--bootstrap", "--expect", "3"] : ["--seed-node", `127.0.0.1:${basePort}`];
-    const flags = Object.entries({ ...settings, partitions: "64" }).flatMap(([key, value]) => [`--${key}`, value]);
+    const flags = Object.entries({ ...settings, durability: "one-durable", partitions: "64" }).flatMap(([key, value]) => [`--${key}`, value]);
     const env = { WHY_INJECT: index === victim ? (injections[injected] ?? "") : "" };
     const log = join(directory, `${name}.log`);
     const node = new NodeProcess({ name, settings: [...flags, ...place], address, log, preload: [preload], env });
@@ -76,7 +76,7 @@ export async function runInjection(asked) {
     // What was before is not asked for.
     await sleep(1_000);
     await Promise.all([began, bench(nodes, ...load, "--load", "never", "--duration", asked.seconds)]);
-    return await ringtail(nodes, "why", "--seconds", asked.seconds, "--examples", 20);
+    return await ringtail(nodes, "why", "--seconds", asked.seconds + 1, "--examples", 20);
   } finally {
     for (const node of nodes) await node.kill();
     proxy.stop();
