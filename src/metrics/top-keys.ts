@@ -12,6 +12,9 @@ export const hotKeysMax = 64;
 const halfLifeUs: DurationUs = 10_000_000;
 /** Bytes of a key that are kept. */
 const keyBytesKept = 128;
+/** Places are found by the low bits of their hash: chains of one or two. */
+const chains = 2 * hotKeysMax;
+const none = -1;
 
 /** A key and its rate. */
 export interface HotKey {
@@ -26,6 +29,8 @@ export interface HotKey {
 
 /** The sketch over one kind of request. */
 export class TopKeys {
+  readonly #heads = new Int16Array(chains).fill(none);
+  readonly #next = new Int16Array(hotKeysMax).fill(none);
   readonly #high = new Uint32Array(hotKeysMax);
   readonly #low = new Uint32Array(hotKeysMax);
   readonly #counts = new Float64Array(hotKeysMax);
@@ -46,20 +51,43 @@ export class TopKeys {
     this.#since ??= now;
     if (now - this.#since >= halfLifeUs) this.#age(now, this.#since);
     this.#total += 1;
-    for (let place = 0; place < this.#size; place += 1) {
-      if (this.#high[place] === high && this.#low[place] === low) {
-        (this.#counts[place] as number) += 1;
-        return;
-      }
-    }
-    const place = this.#size < hotKeysMax ? this.#size++ : this.#takeLeast();
+    const known = this.#find(high, low);
+    if (known !== none) (this.#counts[known] as number) += 1;
+    else this.#admit(high, low, fullKey);
+  }
+
+  #find(high: number, low: number): number {
+    let place = this.#heads[low % chains] as number;
+    while (place !== none && (this.#low[place] !== low || this.#high[place] !== high))
+      place = this.#next[place] as number;
+    return place;
+  }
+
+  #admit(high: number, low: number, fullKey: Uint8Array): void {
+    const isFull = this.#size === hotKeysMax;
+    const place = isFull ? this.#takeLeast() : this.#size++;
+    if (isFull) this.#unlink(place);
     this.#excess[place] = this.#counts[place] as number;
     (this.#counts[place] as number) += 1;
     this.#high[place] = high;
     this.#low[place] = low;
+    this.#next[place] = this.#heads[low % chains] as number;
+    this.#heads[low % chains] = place;
     this.#lengths[place] = fullKey.length;
     const kept = Math.min(fullKey.length, keyBytesKept);
     for (let i = 0; i < kept; i += 1) this.#keys[place * keyBytesKept + i] = fullKey[i] as number;
+  }
+
+  #unlink(place: number): void {
+    const chain = (this.#low[place] as number) % chains;
+    const after = this.#next[place] as number;
+    let before = this.#heads[chain] as number;
+    if (before === place) {
+      this.#heads[chain] = after;
+      return;
+    }
+    while (this.#next[before] !== place) before = this.#next[before] as number;
+    this.#next[before] = after;
   }
 
   #takeLeast(): number {

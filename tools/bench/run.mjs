@@ -13,6 +13,7 @@ import { histogramCases } from "./histogram.mjs";
 import { ringCases } from "./ring.mjs";
 import { storeCases } from "./store.mjs";
 import { versionCases } from "./versions.mjs";
+import { watchCases } from "./watch.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -49,7 +50,7 @@ function quantile(sorted, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
 }
 
-const groups = [codecCases, ringCases, versionCases, coordinatorCases, histogramCases, storeCases];
+const groups = [codecCases, ringCases, versionCases, coordinatorCases, histogramCases, storeCases, watchCases];
 const benches = groups.flatMap((cases) => cases()).filter(({ name }) => name.includes(flags.filter));
 if (benches.length === 0) {
   console.error(`bench: nothing has "${flags.filter}" in its name`);

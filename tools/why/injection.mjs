@@ -12,11 +12,11 @@ import { ChaosProxy } from "../chaos/proxy.mjs";
 const preload = fileURLToPath(new URL("./inject.cjs", import.meta.url));
 const victim = 1;
 const keys = 2_000;
-const linkDelayMs = 15;
-/** By cause, what inject.cjs is told. */
-const injections = { disk: "disk:25", loop: "loop:60", gc: "gc" };
+const linkDelayMs = 40;
+/** By cause, what inject.cjs is told; a slow disk is told at all nodes, for one alone is left out where another can sync. */
+const injections = { disk: "disk:25", loop: "loop:120", gc: "gc" };
 /** Operations at once on one key. */
-const hotClients = 24;
+const hotClients = 96;
 
 function makeNodes({ directory, basePort, injected }) {
   const secret = join(directory, "cluster.secret");
@@ -30,8 +30,11 @@ function makeNodes({ directory, basePort, injected }) {
     const data = join(directory, name);
     const settings = { name, host: name, listen: address, advertise, directory: data, "secret-file": secret };
     const place = index === 0 ? ["--bootstrap", "--expect", "3"] : ["--seed-node", `127.0.0.1:${basePort}`];
-    const flags = Object.entries({ ...settings, durability: "one-durable", partitions: "64" }).flatMap(([key, value]) => [`--${key}`, value]);
-    const env = { WHY_INJECT: index === victim ? (injections[injected] ?? "") : "" };
+    const flags = Object.entries({ ...settings, durability: injected === "disk" ? "durable" : "one-durable", partitions: "64" }).flatMap(
+      ([key, value]) => [`--${key}`, value],
+    );
+    const hit = index === victim || injected === "disk";
+    const env = { WHY_INJECT: hit ? (injections[injected] ?? "") : "" };
     const log = join(directory, `${name}.log`);
     const node = new NodeProcess({ name, settings: [...flags, ...place], address, log, preload: [preload], env });
     return Object.assign(node, { port, proxyPort });
@@ -58,7 +61,7 @@ async function inject({ injected, seconds }, nodes, proxy) {
   } else if (injected === "hot-key") {
     const one = ["--keys", 1, "--value-bytes", 100, "--distribution", "uniform", "--reads", 0];
     await bench(nodes, "--bucket", "hot", ...one, "--clients", hotClients, "--duration", seconds);
-  } else nodes[victim].signal("SIGUSR2");
+  } else for (const node of nodes) node.signal("SIGUSR2");
 }
 
 /** Runs; resolves with what `ringtail why --json` printed. */
@@ -71,12 +74,12 @@ export async function runInjection(asked) {
     for (const node of nodes) node.start();
     for (const node of nodes) if (!(await node.ready())) throw new Error(`${node.name}: ${node.lastWords}`);
     const load = ["--keys", keys, "--rate", asked.rate, "--timeout-ms", 3000];
-    await bench(nodes, ...load, "--load", "always", "--duration", 1);
+    await bench(nodes, ...load, "--load", "always", "--duration", 5);
     const began = inject(asked, nodes, proxy);
     // What was before is not asked for.
     await sleep(1_000);
     await Promise.all([began, bench(nodes, ...load, "--load", "never", "--duration", asked.seconds)]);
-    return await ringtail(nodes, "why", "--seconds", asked.seconds + 1, "--examples", 20);
+    return await ringtail(nodes, "why", "--seconds", asked.seconds + 1, "--examples", 1000);
   } finally {
     for (const node of nodes) await node.kill();
     proxy.stop();
