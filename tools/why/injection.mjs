@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Rng } from "../../dist/base/rng.js";
+import { RingtailClient, text } from "../../dist/index.js";
 import { makeSecret } from "../../dist/io/secret.js";
 import { program, runForJson } from "../bench-support.mjs";
 import { NodeProcess } from "../chaos/node-process.mjs";
@@ -15,8 +16,9 @@ const keys = 2_000;
 const linkDelayMs = 40;
 /** By cause, what inject.cjs is told; a slow disk is told at all nodes, for one alone is left out where another can sync. */
 const injections = { disk: "disk:25", loop: "loop:120", gc: "gc" };
-/** Operations at once on one key. */
-const hotClients = 96;
+/** Puts of one key at once, several times a second: fewer than a record may have siblings. */
+const hotPuts = 60;
+const hotEveryMs = 250;
 
 function makeNodes({ directory, basePort, injected }) {
   const secret = join(directory, "cluster.secret");
@@ -51,6 +53,17 @@ function bench(nodes, ...flags) {
   return ringtail(nodes, "bench", "--workload", "a", "--warm-up", 0, ...flags);
 }
 
+/** Many puts of one key at once, of another key each time. */
+async function heat(nodes, seconds) {
+  const client = await RingtailClient.connect({ seedNodes: nodes.map(({ address }) => address), timeoutMs: 3_000 });
+  const bucket = client.bucket("hot", { codec: text });
+  for (let burst = 0; burst < (1_000 * seconds) / hotEveryMs; burst += 1) {
+    await Promise.all(Array.from({ length: hotPuts }, (_, i) => bucket.put(`burst-${burst}`, `${i}`)));
+    await sleep(hotEveryMs);
+  }
+  await client.close();
+}
+
 /** Begins the cause; resolves when the load that belongs to it has ended. */
 async function inject({ injected, seconds }, nodes, proxy) {
   if (injected === "link") {
@@ -59,8 +72,7 @@ async function inject({ injected, seconds }, nodes, proxy) {
       proxy.set(other, victim, { delayMs: linkDelayMs });
     }
   } else if (injected === "hot-key") {
-    const one = ["--keys", 1, "--value-bytes", 100, "--distribution", "uniform", "--reads", 0];
-    await bench(nodes, "--bucket", "hot", ...one, "--clients", hotClients, "--duration", seconds);
+    await heat(nodes, seconds);
   } else for (const node of nodes) node.signal("SIGUSR2");
 }
 
