@@ -68,8 +68,8 @@ describe("bounds", () => {
     (name) => {
       const shape = shapeOf(name);
       for (const field of shape.fields) {
-        const tag = field.number * 8 + 2;
-        const one = field.packedBytes === 0 ? [tag, 0] : [tag, 4, 0, 0, 0, 0];
+        const tag = varint(field.number * 8 + 2);
+        const one = field.packedBytes === 0 ? [...tag, 0] : [...tag, 4, 0, 0, 0, 0];
         const most = joined(Array.from({ length: field.countMax }, () => Uint8Array.from(one)));
         expect(fault(shape, most)).toBeNull();
         const message = `field ${field.number} of ${name} occurs more than ${field.countMax} times`;
