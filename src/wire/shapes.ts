@@ -311,7 +311,7 @@ export const shapes: Readonly<Record<MessageName, MessageShape>> = {
   RingChangeRequest: new MessageShape("RingChangeRequest", [
     messages(4, 1, member),
     words(7, membersMax),
-    messages(8, 1, bucketPolicy),
+    messages(9, 1, bucketPolicy),
   ]),
   RingChangeReply: plain("RingChangeReply"),
   EventsRequest: plain("EventsRequest"),

@@ -49,6 +49,17 @@ export class SimHost implements EngineHost {
     return this.#scheduler.now;
   }
 
+  #copy(from: string): boolean {
+    try {
+      cpSync(from, this.directory, { recursive: true, filter: (path) => !path.endsWith("LOCK") });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      rmSync(this.directory, { recursive: true });
+      return false;
+    }
+  }
+
   async open(): Promise<Engine> {
     const { engine, writeAheadLog } = this.drive.boot((delay, entry) => this.#scheduler.in(delay, entry));
     this.#log = writeAheadLog;
@@ -123,7 +134,8 @@ export class RocksHost implements EngineHost {
   async crash(): Promise<void> {
     const from = this.directory;
     this.#crashes += 1;
-    cpSync(from, this.directory, { recursive: true, filter: (path) => !path.endsWith("LOCK") });
+    // Files that the engine removes meanwhile make a copy fail: then a later instant is copied.
+    for (let copied = false; !copied; ) copied = this.#copy(from);
     await this.closeLast();
     this.#log?.close();
   }

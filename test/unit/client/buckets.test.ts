@@ -89,6 +89,7 @@ describe("get and put", () => {
       elapsedMs: 1.2,
       times: { coordinatorMs: 0.7, wireMs: 0.5 },
       stalePossible: true,
+      hedged: false,
       forwardedBy: "node-3",
       attempts: 1,
       epoch: 1,

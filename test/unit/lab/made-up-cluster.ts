@@ -123,6 +123,7 @@ export class MadeUpCluster implements Target {
     this.puts.push({ key, context: given.slice() });
     this.#contexts += 1;
     const context = new Uint8Array(20).fill(this.#contexts & 0xff);
+    context[0] = 1;
     this.data.set(key, { value, context });
     events.onWritten(this.#now, context);
   }

@@ -102,7 +102,7 @@ describe("a sealed record", () => {
       expect(checkRecord(changed(at, (good[at] as number) ^ 0x10))).toContain("checksum");
     }
     expect(checkRecord(good.subarray(0, good.length - 1))).toContain("checksum");
-    for (const bad of [good.subarray(0, 7), changed(0, 2), changed(2, 1)]) {
+    for (const bad of [good.subarray(0, 7), changed(0, 3), changed(2, 1)]) {
       for (const use of [openRecord, versionOfSealed, siblingCount]) expect(() => use(bad)).toThrow(RecordError);
       expect(() => mergeSealed(good, bad)).toThrow(RecordError);
       expect(() => causalHashOfSealed(bad, key, new Hash64())).toThrow(RecordError);
