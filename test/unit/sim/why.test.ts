@@ -113,7 +113,7 @@ describe("one cause at a time, the one that is ranked first", () => {
   });
 
   it("hot-key: many puts of one key at once", () => {
-    const story = ready({ turnUs: 2_000 });
+    const story = ready({ turnUs: 2_000, bufferKiB: 4 });
     for (let round = 0; round < 8; round += 1) {
       for (let i = 0; i < 30; i += 1) put(story, `hot-${round}`, victim);
       story.pass(300_000);
