@@ -6,9 +6,8 @@
  * is decided by `reception.ts`, before they are decoded.
  */
 import { noBytes } from "../base/bytes.ts";
-import { Durability } from "../base/durability.ts";
 import { RingtailError, statusOk, wireOf } from "../base/errors.ts";
-import { bucketBytesMax, fullKeyOf, keyBytesMax } from "../base/full-key.ts";
+import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import { noNode } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
@@ -20,7 +19,6 @@ import { openContext, sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import {
-  DeleteRequest,
   decode,
   FetchRingReply,
   FetchRingRequest,
@@ -34,8 +32,9 @@ import {
   ReplicaReadRequest,
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import { frameBytesMax, keysPerMultiGetMax, valueBytesMax } from "../wire/limits.ts";
+import { frameBytesMax, keysPerMultiGetMax } from "../wire/limits.ts";
 import { ringToMessage } from "../wire/ring-codec.ts";
+import { checkKey, checkPut, putOfDelete } from "./client-requests.ts";
 import type { Coordination } from "./coordination.ts";
 import { CopyService } from "./copy-service.ts";
 import type { EpochGate } from "./epoch-gate.ts";
@@ -417,39 +416,6 @@ function fillAcks(acks: number[], targets: Uint16Array, acked: number, durable: 
     const role = (((fallbacks >>> slot) & 1) << 16) | (((durable >>> slot) & 1) << 17);
     acks.push((targets[slot] as number) | role);
   }
-}
-
-function checkKey(bucket: Uint8Array, key: Uint8Array): void {
-  if (bucket.length < 1 || bucket.length > bucketBytesMax) {
-    throw new RingtailError(
-      "INVALID_ARGUMENT",
-      `the bucket has ${bucket.length} bytes; allowed: 1 to ${bucketBytesMax}`,
-    );
-  }
-  if (key.length < 1) throw new RingtailError("INVALID_ARGUMENT", `the key has 0 bytes; allowed: 1 to ${keyBytesMax}`);
-  if (key.length > keyBytesMax) {
-    throw new RingtailError("KEY_TOO_LARGE", `the key has ${key.length} bytes; allowed: 1 to ${keyBytesMax}`);
-  }
-}
-
-function checkPut(put: PutRequest): void {
-  checkKey(put.bucket, put.key);
-  if (put.value.length > valueBytesMax) {
-    throw new RingtailError(
-      "VALUE_TOO_LARGE",
-      `the value has ${put.value.length} bytes; allowed: at most ${valueBytesMax}`,
-    );
-  }
-  if (put.requestId.length !== 16) {
-    throw new RingtailError("INVALID_ARGUMENT", `the request id has ${put.requestId.length} bytes; allowed: 16`);
-  }
-  if (put.durability < 0 || put.durability > Durability.durable) {
-    throw new RingtailError("INVALID_ARGUMENT", `durability is ${put.durability}; allowed: 0 to ${Durability.durable}`);
-  }
-}
-
-function putOfDelete(bytes: Uint8Array, start: number, end: number): PutRequest {
-  return { ...decode(DeleteRequest, bytes, start, end), value: noBytes, tombstone: true };
 }
 
 function newResult(): MultiGetResult {

@@ -7,8 +7,7 @@ import { type NodeNumber, nodeIdOf } from "../base/ids.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { noProgress } from "../membership/member.ts";
 import type { Actors } from "../replica/actors.ts";
-import { HybridClock } from "../replica/hybrid-clock.ts";
-import { Replica } from "../replica/replica.ts";
+import type { Replica } from "../replica/replica.ts";
 import type { EncodedRing } from "../ring/consensus-messages.ts";
 import type { Ring } from "../ring/ring.ts";
 import {
@@ -35,6 +34,7 @@ import type { Environment } from "./environment.ts";
 import { Gate } from "./gate.ts";
 import { loadIdentity } from "./node-files.ts";
 import { ownHello } from "./own-hello.ts";
+import { ownReplica } from "./own-replica.ts";
 import type { Part } from "./part.ts";
 import { Past } from "./past.ts";
 import { type PeerEvents, Peers } from "./peers.ts";
@@ -49,7 +49,6 @@ import { WhyService } from "./why-service.ts";
 
 const stopPatienceUs = 5_000_000;
 const sweepEveryUs = 1_000_000;
-const waitersMax = 16_384;
 const reservedForNodes = 256;
 /** Writes queued for the engine; more are refused, by owners and coordinators alike. */
 const storeQueuedBytesMax = 64 * 1024 * 1024;
@@ -223,24 +222,7 @@ export class Node implements StoreEvents {
     }
     if (report.created && !this.#shared.isFirstBoot) this.#boot.doubt("the store is empty");
     else if (this.#boot.wasUnclean && !report.logged) this.#boot.doubt("the write-ahead log is gone");
-    this.#replica = new Replica<ReplicaOrigin>({
-      effects: {
-        prepared: (at, op) => this.#data.coordination.prepared(at, op),
-        done: (at, op) => this.#data.coordination.done(at, op, this.#data.peerService),
-        amnesia: (_at, partition) => {
-          const alarm = "another replica knew more of this node's own writes than it does: history was lost here";
-          this.#env.log.error(alarm, { partition });
-        },
-      },
-      store: this.#store as Store,
-      actors: this.#actors as Actors,
-      clock: new HybridClock(() => this.#env.wallMs(), this.#shared.metrics.counter("stamps_far_ahead")),
-      waitersMax,
-      busyMax: waitersMax,
-      hintRoom: this.#data.hinting,
-      diskRoom: () => this.#shared.diskRoom,
-      keepRecentForSeconds: Math.ceil((2 * this.#config.requestTimeoutMaxMs) / 1000),
-    });
+    this.#replica = ownReplica(this.#shared, this.#data, this.#store as Store, this.#actors as Actors);
     const replica = this.#replica;
     this.#shared.queue = () => this.#shared.inFlight + replica.inFlight;
     this.#data.attach(replica);

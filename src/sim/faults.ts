@@ -54,10 +54,10 @@ export class Faults {
     this.#options = options;
   }
 
-  /** A node ends itself when its disk fails, as it should; it is started again. */
+  /** A node ends itself when its disk fails, as it should; it is started again, also when all else is healed (sweep.ts). */
   excuses(node: SimNode, reason: string): boolean {
     if (!reason.includes("simulated")) return false;
-    this.#later(100_000, (at) => this.#boot(at, node));
+    this.#world.scheduler.in(100_000, (at) => this.#boot(at, node));
     return true;
   }
 

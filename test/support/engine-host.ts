@@ -49,17 +49,6 @@ export class SimHost implements EngineHost {
     return this.#scheduler.now;
   }
 
-  #copy(from: string): boolean {
-    try {
-      cpSync(from, this.directory, { recursive: true, filter: (path) => !path.endsWith("LOCK") });
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      rmSync(this.directory, { recursive: true });
-      return false;
-    }
-  }
-
   async open(): Promise<Engine> {
     const { engine, writeAheadLog } = this.drive.boot((delay, entry) => this.#scheduler.in(delay, entry));
     this.#log = writeAheadLog;
@@ -128,6 +117,17 @@ export class RocksHost implements EngineHost {
     return readdirSync(join(this.directory, "log"))
       .map((name) => Number.parseInt(name, 10))
       .sort((a, b) => a - b);
+  }
+
+  #copy(from: string): boolean {
+    try {
+      cpSync(from, this.directory, { recursive: true, filter: (path) => !path.endsWith("LOCK") });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      rmSync(this.directory, { recursive: true });
+      return false;
+    }
   }
 
   /** What a killed process leaves is what its files hold at that instant: a copy is taken, and what goes on is forgotten. */
