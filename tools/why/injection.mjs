@@ -32,9 +32,11 @@ function makeNodes({ directory, basePort, injected }) {
     const data = join(directory, name);
     const settings = { name, host: name, listen: address, advertise, directory: data, "secret-file": secret };
     const place = index === 0 ? ["--bootstrap", "--expect", "3"] : ["--seed-node", `127.0.0.1:${basePort}`];
-    const flags = Object.entries({ ...settings, durability: injected === "disk" ? "durable" : "one-durable", partitions: "64" }).flatMap(
-      ([key, value]) => [`--${key}`, value],
-    );
+    const flags = Object.entries({
+      ...settings,
+      durability: injected === "disk" ? "durable" : "one-durable",
+      partitions: "64",
+    }).flatMap(([key, value]) => [`--${key}`, value]);
     const hit = index === victim || injected === "disk";
     const env = { WHY_INJECT: hit ? (injections[injected] ?? "") : "" };
     const log = join(directory, `${name}.log`);
