@@ -29,7 +29,7 @@ const tables = makeTables();
 /** The view of the buffer that was read last: most come from a few slabs. */
 let lastView: DataView = new DataView(new ArrayBuffer(0));
 
-/** The checksum of bytes[start..end), unsigned. No allocation. */
+/** The checksum of bytes[start..end), unsigned. No allocation while the bytes come from one buffer. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
   assert(start >= 0 && start <= end && end <= bytes.length, "checked range lies within the bytes");
   if (lastView.buffer !== bytes.buffer) lastView = new DataView(bytes.buffer);

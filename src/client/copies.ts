@@ -5,10 +5,10 @@
  */
 import { equalBytes, noBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
-import { RingtailError } from "../base/errors.ts";
 import { joinContexts, readTheSame } from "../version/context.ts";
-import { decodeRecordBody, RecordError, recordBody, sealRecord } from "../version/record.ts";
-import { SiblingSet } from "../version/sibling-set.ts";
+import { recordBody, sealRecord } from "../version/record.ts";
+import type { SiblingSet } from "../version/sibling-set.ts";
+import { setOf } from "./record.ts";
 
 /** What one owner answered, or all of them together; `record` is a body, empty for "no such key". */
 export interface Copy {
@@ -78,15 +78,5 @@ export class Copies {
   merged(): Copy | null {
     const context = joinContexts(this.#contexts);
     return context === null ? null : { record: this.#record, context };
-  }
-}
-
-function setOf(record: Uint8Array): SiblingSet {
-  if (record.length === 0) return SiblingSet.empty;
-  try {
-    return decodeRecordBody(record);
-  } catch (error) {
-    if (!(error instanceof RecordError)) throw error;
-    throw new RingtailError("PROTOCOL_MISMATCH", `a node answered with a malformed record: ${error.message}`);
   }
 }

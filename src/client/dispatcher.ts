@@ -87,8 +87,10 @@ export class Dispatcher {
     this.#dispatch(now, request);
     if (request.kind === RequestKind.get) {
       const delay = this.#hedging.begin(now);
-      if (delay > 0) this.#ledger.hedgeAfter(now, request, delay);
-      if (delay > 0) this.#wantTick(this.#ledger.nextTick());
+      if (delay > 0) {
+        this.#ledger.hedgeAfter(now, request, delay);
+        this.#wantTick(this.#ledger.nextTick());
+      }
     }
     return null;
   }
@@ -359,12 +361,18 @@ export class Dispatcher {
     return Math.min(this.#ledger.nextTick(), this.#late.nextTick()) as Instant;
   }
 
-  /** The get is late: another node is asked, too, if one is ready and the budget allows it. Whoever answers first counts. */
-  #hedge(now: Instant, request: Request<AnyReply>): void {
+  /** The node that the request would go to if the one that it went to had failed. */
+  #elsewhere(now: Instant, request: Request<AnyReply>): KnownNode {
     const before = request.failedAt;
     request.failedAt = request.node;
     const node = this.#router.pick(now, this.#keeper.ring, request);
     request.failedAt = before;
+    return node;
+  }
+
+  /** The get is late: another node is asked, too, if one is ready and the budget allows it. Whoever answers first counts. */
+  #hedge(now: Instant, request: Request<AnyReply>): void {
+    const node = this.#elsewhere(now, request);
     const connection = node.waiting.size === 0 ? node.freeConnection(request.weight) : undefined;
     if (node.number === request.node || connection === undefined || !this.#hedging.take()) return;
     mark("client.hedge");
@@ -380,17 +388,13 @@ export class Dispatcher {
    */
   #hurry(now: Instant, request: Request<AnyReply>): void {
     const silent = this.#pool.known(request.node);
-    const before = request.failedAt;
-    request.failedAt = request.node;
     silent?.avoid(after(now, silentUs));
     if (request.isPinned) {
       this.#giveUp(now, request);
       return;
     }
-    if (this.#router.pick(now, this.#keeper.ring, request) === silent || !this.#budget.take(now)) {
-      request.failedAt = before;
-      return;
-    }
+    if (this.#elsewhere(now, request) === silent || !this.#budget.take(now)) return;
+    request.failedAt = request.node;
     mark("client.hurry");
     const connection = this.#pool.connection(request.connection);
     if (connection !== undefined && connection.heardAt <= request.sentAt) connection.probe(now);

@@ -1,14 +1,13 @@
 /** What calls resolve to, and how it is read from a reply. */
-import { RingtailError } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { Resolver, type ResolverName, resolverName } from "../base/resolver.ts";
 import type { DurationUs } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import { decodeRecordBody, RecordError } from "../version/record.ts";
 import { lastWrite, type SiblingSet } from "../version/sibling-set.ts";
 import type { Dot } from "../version/version-vector.ts";
 import type { Codec } from "./codecs.ts";
 import { Context } from "./context.ts";
+import { setOf } from "./record.ts";
 
 /** One replica that answered in time. */
 export interface Ack {
@@ -147,11 +146,9 @@ export function getResultOf<T>(
 ): GetResult<T> {
   const siblings: T[] = [];
   const versions: SiblingVersion[] = [];
-  if (record.length > 0) {
-    for (const { dots, requestId, tombstone, value } of shownOf(setOf(record), receipt)) {
-      versions.push({ dots, requestId: new Uint8Array(requestId), tombstone });
-      if (!tombstone) siblings.push(codec.decode(value));
-    }
+  for (const { dots, requestId, tombstone, value } of shownOf(setOf(record), receipt)) {
+    versions.push({ dots, requestId: new Uint8Array(requestId), tombstone });
+    if (!tombstone) siblings.push(codec.decode(value));
   }
   const tombstones = versions.length - siblings.length;
   return { siblings, context: Context.of(context), receipt, tombstones, versions };
@@ -161,13 +158,4 @@ export function getResultOf<T>(
 function shownOf(set: SiblingSet, { resolver }: Receipt): SiblingSet["siblings"] {
   const last = resolver === "lww" ? lastWrite(set) : undefined;
   return last === undefined ? set.siblings : [last];
-}
-
-function setOf(record: Uint8Array): SiblingSet {
-  try {
-    return decodeRecordBody(record);
-  } catch (error) {
-    if (!(error instanceof RecordError)) throw error;
-    throw new RingtailError("PROTOCOL_MISMATCH", `the node answered with a malformed record: ${error.message}`);
-  }
 }

@@ -10,10 +10,10 @@ import { RingtailError, statusOk, wireOf } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import { noNode } from "../base/ids.ts";
-import type { Instant } from "../base/time.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
 import { GetOp } from "../coordinator/get.ts";
 import { PutOp } from "../coordinator/put.ts";
-import { type AskedQuorum, resolveDurability, resolveQuorum } from "../coordinator/quorum.ts";
+import { type AskedQuorum, type Quorum, resolveDurability, resolveQuorum } from "../coordinator/quorum.ts";
 import type { Latency } from "../metrics/metrics.ts";
 import { openContext, sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
@@ -47,7 +47,6 @@ import type { Routing } from "./routing.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 
-const overloadedRetryUs = 20_000;
 /** Left in a multi-get's frame for what is not records. */
 const multiGetSlack = 256 * 1024;
 
@@ -132,9 +131,8 @@ export class ClientService implements Beginner {
   /** A put that a peer forwards. Throws `WireError` or `RingtailError` on bad input. */
   #onForwarded(now: Instant, session: Session, frameId: number, bytes: Uint8Array, start: number, end: number): void {
     const type = FrameType.FORWARD_PUT;
-    const status = this.reception.judgeForwarded(session, end - start);
-    if (status !== statusOk) {
-      session.fail(type, frameId, status, this.#shared.fencedBy, overloadedRetryUs);
+    if (!this.reception.admitsForwarded(session, end - start)) {
+      this.reception.refuse(session, type, frameId);
       return;
     }
     const put = decode(PutRequest, bytes, start, end);
@@ -310,16 +308,9 @@ export class ClientService implements Beginner {
     const shared = this.#shared;
     const reply = this.#putReply;
     reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch, op.own);
-    reply.epoch = shared.epoch;
-    reply.coordinator = shared.number;
-    reply.elapsedUs = elapsed;
     reply.forwardedBy = forwardedBy;
-    reply.stalePossible = op.quorum.stalePossible;
-    reply.lww = op.quorum.lww;
-    reply.queue = shared.queue();
-    reply.busy = shared.busy;
     fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable, op.fallbacks);
-    reply.phases = phases;
+    this.#tellHow(reply, op.quorum, elapsed, phases);
     session.answer(type, frameId, PutReply, reply);
   }
 
@@ -346,21 +337,26 @@ export class ClientService implements Beginner {
     }
     this.#getLatency.record(elapsed);
     this.#shared.background.onAnswered(now, elapsed);
-    const shared = this.#shared;
     const reply = this.#getReply;
     reply.record = op.merged === null ? noBytes : recordBody(op.merged);
     reply.context = this.#contextOf(op);
+    reply.hedged = op.hedged;
+    fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
+    this.#tellHow(reply, op.quorum, elapsed, phases);
+    session.answer(type, frameId, GetReply, reply);
+  }
+
+  /** What every answer tells of its coordinator, and of how it came about. */
+  #tellHow(reply: GetReply | PutReply, quorum: Quorum, elapsedUs: DurationUs, phases: number[]): void {
+    const shared = this.#shared;
     reply.epoch = shared.epoch;
     reply.coordinator = shared.number;
-    reply.elapsedUs = elapsed;
-    reply.stalePossible = op.quorum.stalePossible;
-    reply.lww = op.quorum.lww;
-    reply.hedged = op.hedged;
+    reply.elapsedUs = elapsedUs;
+    reply.stalePossible = quorum.stalePossible;
+    reply.lww = quorum.lww;
     reply.queue = shared.queue();
     reply.busy = shared.busy;
-    fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
     reply.phases = phases;
-    session.answer(type, frameId, GetReply, reply);
   }
 
   #contextOf(op: GetOp<GetOrigin>): Uint8Array {

@@ -79,7 +79,7 @@ export class DataPath {
     this.clientService.copies.attach(replica);
   }
 
-  /** Puts that have not left their coordinator: what they still owe to silent owners is not forgotten by stopping. */
+  /** Requests in line, and puts that have not left their coordinator: what these owe to silent owners is not forgotten by stopping. */
   get busy(): boolean {
     return this.coordination.puts.inFlight > 0 || this.#inbox.waiting > 0;
   }

@@ -363,8 +363,9 @@ export class Node implements StoreEvents {
   }
 
   /**
-   * The end of a turn: requests that stand in line, one batch for what the store was given, then one write per link that has frames. The store comes
-   * first because it acknowledges memory writes here, and their answers are to leave in the same turn.
+   * The end of a turn: requests that stand in line, one batch for what the store was given, then one write per link that
+   * has frames. The store comes before the links because it acknowledges memory writes here, and their answers are to
+   * leave in the same turn.
    */
   endTurn(now: Instant): void {
     if (this.#data.endTurn(now)) this.#env.wantTurnEnd();

@@ -1,5 +1,4 @@
 /** The replica of a node: built once its store is open, and bound to the data path that asks it. */
-
 import type { Actors } from "../replica/actors.ts";
 import { HybridClock } from "../replica/hybrid-clock.ts";
 import { Replica } from "../replica/replica.ts";

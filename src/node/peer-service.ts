@@ -180,15 +180,21 @@ export class PeerService {
     else if (op.kind === ReplicaKind.read) this.#answerRead(now, request, op);
     else {
       this.#writeReply.durable = op.durable;
-      this.#writeReply.epoch = this.#shared.epoch;
-      this.#writeReply.queue = this.#shared.queue();
-      this.#writeReply.busy = this.#shared.busy;
       this.#writeReply.keyUs = op.keyUs;
-      const stoodUs = stoodUsOf(now, op, this.#shared.env);
-      this.#writeReply.loopUs = op.loopUs + stoodUs;
-      this.#writeReply.storageUs = storageUsOf(now, op, stoodUs);
+      this.#tellHow(now, this.#writeReply, op);
       session.answer(type, frameId, ReplicaWriteReply, this.#writeReply);
     }
+  }
+
+  /** What every answer tells of this node, and of where the time went. */
+  #tellHow(now: Instant, reply: ReplicaReadReply | ReplicaWriteReply, op: ReplicaOp<ReplicaOrigin>): void {
+    const shared = this.#shared;
+    const stoodUs = stoodUsOf(now, op, shared.env);
+    reply.epoch = shared.epoch;
+    reply.queue = shared.queue();
+    reply.busy = shared.busy;
+    reply.loopUs = op.loopUs + stoodUs;
+    reply.storageUs = storageUsOf(now, op, stoodUs);
   }
 
   /** The partition may have been closed to reads, or found wanting, while the record was read. */
@@ -205,12 +211,7 @@ export class PeerService {
     // What does not count is rarely the same as what does: it is sent whole.
     reply.record = request.bodyMax === 0 || reply.unsynced ? sealed : headIfLarger(sealed, request.bodyMax);
     reply.recordBytes = reply.record === sealed ? 0 : sealed.length;
-    reply.epoch = this.#shared.epoch;
-    reply.queue = this.#shared.queue();
-    reply.busy = this.#shared.busy;
-    const stoodUs = stoodUsOf(now, op, this.#shared.env);
-    reply.loopUs = op.loopUs + stoodUs;
-    reply.storageUs = storageUsOf(now, op, stoodUs);
+    this.#tellHow(now, reply, op);
     session.answer(type, frameId, ReplicaReadReply, reply);
   }
 

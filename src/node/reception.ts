@@ -4,7 +4,7 @@
  * request was looked at.
  */
 import { hexOf } from "../base/bytes.ts";
-import { type Status, statusOk, wireOf } from "../base/errors.ts";
+import { wireOf } from "../base/errors.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import type { Counter } from "../metrics/metrics.ts";
 import { ErrorReply, encode } from "../wire/codec.ts";
@@ -126,14 +126,13 @@ export class Reception implements InboxEffects {
     return shared.inFlightBytes + bytes <= bytesMax && mine <= bytesMax && !shared.storeBehind();
   }
 
-  /** Why a put that a peer forwards cannot be worked on; it stood in line where it came from. */
-  judgeForwarded(session: Session, bytes: number): Status {
+  /** Whether a put that a peer forwards may be worked on; it stood in line where it came from. */
+  admitsForwarded(session: Session, bytes: number): boolean {
     const { phase, inFlight, config } = this.#shared;
-    if (phase === "stopping" || phase === "fenced") return wireOf("NODE_STOPPING");
-    const isFull = phase === "starting" || inFlight >= config.inFlightMax || !this.hasRoomFor(session, bytes);
-    return isFull ? wireOf("OVERLOADED") : statusOk;
+    return phase === "serving" && inFlight < config.inFlightMax && this.hasRoomFor(session, bytes);
   }
 
+  /** Turns a request away: NODE_STOPPING where that is why, else OVERLOADED. */
   refuse(session: Session, type: number, frameId: number): void {
     this.#refused.value += 1;
     const { phase, fencedBy, epoch } = this.#shared;
