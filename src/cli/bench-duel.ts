@@ -1,5 +1,4 @@
 /** `ringtail bench --against`: two ways of running a load, in interleaved blocks; `ringtail bench compare`: any two logs. */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { Bench } from "../lab/bench.ts";
 import { blockOfLog, type DuelBlock, duelOf, runDuel } from "../lab/duel.ts";
@@ -9,7 +8,7 @@ import { readHistogramLog } from "../lab/series.ts";
 import type { BenchFlags } from "./bench-flags.ts";
 import { benchOptionsOf, changedFlags } from "./bench-options.ts";
 import { BenchOutput, type OutputFlags, progressOf } from "./bench-output.ts";
-import { badArgument, type JsonOption, print, printJson, printTable, wholeNumber } from "./output.ts";
+import { badArgument, type JsonOption, print, printJson, printTable, readNamed, wholeNumber } from "./output.ts";
 
 const usualPairs = "10";
 const pairsMax = 1_000;
@@ -50,12 +49,7 @@ async function compare(logs: readonly string[], flags: OutputFlags & JsonOption)
 }
 
 function blockOfFile(path: string): DuelBlock {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw badArgument(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
-  }
+  const text = readNamed(path).toString();
   let block: DuelBlock;
   try {
     block = blockOfLog(readHistogramLog(text));

@@ -1,5 +1,5 @@
 /** BenchOutput: what `ringtail bench` leaves behind: progress while it runs, HDR logs, and the report with its plots. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Measured } from "../lab/bench.ts";
@@ -8,7 +8,7 @@ import { type Happening, happeningsOf, type Noted, readNoted } from "../lab/happ
 import { histogramLogText, writeResult } from "../lab/histogram-log.ts";
 import { htmlOf, type Page, svgFilesOf } from "../lab/page/page.ts";
 import { allEvents } from "./members.ts";
-import { badArgument } from "./output.ts";
+import { badArgument, readNamed } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 /** Where results go. */
@@ -53,7 +53,7 @@ export class BenchOutput {
         throw badArgument(`cannot make the directory ${flags.svg}: ${(error as NodeJS.ErrnoException).code}`);
       }
     }
-    this.#noted = flags.events === undefined ? [] : readNoted(flags.events, readText(flags.events));
+    this.#noted = flags.events === undefined ? [] : readNoted(flags.events, readNamed(flags.events).toString());
   }
 
   get #wantsPage(): boolean {
@@ -104,14 +104,6 @@ export class BenchOutput {
     if (report !== undefined) writeResult("the report", report, htmlOf(page));
     if (svg !== undefined) for (const [name, text] of svgFilesOf(page)) writeResult("the plot", join(svg, name), text);
     process.stderr.write(`report: ${[report, svg].filter((path) => path !== undefined).join(", ")}\n`);
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw badArgument(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
 }
 

@@ -81,8 +81,10 @@ async function run(flags: BenchFlags): Promise<BenchResult> {
   const options = benchOptionsOf(flags, { keepsIntervals, hiccups: output.wantsHiccups });
   const measured = await runBench(options, progressOf(flags.json !== true));
   const { result } = measured;
-  if (flags.json === true) printJson(flags.series === true ? result : { ...result, series: null });
-  else printReport(flags.series === true ? result : { ...result, series: null });
+  // A report keeps intervals, too; they are told where they were asked for.
+  const told = flags.series === true ? result : { ...result, series: null };
+  if (flags.json === true) printJson(told);
+  else printReport(told);
   output.saveLog("", measured);
   await output.savePage(async () => {
     const happenings = await output.happenings(flags, measured.recording.startedMs, options.plan.durationSeconds);

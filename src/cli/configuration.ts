@@ -2,11 +2,10 @@
  * One node's configuration from its four sources: defaults, the file (JSON), `RINGTAIL_...` variables, flags; the later
  * ones win. Unknown keys are errors, and every error names where the value came from.
  */
-import { readFileSync } from "node:fs";
 import { Option } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { configOf, type NodeConfig, readSetting, type Setting, settings } from "../node/config.ts";
-import { badArgument } from "./output.ts";
+import { badArgument, readNamed } from "./output.ts";
 
 /** Where a setting's value came from. */
 export type Source = "default" | "file" | "environment" | "flag";
@@ -45,12 +44,7 @@ export function settingOptions(): Option[] {
 }
 
 function fromFile(path: string): Record<string, unknown> {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw badArgument(`cannot read the configuration file ${path}: ${(error as NodeJS.ErrnoException).code}`);
-  }
+  const text = readNamed(path, "the configuration file").toString();
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,5 +1,4 @@
 /** `ringtail get`, `put` and `delete`: data by hand, with contexts, siblings and receipts in sight. */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { hexOf } from "../base/bytes.ts";
 import { durabilityOf } from "../base/durability.ts";
@@ -9,7 +8,7 @@ import type { WriteOptions } from "../client/options.ts";
 import type { GetResult, Receipt } from "../client/results.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
 import { valueBytesMax } from "../wire/limits.ts";
-import { badArgument, type JsonOption, print, printJson, valueText, wholeNumber } from "./output.ts";
+import { badArgument, type JsonOption, print, printJson, readNamed, valueText, wholeNumber } from "./output.ts";
 import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 
 const exitNotFound = 1;
@@ -174,11 +173,7 @@ async function readInput(): Promise<Uint8Array> {
 function readValue(given: string | undefined, flags: DataFlags): Uint8Array | Promise<Uint8Array> {
   if (flags.file !== undefined) {
     if (given !== undefined) throw badArgument("both a value and --file were given; allowed: one of them");
-    try {
-      return readFileSync(flags.file);
-    } catch (error) {
-      throw badArgument(`cannot read ${flags.file}: ${(error as NodeJS.ErrnoException).code}`);
-    }
+    return readNamed(flags.file);
   }
   if (given !== undefined && given !== "-") return Buffer.from(given, "utf8");
   if (given === undefined && process.stdin.isTTY)

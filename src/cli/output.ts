@@ -2,6 +2,7 @@
  * What every command shares: printing data as text or JSON, and ending with one line on stderr and the status of the
  * error table when something is wrong. Never a stack trace for what a user or the network did.
  */
+import { readFileSync } from "node:fs";
 import { errorTable, RingtailError } from "../base/errors.ts";
 
 /** Options of every command that prints data. */
@@ -59,6 +60,16 @@ export function reportError(error: unknown, json: boolean): number {
 /** A bad argument. */
 export function badArgument(message: string): RingtailError {
   return new RingtailError("INVALID_ARGUMENT", message);
+}
+
+/** A file that was named on the command line, `what` before its path in the error; throws `INVALID_ARGUMENT`. */
+export function readNamed(path: string, what: string = ""): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const named = what === "" ? path : `${what} ${path}`;
+    throw badArgument(`cannot read ${named}: ${(error as NodeJS.ErrnoException).code}`);
+  }
 }
 
 /** A whole number from the command line; throws `INVALID_ARGUMENT` naming what is allowed. */

@@ -2,7 +2,6 @@
  * The result of a run, as plain data in the shape that other programs read (`bench --json`): all of it is stable, and
  * fields may be added. Times are milliseconds.
  */
-
 import type { Histogram } from "hdr-histogram-js";
 import type { Coordination } from "../client/own-coordination.ts";
 import { latencyHistogram } from "../metrics/metrics.ts";
