@@ -71,6 +71,7 @@ export class GroupCommit {
     if (write.hint === null) {
       // A change of the key that was acknowledged earlier must not reach the engine later.
       write.behind = this.#writeBack.hurry(write);
+      this.#leaves.expect(write.n, write.partition);
       // Whoever has a record forgotten holds its key until then: no change of it can come behind.
       if (!write.forgotten) this.waitingRecords += 1;
     }
@@ -100,7 +101,7 @@ export class GroupCommit {
           this.waitingRecords -= 1;
           batch.put(key, write.sealed);
         }
-        this.#leaves.apply(write.n, write.partition, write.hashHigh, write.deltaHigh, write.deltaLow);
+        this.#leaves.arrive(write.n, write.partition, write.hashHigh, write.deltaHigh, write.deltaLow);
       } else composeHint(batch, write, write.hint);
       this.#inFlight.push(write);
       this.#batchBytes += bytes;

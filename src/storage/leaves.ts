@@ -38,10 +38,16 @@ class Tree {
   }
 }
 
+function treeOf(n: number, partition: number): number {
+  return n * 0x10000 + partition;
+}
+
 /** The trees of one store. */
 export class Leaves {
   readonly #partitionBits: number;
   readonly #trees: Map<number, Tree> = new Map();
+  /** Writes whose change is still to come, by tree. */
+  readonly #coming: Map<number, number> = new Map();
   readonly #touchedTrees: Tree[] = [];
   readonly #touchedLeaves: number[] = [];
   /** Leaves that are in the log only, oldest first, from `#owedHead` on. */
@@ -69,7 +75,7 @@ export class Leaves {
   }
 
   #tree(n: number, partition: number): Tree {
-    const id = n * 0x10000 + partition;
+    const id = treeOf(n, partition);
     let tree = this.#trees.get(id);
     if (tree === undefined) {
       tree = new Tree(n, partition);
@@ -84,6 +90,22 @@ export class Leaves {
     const { words } = this.#tree(n, partition);
     words[2 * leaf] = high;
     words[2 * leaf + 1] = low;
+  }
+
+  /** A record was queued for a batch: `arrive` follows, when its batch is composed. */
+  expect(n: number, partition: number): void {
+    const id = treeOf(n, partition);
+    this.#coming.set(id, (this.#coming.get(id) ?? 0) + 1);
+  }
+
+  /** Applies the change of a record that was expected. */
+  arrive(n: number, partition: number, hashHigh: number, deltaHigh: number, deltaLow: number): void {
+    const id = treeOf(n, partition);
+    const coming = this.#coming.get(id) ?? 0;
+    assert(coming > 0, "a record arrived that was not expected");
+    if (coming === 1) this.#coming.delete(id);
+    else this.#coming.set(id, coming - 1);
+    this.apply(n, partition, hashHigh, deltaHigh, deltaLow);
   }
 
   /** Applies a record's change to its leaf, which the next `log` writes. */
@@ -182,11 +204,15 @@ export class Leaves {
 
   /** High and low half of leaf i at 2i and 2i+1; shared, do not change. Undefined: no record has touched the tree. */
   wordsOf(n: number, partition: number): Uint32Array | undefined {
-    return this.#trees.get(n * 0x10000 + partition)?.words;
+    return this.#trees.get(treeOf(n, partition))?.words;
   }
 
-  /** Whether any record is under the tree. Asked of every tree when the ring changes, so without a call per word. */
+  /**
+   * Whether any record is under the tree, or will be when what is queued is written. Asked of every tree when the ring
+   * changes, so without a call per word.
+   */
   holds(n: number, partition: number): boolean {
+    if (this.#coming.has(treeOf(n, partition))) return true;
     const words = this.wordsOf(n, partition);
     if (words === undefined) return false;
     for (let at = 0; at < words.length; at += 1) if (words[at] !== 0) return true;

@@ -31,7 +31,7 @@ import {
 import type { StoreCounters } from "./store-counters.ts";
 import type { HintPage, RecordPage, StoredHint, StoreEvents } from "./store-events.ts";
 import { storeBusy, storeDamaged } from "./store-events.ts";
-import type { WriteBack } from "./write-back.ts";
+import type { ScanMark, WriteBack } from "./write-back.ts";
 
 /** Scans that the engine has been asked for. */
 const inFlightMax = 4096;
@@ -92,7 +92,7 @@ class Scan {
 
 interface WaitingScan {
   /** Of write-back, which must have reached it. */
-  readonly mark: number;
+  readonly mark: ScanMark;
   readonly scan: Scan;
 }
 
@@ -135,7 +135,7 @@ export class RecordScans {
     const from = request.cursor ?? range.from;
     const scan = new Scan("records", request.token, { from, to: range.to }, request.keysMax, request.bytesMax);
     if (this.#behind.full) this.#refused.push(scan);
-    else this.#behind.push({ mark: this.#writeBack.flush(), scan });
+    else this.#behind.push({ mark: this.#writeBack.hurryPartition(partition), scan });
     this.begin();
   }
 

@@ -7,6 +7,7 @@
  * changed. What bounds the wait is `delayUs`, the bytes that may be dirty, and the log that must be kept meanwhile.
  */
 import { assert } from "../base/assert.ts";
+import { Fifo } from "../base/fifo.ts";
 import type { Instant } from "../base/time.ts";
 import { after, never } from "../base/time.ts";
 import type { EngineBatch } from "./engine.ts";
@@ -18,6 +19,16 @@ import type { StoreWrite } from "./store-write.ts";
 /** Tokens are 31 bits above 2^31, wrapping, so never 0, which means clean. */
 const tokenBase = 0x8000_0000;
 const tokenMask = 0x7fff_ffff;
+/** Whether a record goes before its turn: it is in its place, will go with the next batch, has gone. */
+const Early = { no: 0, asked: 1, gone: 2 } as const;
+/** Records that are asked for before their turn; past it all of them go. */
+const earlyMax = 65_536;
+
+/** What a scan waits for: places of the queue below one, and so many records that go before their turn, since ever. */
+export interface ScanMark {
+  readonly place: number;
+  readonly early: number;
+}
 
 /** What write-back works on. */
 export interface WriteBackOptions {
@@ -41,6 +52,7 @@ class Columns {
   readonly deltaLow: Uint32Array;
   readonly partition: Uint16Array;
   readonly n: Uint8Array;
+  readonly early: Uint8Array;
   readonly segment: Uint32Array;
   readonly queuedAt: Float64Array;
 
@@ -51,6 +63,7 @@ class Columns {
     this.deltaLow = new Uint32Array(size);
     this.partition = new Uint16Array(size);
     this.n = new Uint8Array(size);
+    this.early = new Uint8Array(size);
     this.segment = new Uint32Array(size);
     this.queuedAt = new Float64Array(size);
   }
@@ -62,6 +75,7 @@ class Columns {
     this.deltaLow[to] = from.deltaLow[at] as number;
     this.partition[to] = from.partition[at] as number;
     this.n[to] = from.n[at] as number;
+    this.early[to] = from.early[at] as number;
     this.segment[to] = from.segment[at] as number;
     this.queuedAt[to] = from.queuedAt[at] as number;
   }
@@ -84,6 +98,10 @@ export class WriteBack {
   /** Positions below it wait for nothing but the batch in flight. */
   #urgent = 0;
   #nextAt: Instant = 0 as Instant;
+  /** Positions of records that go with the next batch, before their turn; those in flight; how many there ever were. */
+  readonly #early: Fifo<number> = new Fifo(earlyMax);
+  readonly #earlyInFlight: number[] = [];
+  #earlyAsked = 0;
 
   constructor(options: WriteBackOptions) {
     this.#buffer = options.buffer;
@@ -136,11 +154,19 @@ export class WriteBack {
     columns.deltaLow[i] = write.deltaLow;
     columns.partition[i] = write.partition;
     columns.n[i] = write.n;
+    columns.early[i] = Early.no;
     columns.segment[i] = segment;
     columns.queuedAt[i] = now;
     this.#tail += 1;
-    if (this.#buffer.dirtyBytes >= this.#bytesMax) this.flush();
+    this.#leaves.expect(write.n, write.partition);
+    if (this.#buffer.dirtyBytes >= this.#bytesMax) this.#hurryOldest();
     return "queued";
+  }
+
+  /** An eighth of what waits: all of it at once would keep the engine, and whoever waits for it, busy for long. */
+  #hurryOldest(): void {
+    const count = this.#everyUs === 0 ? this.waiting : Math.ceil(this.waiting / 8);
+    this.#urgent = Math.max(this.#urgent, this.#taken + count);
   }
 
   /** The position of a waiting change of the key, or -1. */
@@ -149,7 +175,11 @@ export class WriteBack {
     const token = this.#buffer.dirtyToken(fullKey, hashHigh, hashLow);
     if (token === 0) return -1;
     const at = this.#tail - ((tokenOf(this.#tail) - token) & tokenMask);
-    return at >= this.#taken ? at : -1;
+    return at >= this.#taken && !this.#isGone(at) ? at : -1;
+  }
+
+  #isGone(position: number): boolean {
+    return this.#columns.early[position & this.#mask] === Early.gone;
   }
 
   #grow(): void {
@@ -179,9 +209,26 @@ export class WriteBack {
     return at + 1;
   }
 
-  /** Whether everything that waited at the mark is in the engine: a scan begun now sees it. */
-  reached(mark: number): boolean {
-    return this.#head >= mark;
+  /**
+   * Lets the records of a partition go out next, so that a scan of it sees what was acknowledged before; returns a mark
+   * for `reached`. All others go on waiting: scans come many times a second.
+   */
+  hurryPartition(partition: number): ScanMark {
+    const { partition: partitions, early } = this.#columns;
+    for (let position = this.#taken; position < this.#tail; position += 1) {
+      const i = position & this.#mask;
+      if (partitions[i] !== partition || early[i] !== Early.no) continue;
+      if (this.#early.full) return { place: this.flush(), early: this.#earlyAsked };
+      early[i] = Early.asked;
+      this.#early.push(position);
+      this.#earlyAsked += 1;
+    }
+    return { place: this.#taken, early: this.#earlyAsked };
+  }
+
+  /** Whether what the mark is about is in the engine: a scan begun now sees it. */
+  reached(mark: ScanMark): boolean {
+    return this.#head >= mark.place && this.#earlyAsked - this.#early.size - this.#earlyInFlight.length >= mark.early;
   }
 
   /** Ends the wait of records whose time is over. */
@@ -210,30 +257,46 @@ export class WriteBack {
 
   /** Some records wait for a batch and nothing else. */
   get due(): boolean {
-    return this.#urgent > this.#taken;
+    return this.#urgent > this.#taken || this.#early.size > 0;
   }
 
-  /** Moves records whose wait is over, oldest first, into the batch, up to about `bytesMax`. */
+  /** Moves records whose wait is over into the batch, up to about `bytesMax`: first those that go early, then the oldest. */
   compose(batch: EngineBatch, bytesMax: number): void {
-    assert(this.#head === this.#taken, "one batch is in flight");
-    const { hashHigh, hashLow, deltaHigh, deltaLow, partition, n } = this.#columns;
-    for (; this.#taken < this.#urgent && batch.bytes < bytesMax; this.#taken += 1) {
-      const i = this.#taken & this.#mask;
-      const hash = hashHigh[i] as number;
-      const entry = this.#buffer.dirtyEntry(hashLow[i] as number, tokenOf(this.#taken));
-      // None: the key changed under another tree class, and its later place in the queue brings the record.
-      if (entry !== undefined) batch.put(recordKey(entry.fullKey, hash, hashLow[i] as number), entry.sealed);
-      this.#leaves.apply(n[i] as number, partition[i] as number, hash, deltaHigh[i] as number, deltaLow[i] as number);
+    assert(this.#head === this.#taken && this.#earlyInFlight.length === 0, "one batch is in flight");
+    while (this.#early.size > 0 && batch.bytes < bytesMax) {
+      const position = this.#early.shift() as number;
+      this.#compose(batch, position);
+      this.#earlyInFlight.push(position);
+      this.#columns.early[position & this.#mask] = Early.gone;
     }
+    for (; this.#taken < this.#urgent && batch.bytes < bytesMax; this.#taken += 1) {
+      if (!this.#isGone(this.#taken)) this.#compose(batch, this.#taken);
+    }
+  }
+
+  #compose(batch: EngineBatch, position: number): void {
+    const { hashHigh, hashLow, deltaHigh, deltaLow, partition, n } = this.#columns;
+    const i = position & this.#mask;
+    const hash = hashHigh[i] as number;
+    const entry = this.#buffer.dirtyEntry(hashLow[i] as number, tokenOf(position));
+    // None: the key changed under another tree class, and its later place in the queue brings the record.
+    if (entry !== undefined) batch.put(recordKey(entry.fullKey, hash, hashLow[i] as number), entry.sealed);
+    this.#leaves.arrive(n[i] as number, partition[i] as number, hash, deltaHigh[i] as number, deltaLow[i] as number);
   }
 
   /** The batch is in the engine: its records are clean, unless they have changed again. */
   finish(): void {
     for (; this.#head < this.#taken; this.#head += 1) {
-      const hashLow = this.#columns.hashLow[this.#head & this.#mask] as number;
-      this.#buffer.clean(hashLow, tokenOf(this.#head));
-      this.#settled(hashLow);
+      if (!this.#isGone(this.#head)) this.#settle(this.#head);
     }
+    for (const position of this.#earlyInFlight) this.#settle(position);
+    this.#earlyInFlight.length = 0;
+  }
+
+  #settle(position: number): void {
+    const hashLow = this.#columns.hashLow[position & this.#mask] as number;
+    this.#buffer.clean(hashLow, tokenOf(position));
+    this.#settled(hashLow);
   }
 }
 

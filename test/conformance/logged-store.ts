@@ -6,7 +6,7 @@ import { sealRecord } from "../../src/version/record.ts";
 import type { SiblingSet } from "../../src/version/sibling-set.ts";
 import type { EngineHost } from "../support/engine-host.ts";
 import { FailingLog } from "../support/failing-log.ts";
-import { leavesOf, partitionFor, type RigOptions, StoreRig, textOf } from "../support/store-rig.ts";
+import { leavesOf, partitionFor, type RigOptions, StoreRig, textOf, treeN } from "../support/store-rig.ts";
 
 /** `makeHost` gives a fresh, empty host; `runs`: how many generated histories to try. */
 export function loggedStoreConformance(makeHost: () => EngineHost, runs: number): void {
@@ -121,6 +121,25 @@ export function loggedStoreConformance(makeHost: () => EngineHost, runs: number)
       await open();
       expect(await rig.readEngine("last")).toBe("v");
       expect(await rig.readEngine("k19-9")).toHaveLength(200);
+    });
+
+    test("a tree holds what was acknowledged, before the engine has it, and no longer when it is deleted", async () => {
+      const partition = partitionFor("k0");
+      const holds = (): boolean => rig.store.leaves.holds(treeN, partition);
+      expect(holds()).toBe(false);
+      await rig.putNow("k0", "v");
+      expect([rig.store.counters.batches, holds(), rig.store.leaves.holds(treeN + 1, partition)]).toEqual([
+        0,
+        true,
+        false,
+      ]);
+      await drained();
+      expect(holds()).toBe(true);
+      let cursor: Uint8Array | null = null;
+      do {
+        cursor = (await rig.deletePage(partition, cursor)).cursor;
+      } while (cursor !== null);
+      expect(holds()).toBe(false);
     });
 
     test("a scan sees everything that was acknowledged before it was asked for", async () => {
