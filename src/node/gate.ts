@@ -89,6 +89,7 @@ export class Gate {
 
   #judgeNode(now: Instant, session: Session, hello: Hello): RingtailError | null {
     if (this.#shared.ringOrNone === undefined) return new RingtailError("OVERLOADED", "this node has no ring yet");
+    if (!this.#peers.joined) return new RingtailError("OVERLOADED", "this node is starting");
     const peer = this.#peers.of(hello.number);
     if (peer === undefined || peer.member.id !== hexOf(hello.nodeId)) {
       if (hello.epoch < this.#shared.epoch) {

@@ -252,6 +252,7 @@ export class Peers {
   readonly #events: PeerEvents;
   readonly #byNumber: (Peer | undefined)[] = [];
   readonly #list: Peer[] = [];
+  #joined = false;
   #stopped = false;
 
   constructor(shared: NodeState, events: PeerEvents) {
@@ -261,6 +262,7 @@ export class Peers {
 
   /** Dials every member of the ring but this node, and parts with those that left. */
   join(now: Instant, ring: Ring): void {
+    this.#joined = true;
     for (const member of ring.members) {
       if (member.status === "left") this.#part(member.number);
       if (member.status === "left" || member.number === this.#shared.number) continue;
@@ -280,6 +282,11 @@ export class Peers {
     this.#byNumber[number] = undefined;
     this.#list.splice(this.#list.indexOf(peer), 1);
     this.#events.onPeerGone(peer);
+  }
+
+  /** Whether members can be told from strangers: a node that starts has its ring for a while before it knows its peers. */
+  get joined(): boolean {
+    return this.#joined;
   }
 
   get list(): readonly Peer[] {

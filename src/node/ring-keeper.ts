@@ -244,7 +244,9 @@ export class RingKeeper implements LinkEvents, FrameSink {
 
   /** A node without a ring reports. Throws `RingtailError` when it cannot become a member here. */
   onReport(now: Instant, session: Session, frameId: number, report: ReportRequest): void {
-    const { config } = this.#shared;
+    const { config, fencedBy } = this.#shared;
+    // It learns of no newer ring: whoever waits here waits for ever, and is to ask the next seed node.
+    if (fencedBy !== "") throw new RingtailError("PERMISSION_DENIED", fencedBy);
     if (this.#shared.ringOrNone === undefined && !config.bootstrap) {
       throw new RingtailError("OVERLOADED", "this node has no ring itself and is not the one that bootstraps");
     }

@@ -1,10 +1,11 @@
-/** RingKeeper, the side that asks: which seed node is dialled after one that could not help. */
+/** RingKeeper: which seed node is dialled after one that could not help, and who may help nobody. */
 import { expect, test } from "vitest";
 import { after, instant } from "../../../src/base/time.ts";
 import { configOf } from "../../../src/node/config.ts";
 import { RingKeeper } from "../../../src/node/ring-keeper.ts";
+import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
-import type { Hello } from "../../../src/wire/codec.ts";
+import type { Hello, ReportRequest } from "../../../src/wire/codec.ts";
 
 test("after one that refused a connection and one that has no ring, the next is asked", () => {
   const dialled: string[] = [];
@@ -32,4 +33,15 @@ test("after one that refused a connection and one that has no ring, the next is 
     now = after(now, 1_000_000);
   }
   expect(dialled.map((address) => address.at(-1))).toEqual(["1", "2", "1", "2", "1", "2"]);
+});
+
+test("a node that must not serve any more tells nobody to wait: it would never hear of the ring that is waited for", () => {
+  const shared = {
+    config: configOf({}),
+    fencedBy: "this node has left the cluster",
+    ringOrNone: {},
+  } as unknown as NodeState;
+  const keeper = new RingKeeper(shared, { onFirstRing() {}, describe: () => ({}) as Hello, settle() {} });
+  const report = (): void => keeper.onReport(instant(0), {} as Session, 1, {} as ReportRequest);
+  expect(report).toThrow("this node has left the cluster");
 });
