@@ -98,6 +98,8 @@ export interface TransferEffects {
   isDead(number: NodeNumber): boolean;
   /** Whether every member of the ring has reported this epoch or a later one. */
   everyMemberAt(epoch: number): boolean;
+  /** Whether this member has reported that epoch or a later one, or is in the ring no more. */
+  memberAt(number: NodeNumber, epoch: number): boolean;
 
   /** This node's records of the partition go: it may mint for it again only under a new incarnation. */
   gaveUp(now: Instant, partition: PartitionId): void;

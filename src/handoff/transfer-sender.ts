@@ -154,6 +154,11 @@ export class TransferSender {
       transfer.gate = table.save(now);
       table.effects.happened(now, "closed", transfer);
     }
+    if (transfer.state === "reopening") {
+      // An earlier transfer is not quite over: it is asked again.
+      table.effects.answerClose(now, replyTo, wireOf("OVERLOADED"), null);
+      return;
+    }
     assert(transfer.is(request), "what was closed for another transfer was settled with the ring");
     transfer.replyTo = replyTo;
     this.advance(now, transfer);
@@ -180,11 +185,28 @@ export class TransferSender {
     if (transfer.state === "confirmed") {
       transfer.wait = "flip";
       this.#answerClose(now, transfer);
+    } else if (transfer.state === "reopening") {
+      this.#reopen(now, transfer);
     } else if (transfer.state === "grace") {
       this.#watch(now, transfer);
     } else if (transfer.state === "cleaning") {
       this.#clean(now, transfer);
     }
+  }
+
+  /** The transfer is cancelled: writes are taken again once the other end has heard of it, or is given up. */
+  #reopen(now: Instant, transfer: Transfer): void {
+    const table = this.#table;
+    const { joining, flipEpoch } = transfer;
+    if (!table.effects.memberAt(joining, flipEpoch) && !table.isLost(joining)) {
+      transfer.peer = joining;
+      table.retry(now, transfer, "peer-behind", table.config.retryLeastUs);
+      return;
+    }
+    mark("transfers.reopened");
+    table.drop(transfer);
+    table.save(now);
+    table.effects.happened(now, "reopened", transfer);
   }
 
   /** When the partition is to come back here, nobody's report is waited for: only that nothing is lost. */

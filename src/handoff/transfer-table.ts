@@ -334,6 +334,7 @@ export class TransferTable {
       synced: this.synced.has(partition, n),
       closed: sending?.state === "confirming" || sending?.state === "confirmed",
       cleared: receiving?.cleared === true,
+      reopening: sending?.state === "reopening",
     };
   }
 

@@ -6,6 +6,7 @@
  *   joining member:   pending -> clearing -> copying -> catching-up -> confirming -> confirmed -> (flip) done
  *                        \_________ any of them: (an epoch without the transfer) cancelled -> cleaning -> done
  *   replaced member:  confirming -> confirmed (closed for reads) -> (flip) grace -> cleaning -> done
+ *                        \_________ any of them: (an epoch without the transfer) reopening -> done
  *
  * Not here: what moves a transfer from state to state (transfer-receiver.ts, transfer-sender.ts).
  */
@@ -26,6 +27,7 @@ export const transferStates = [
   "cleaning",
   "cancelled",
   "done",
+  "reopening",
 ] as const;
 /** Where a transfer stands. */
 export type TransferState = (typeof transferStates)[number];
@@ -191,6 +193,8 @@ export interface ReplicaProgress {
   readonly closed: boolean;
   /** No old copy is left: what is stored now stays. */
   readonly cleared: boolean;
+  /** It was closed for a member that may not have heard yet that it is not to join any more. */
+  readonly reopening: boolean;
 }
 
 /** What becomes of a replica read. */
@@ -236,6 +240,10 @@ export function serves(
 /**
  * How node `number` treats a replica write of (partition, n): every owner takes it, synced or not, closed or not; the
  * joining member once nothing can be deleted under it any more.
+ *
+ * An owner that was closed for a transfer that is cancelled reads at once, but takes no write until the other end knows:
+ * that one may still be answering in its place, for readers with the ring before, and they would miss whatever was
+ * acknowledged with this node's help. Without it every quorum of writers has a member in every quorum of those readers.
  */
 export function writeRule(
   ring: Ring,
@@ -247,7 +255,8 @@ export function writeRule(
   if (ring.pendingOf(partition, n)?.joining === number) {
     return progress.cleared ? WriteRule.accept : WriteRule.notReady;
   }
-  return ring.isOwner(partition, n, number) ? WriteRule.accept : WriteRule.wrongOwner;
+  if (!ring.isOwner(partition, n, number)) return WriteRule.wrongOwner;
+  return progress.reopening ? WriteRule.notReady : WriteRule.accept;
 }
 
 /** Whether the operator has given a member up: it leaves, or has left, and it is dead. Nobody waits for its word. */

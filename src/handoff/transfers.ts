@@ -110,12 +110,19 @@ export class Transfers {
     const { partition, n } = transfer;
     const closed = transfer.state === "confirming" || transfer.state === "confirmed";
     if (this.#owns(partition, n)) {
-      if (closed && table.isListed(transfer, partition, n)) return;
-      // Cancelled; or a ring chosen without the old owners' majority gives the partition back.
-      mark(closed ? "transfers.reopened" : "transfers.given-back");
+      if (transfer.state === "reopening" || (closed && table.isListed(transfer, partition, n))) return;
+      if (closed) {
+        // Cancelled.
+        table.forget(transfer);
+        transfer.flipEpoch = table.ring.epoch;
+        table.enter(transfer, "reopening");
+        return;
+      }
+      // A ring chosen without the old owners' majority gives the partition back.
+      mark("transfers.given-back");
       table.drop(transfer);
       table.effects.happened(now, "reopened", transfer);
-    } else if (closed) {
+    } else if (closed || transfer.state === "reopening") {
       table.forget(transfer);
       this.#giveUp(now, transfer);
     }

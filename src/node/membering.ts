@@ -79,6 +79,7 @@ export class Membering extends Part implements MembershipEffects {
     shared.isDead = (number) => this.#isDead(number);
     shared.isReachable = (number) => number === shared.number || this.#memberOf(number)?.reachable === true;
     shared.everyMemberAt = (epoch) => this.#everyMemberAt(epoch);
+    shared.memberAt = (number, epoch) => this.#memberAt(number, epoch);
     shared.ringMaker = () => this.#ringMaker();
     shared.env.datagrams.attach({
       onDatagram: (now, from, bytes) => {
@@ -127,15 +128,17 @@ export class Membering extends Part implements MembershipEffects {
     return member?.state === MemberState.dead;
   }
 
-  /** A hello, a ring's message and every datagram tell the epoch of their sender's ring. */
   #everyMemberAt(epoch: number): boolean {
-    const { number: self, ring } = this.#shared;
-    if (this.#shared.epoch < epoch) return false;
-    return ring.members.every(({ number, id, status }) => {
-      if (number === self || status === "left") return true;
-      const told = Math.max(this.#peers.of(number)?.epoch ?? 0, this.#membership?.member(id)?.epoch ?? 0);
-      return told >= epoch;
-    });
+    return this.#shared.ring.members.every(({ number }) => this.#memberAt(number, epoch));
+  }
+
+  /** A hello, a ring's message and every datagram tell the epoch of their sender's ring. Who has left counts as told. */
+  #memberAt(number: NodeNumber, epoch: number): boolean {
+    if (number === this.#shared.number) return this.#shared.epoch >= epoch;
+    const member = this.#shared.ring.member(number);
+    if (member === undefined || member.status === "left") return true;
+    const told = Math.max(this.#peers.of(number)?.epoch ?? 0, this.#membership?.member(member.id)?.epoch ?? 0);
+    return told >= epoch;
   }
 
   #ringMaker(): NodeNumber {

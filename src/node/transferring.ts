@@ -364,6 +364,10 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     return this.#shared.everyMemberAt(epoch);
   }
 
+  memberAt(number: NodeNumber, epoch: number): boolean {
+    return this.#shared.memberAt(number, epoch);
+  }
+
   gaveUp(now: Instant, partition: PartitionId): void {
     this.#resources.actors().renew(now, partition);
   }

@@ -430,6 +430,10 @@ export class TransferNode implements TransferEffects {
     return this.world.nodes.every((node) => node.ring.epoch >= epoch);
   }
 
+  memberAt(number: NodeNumber, epoch: number): boolean {
+    return this.world.planted === "reopens-at-once" || this.world.node(number).ring.epoch >= epoch;
+  }
+
   gaveUp(_now: Instant, partition: PartitionId): void {
     this.gaveUps.push(partition);
   }

@@ -18,7 +18,7 @@ import { defaultPolicy, fieldsOf, memberOf } from "../unit/ring/support.ts";
 import { type Place, TransferNode } from "./transfer-node.ts";
 
 /** What is planted to see whether the checks find it. */
-export type Planted = "none" | "blind-comparison" | "forgets" | "single-writes" | "hasty-flip";
+export type Planted = "none" | "blind-comparison" | "forgets" | "single-writes" | "hasty-flip" | "reopens-at-once";
 
 /** How a world is made. */
 export interface WorldOptions {
@@ -29,6 +29,8 @@ export interface WorldOptions {
   /** Of 1,000 messages: lost, and as many repeated. */
   readonly lossPerMille?: number;
   readonly troublePerMille?: number;
+  /** Within this time everybody has heard of a new ring, or been told by somebody who has. */
+  readonly ringUs?: number;
   readonly config?: Partial<TransferConfig>;
   /** The story tells every step of this replica's transfers. */
   readonly focus?: { readonly partition: number; readonly n: number };
@@ -73,6 +75,7 @@ export class TransferWorld {
   readonly credits: Map<string, number> = new Map();
   /** A write that was admitted is stored within this time. */
   readonly writeUs = 20_000;
+  readonly #ringUs: number;
   lossPerMille: number;
   troublePerMille: number;
   now: Instant = instant(1_000_000);
@@ -81,8 +84,6 @@ export class TransferWorld {
   #nextId = 1;
   readonly #reported: Set<string> = new Set();
   readonly #downSince: Map<number, Instant> = new Map();
-  /** Chosen transfers that were cancelled: whoever still has their ring may read what is no longer written. */
-  readonly #cancelled: Set<string> = new Set();
 
   constructor(options: WorldOptions) {
     this.rng = new Rng(options.seed);
@@ -90,6 +91,7 @@ export class TransferWorld {
     this.focus = options.focus;
     this.lossPerMille = options.lossPerMille ?? 0;
     this.troublePerMille = options.troublePerMille ?? 0;
+    this.#ringUs = options.ringUs ?? 60_000;
     this.config = {
       ...defaultTransferConfig,
       pageBytesMax: 40,
@@ -213,7 +215,7 @@ export class TransferWorld {
 
   choose(ring: Ring): void {
     this.rings.push(ring);
-    for (const node of this.nodes) this.at(this.rng.below(60_000), () => node.alive && node.takeRing(ring));
+    for (const node of this.nodes) this.at(this.rng.below(this.#ringUs), () => node.alive && node.takeRing(ring));
   }
 
   /** Moves one owner entry; false: no valid ring. */
@@ -240,10 +242,6 @@ export class TransferWorld {
       this.choose(nextRing(ring, { goal, active: ring.active.filter((one) => one !== position) }));
     } catch {
       return false;
-    }
-    for (const transfer of ring.transfers()) {
-      const kept = this.newest.transfers().some((one) => one.id === transfer.id);
-      if (!kept) this.#cancelled.add(this.#nameIn(ring, transfer));
     }
     return true;
   }
@@ -328,7 +326,6 @@ export class TransferWorld {
 
   #checkWrite(ring: Ring, write: AckedWrite): void {
     const { partition, n } = this.node(1).place(write.fullKey);
-    if (this.#isCancelled(ring, partition, n)) return;
     const readers = this.#readers(ring, partition, n, write.fullKey);
     const lacking = readers.filter((node) => !node.idsAt(write.fullKey).has(write.id));
     // W = 2: two of three readers, or one of two, must meet the write.
@@ -339,19 +336,17 @@ export class TransferWorld {
     );
   }
 
-  #isCancelled(ring: Ring, partition: PartitionId, n: number): boolean {
-    const transfer = ring.transfers().find((one) => one.partition === partition && one.n === n);
-    return transfer !== undefined && this.#cancelled.has(this.#nameIn(ring, transfer));
-  }
-
-  /** Who would answer, asked with this ring: the joining member in the place of the replaced one once that is closed. */
+  /**
+   * Who would answer, asked with this ring: the joining member in the place of the replaced one once that is closed, as
+   * a reader may have found it some time ago.
+   */
   #readers(ring: Ring, partition: PartitionId, n: number, fullKey: Uint8Array): TransferNode[] {
     const pending = ring.pendingOf(partition, n);
     const readers: TransferNode[] = [];
     for (const number of this.#first(ring.preferenceList(partition, n), n)) {
       let node = this.node(number);
       let rule = node.readRule(fullKey, ring.epoch);
-      if (rule === ReadRule.wrongOwner && pending?.replaced === number) {
+      if (rule !== ReadRule.serve && pending?.replaced === number) {
         node = this.node(pending.joining);
         rule = node.readRule(fullKey, ring.epoch);
       }

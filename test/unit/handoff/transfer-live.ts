@@ -25,6 +25,26 @@ export function live(seed: number, planted: Planted = "none", focus?: WorldOptio
   return world;
 }
 
+/** Transfers are confirmed and then cancelled, while clients put and the news of it is on its way; throws likewise. */
+export function liveCancelled(seed: number, planted: Planted = "none"): TransferWorld {
+  const world = new TransferWorld({ seed, planted, ringUs: 200_000 });
+  const keys = Array.from({ length: 8 }, (_, i) => world.keyNamed(`key-${i}`, i % 2 === 0));
+  for (const position of [0, 3]) {
+    if (!world.move(position, 5)) throw new Error("no valid ring");
+    const due = world.newest.transfers().length;
+    const confirmed = (): boolean => world.node(5).core?.confirmed().length === due;
+    if (!world.runUntil(confirmed, 10_000_000)) throw new Error("never confirmed");
+    world.cancel(position);
+    for (let step = 0; step < 50; step += 1) {
+      for (const key of keys) world.put(key);
+      world.run(4_000);
+      world.check();
+    }
+  }
+  heal(world);
+  return world;
+}
+
 /** Everybody lives and every message arrives: all must come to rest, with nothing missing. Throws if not. */
 export function heal(world: TransferWorld): void {
   world.lossPerMille = 0;

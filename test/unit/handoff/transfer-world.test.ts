@@ -1,7 +1,7 @@
 /** Random worlds of transfers, and the proof that their checks find what is planted. */
 import { describe, expect, it } from "vitest";
 import type { Planted } from "../../support/transfer-world.ts";
-import { live } from "./transfer-live.ts";
+import { live, liveCancelled } from "./transfer-live.ts";
 
 describe("random worlds", () => {
   const seedsPerTest = 2;
@@ -19,6 +19,12 @@ describe("random worlds", () => {
       expect(acked).toBeGreaterThan(200);
     });
   }
+});
+
+it("a transfer that is cancelled after its confirmation hides no acknowledged write from readers with the ring before", () => {
+  let acked = 0;
+  for (let seed = 2; seed < 4; seed += 1) acked += liveCancelled(seed).acked.length;
+  expect(acked).toBeGreaterThan(200);
 });
 
 describe("the checks find", () => {
@@ -41,4 +47,8 @@ describe("the checks find", () => {
       expect(found).toBeGreaterThan(0);
     });
   }
+
+  it("a member that takes writes again while the other end still answers in its place", () => {
+    expect(() => liveCancelled(2, "reopens-at-once")).toThrow("miss write");
+  });
 });

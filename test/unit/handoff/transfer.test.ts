@@ -35,6 +35,7 @@ const someProgress: fc.Arbitrary<ReplicaProgress> = fc.record({
   synced: fc.boolean(),
   closed: fc.boolean(),
   cleared: fc.boolean(),
+  reopening: fc.boolean(),
 });
 const someRing = fc
   .tuple(fc.nat(7), fc.integer({ min: 5, max: 6 }), fc.boolean())
@@ -50,8 +51,9 @@ const somePlace = fc.record({
 function naiveRules(ring: Ring, partition: PartitionId, n: number, number: number, progress: ReplicaProgress): string {
   const old = new Set(ring.preferenceList(partition, n).subarray(0, n));
   const next = new Set(ring.nextList(partition, n).subarray(0, n));
-  if (old.has(number) && next.has(number)) return progress.synced ? "serve accept" : "notSynced accept";
-  if (old.has(number)) return `${progress.closed ? "wrongOwner" : progress.synced ? "serve" : "notSynced"} accept`;
+  const write = progress.reopening ? "notReady" : "accept";
+  if (old.has(number) && next.has(number)) return `${progress.synced ? "serve" : "notSynced"} ${write}`;
+  if (old.has(number)) return `${progress.closed ? "wrongOwner" : progress.synced ? "serve" : "notSynced"} ${write}`;
   if (!next.has(number)) return "wrongOwner wrongOwner";
   return `${progress.synced ? "serve" : "notSynced"} ${progress.cleared ? "accept" : "notReady"}`;
 }
@@ -87,11 +89,14 @@ describe("the rules", () => {
       for (const { partition, n, joining, replaced } of ring?.transfers() ?? []) {
         transfers += 1;
         const serving = steps.map(([closed, confirmed]) => {
-          const old = serves(ring as Ring, partition, n, replaced, { synced: true, closed, cleared: false });
+          const old = serves(ring as Ring, partition, n, replaced, {
+            ...{ synced: true, closed, cleared: false, reopening: false },
+          });
           const fresh = serves(ring as Ring, partition, n, joining, {
             synced: confirmed,
             closed: false,
             cleared: true,
+            reopening: false,
           });
           return [old, fresh];
         });
@@ -109,7 +114,7 @@ describe("the rules", () => {
 describe("the numbers on the wire", () => {
   it("of states and reasons stay what they are", () => {
     expect(transferStates.join(" ")).toBe(
-      "pending clearing copying catching-up confirming confirmed grace cleaning cancelled done",
+      "pending clearing copying catching-up confirming confirmed grace cleaning cancelled done reopening",
     );
     expect(transferWaits.join(" ")).toBe(
       "none queued paused rate peer-down peer-busy peer-behind old-copy disk comparing different closing flip members " +
