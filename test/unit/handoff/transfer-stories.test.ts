@@ -144,7 +144,7 @@ describe("stories of a transfer", () => {
     expectGolden(
       "transfer-cancelled",
       tellOf(
-        "A transfer cancelled before its flip: the replaced member reads again at once, and takes writes again when the receiver knows, which deletes its copy.",
+        "A transfer cancelled before its flip: the replaced member reads at once, and writes once the receiver knows.",
         world,
       ),
     );
