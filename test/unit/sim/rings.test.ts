@@ -1,6 +1,9 @@
 /** Stories of rings and members on whole nodes in the simulator: growing, half-chosen rings, nodes that come late. */
 import { expect, test } from "vitest";
-import { isMoving } from "../../../src/ring/plan.ts";
+import { ringBytes } from "../../../src/node/node-files.ts";
+import { isMoving, stageChange } from "../../../src/ring/plan.ts";
+import type { Ring } from "../../../src/ring/ring.ts";
+import { digestText } from "../../../src/ring/ring-digest.ts";
 import {
   FetchRingReply,
   FetchRingRequest,
@@ -10,6 +13,7 @@ import {
   PutRequest,
 } from "../../../src/wire/codec.ts";
 import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
+import { encodeRing } from "../../../src/wire/ring-codec.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { RingWorld } from "../../support/ring-world.ts";
 
@@ -161,6 +165,45 @@ test("a node whose join is unstaged is fenced, and its directory does not come b
   world.seat(3).boot(world.world.now);
   const [death] = world.world.deaths;
   expect(death?.reason).toContain("has left its cluster");
+});
+
+/** Node 3 comes back with another ring of epoch 2 than the one that nodes 1 and 2 have chosen meanwhile. */
+function conflicting(seed: number): RingWorld {
+  const world = new RingWorld(seed, 3);
+  world.untilReady(0, 1, 2);
+  const first: Ring = world.ring(2);
+  world.seat(2).kill(world.world.now);
+  expect(world.change(0, { kind: RingChangeKind.stageLeave, member: 2 }).code).toBe(null);
+  const other = stageChange(first, { kind: "leave", member: 3 as never });
+  world.drives[2]?.disk.stateFiles.set("ring", ringBytes(encodeRing(other)));
+  world.seat(2).boot(world.world.now);
+  const sees = (seat: number): boolean =>
+    world
+      .node(seat)
+      ?.shared.journal.after(0, 0)
+      .some(({ text }) => text.includes("both vote no more")) === true;
+  world.until("all have seen the conflict", () => [0, 1, 2].every(sees));
+  return world;
+}
+
+test("of two rings of one epoch an operator names one: those who hold it vote again, and the other takes the next", () => {
+  const world = conflicting(13);
+  const leave = { kind: RingChangeKind.stageLeave, member: 1 };
+  for (const seat of [0, 1, 2]) expect(world.change(seat, leave).code).not.toBe(null);
+  expect(world.epochs(0, 1, 2)).toEqual([2, 2, 2]);
+  const digest = digestText(world.node(0)?.shared.ringHash as never);
+  const accept = { kind: RingChangeKind.acceptRing, digest };
+  // Asked of all, as the command line does: node 3 holds another ring and says so.
+  expect([0, 1, 2].map((seat) => world.change(seat, accept).code)).toEqual([null, null, "INVALID_ARGUMENT"]);
+  expect(world.change(1, { kind: RingChangeKind.unstage, member: 2 }).code).toBe(null);
+  world.untilEpoch(3, 0, 1, 2);
+  expect(world.ring(2).staged).toEqual([]);
+  // Node 3 is one of them again: with node 1 away it makes the majority.
+  world.seat(0).kill(world.world.now);
+  expect(world.change(1, { kind: RingChangeKind.stageLeave, member: 3 }).code).toBe(null);
+  world.untilEpoch(4, 1, 2);
+  const hashes = [1, 2].map((seat) => digestText(world.node(seat)?.shared.ringHash as never));
+  expect(hashes[0]).toBe(hashes[1]);
 });
 
 test("a node that has lost its votes' file votes no more", () => {
