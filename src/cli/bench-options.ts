@@ -1,7 +1,7 @@
 /** The options of `ringtail bench` that say what is asked of a cluster and how: their flags, their checks, and what they mean. */
 import { Command, CommanderError } from "commander";
 import { type DurabilityName, durabilityOf } from "../base/durability.ts";
-import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
+import { keyBytesMax } from "../base/full-key.ts";
 import type { Coordination } from "../client/own-coordination.ts";
 import type { ArrivalKind } from "../lab/arrivals.ts";
 import { keyBytesMin } from "../lab/key-space.ts";
@@ -11,7 +11,7 @@ import { pacings } from "../lab/pacing.ts";
 import type { RunPlan } from "../lab/result.ts";
 import { type Distribution, type Workload, workloads } from "../lab/workloads.ts";
 import { valueBytesMax } from "../wire/limits.ts";
-import { badArgument, wholeNumber } from "./output.ts";
+import { badArgument, bucketName, wholeNumber } from "./output.ts";
 import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 
 const keysMax = 10_000_000;
@@ -106,10 +106,6 @@ function workloadOf(flags: LoadFlags): Workload {
   const named = workloads[oneOf("--workload", flags.workload, Object.keys(workloads))] as Workload;
   const keys = optional("--keys", flags.keys, named.keys, 1, keysMax);
   const distributions: readonly Distribution[] = ["uniform", "zipfian"];
-  const bucket = flags.bucket ?? named.bucket;
-  const bucketBytes = Buffer.byteLength(bucket);
-  if (bucketBytes < 1 || bucketBytes > bucketBytesMax)
-    throw badArgument(`--bucket has ${bucketBytes} bytes; allowed: 1 to ${bucketBytesMax}`);
   if (flags.durability !== undefined) durabilityOf(flags.durability);
   return {
     name: named.name,
@@ -127,7 +123,7 @@ function workloadOf(flags: LoadFlags): Workload {
       flags.distribution === undefined
         ? named.distribution
         : oneOf("--distribution", flags.distribution, distributions),
-    bucket,
+    bucket: bucketName(flags.bucket ?? named.bucket),
     durability: (flags.durability as DurabilityName | undefined) ?? named.durability,
     r: optional("--r", flags.r, named.r, 1, 7),
     w: optional("--w", flags.w, named.w, 1, 7),

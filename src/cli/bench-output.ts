@@ -5,10 +5,10 @@ import type { Command } from "commander";
 import type { Measured } from "../lab/bench.ts";
 import type { GeneratorEvents } from "../lab/generator.ts";
 import { type Happening, happeningsOf, type Noted, readNoted } from "../lab/happenings.ts";
-import { histogramLogText, writeResult } from "../lab/histogram-log.ts";
+import { histogramLogText } from "../lab/histogram-log.ts";
 import { htmlOf, type Page, svgFilesOf } from "../lab/page/page.ts";
 import { allEvents } from "./members.ts";
-import { badArgument, readNamed } from "./output.ts";
+import { badArgument, readNamed, writeNamed } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 /** Where results go. */
@@ -44,8 +44,8 @@ export class BenchOutput {
   /** Makes the files at once: what cannot be written, or read, is found out before the run. Throws `INVALID_ARGUMENT`. */
   constructor(flags: OutputFlags) {
     this.#flags = flags;
-    if (flags.hlog !== undefined) writeResult("the histogram log", flags.hlog, "");
-    if (flags.report !== undefined) writeResult("the report", flags.report, "");
+    if (flags.hlog !== undefined) writeNamed(flags.hlog, "the histogram log", "");
+    if (flags.report !== undefined) writeNamed(flags.report, "the report", "");
     if (flags.svg !== undefined) {
       try {
         mkdirSync(flags.svg, { recursive: true });
@@ -79,7 +79,7 @@ export class BenchOutput {
     if (hlog === undefined) return;
     const path = part === "" ? hlog : hlog.replace(/(\.hlog)?$/, `-${part}.hlog`);
     const comment = `ringtail bench, workload ${result.workload.name}, ${result.environment.cluster.durability}`;
-    writeResult("the histogram log", path, histogramLogText(recording.intervals, recording.startedMs, [comment]));
+    writeNamed(path, "the histogram log", histogramLogText(recording.intervals, recording.startedMs, [comment]));
   }
 
   /** What happened in a run's window: what the nodes tell, and what the file of events says. */
@@ -101,8 +101,8 @@ export class BenchOutput {
     if (!this.#wantsPage) return;
     const { report, svg } = this.#flags;
     const page = await make();
-    if (report !== undefined) writeResult("the report", report, htmlOf(page));
-    if (svg !== undefined) for (const [name, text] of svgFilesOf(page)) writeResult("the plot", join(svg, name), text);
+    if (report !== undefined) writeNamed(report, "the report", htmlOf(page));
+    if (svg !== undefined) for (const [name, text] of svgFilesOf(page)) writeNamed(join(svg, name), "the plot", text);
     process.stderr.write(`report: ${[report, svg].filter((path) => path !== undefined).join(", ")}\n`);
   }
 }

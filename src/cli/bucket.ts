@@ -8,9 +8,9 @@ import { resolverName, resolverOf } from "../base/resolver.ts";
 import { bucketBytes } from "../client/options.ts";
 import type { BucketPolicy } from "../ring/ring.ts";
 import { RingChangeKind } from "../wire/frame-types.ts";
-import { type AskFlags, askFirst, changeRing, firstMembers, ringAt, timeoutOf } from "./cluster-view.ts";
+import { type AskFlags, addAskOptions, changeRing, firstMembers, ringAt, timeoutOf } from "./cluster-view.ts";
+import { clusterRing } from "./every-node.ts";
 import { badArgument, print, printJson, printTable, wholeNumber } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
 
 interface PolicyFlags extends AskFlags {
   readonly n?: string;
@@ -24,14 +24,11 @@ interface PolicyFlags extends AskFlags {
 export function addBucket(program: Command): void {
   const bucket = program.command("bucket").description("how the records of each bucket are kept: its policy");
   const add = (usage: string, description: string, examples: readonly string[]): Command =>
-    addSeedNodes(bucket.command(usage).description(description))
-      .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
-      .option("--json", "print JSON")
-      .addHelpText("after", `\nExamples:${examples.map((one) => `\n  ringtail bucket ${one}`).join("")}`);
-  add("list", "the policies that there are", ["list", "list --json"]).action(list);
+    addAskOptions(bucket.command(usage).description(description), 2000, examples);
+  add("list", "the policies that there are", ["bucket list", "bucket list --json"]).action(list);
   add("set <name>", 'change a bucket\'s policy; "" is the one of every bucket that has none of its own', [
-    "set sessions --resolver lww",
-    "set carts --w 3 --durability durable",
+    "bucket set sessions --resolver lww",
+    "bucket set carts --w 3 --durability durable",
   ])
     .option("--n <n>", "copies of each record: fixed, so only what it is already")
     .option("--r <r>", "replicas that answer a get")
@@ -46,7 +43,7 @@ function told({ name, n, r, w, durability, resolver, version }: BucketPolicy): R
 }
 
 async function list(flags: AskFlags): Promise<void> {
-  const { buckets, epoch } = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  const { buckets, epoch } = await clusterRing(flags);
   if (flags.json === true) {
     printJson({ epoch, buckets: buckets.map(told) });
     return;

@@ -2,13 +2,13 @@
  * `ringtail check`: holds a running cluster to its promises. Sessions write and read canary keys for a while; when the
  * cluster has come to rest every key is read again at every node, and the history is judged by the simulator's oracle.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
-import { bucketBytesMax } from "../base/full-key.ts";
 import { Check, type CheckOptions, operationsMax } from "../lab/check/check.ts";
 import { type HistoryHead, readHistoryFile } from "../lab/check/history-file.ts";
 import { type Verdict, verdictOf } from "../lab/check/verdict.ts";
-import { badArgument, type JsonOption, print, printJson, wholeNumber } from "./output.ts";
+import { badArgument, bucketName, exitViolated, type JsonOption, print, printJson, wholeNumber } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 import { CatchUp } from "./sync-point.ts";
@@ -28,7 +28,6 @@ Ends with 0 when every promise was kept, with 30 when one was broken, and with 6
 within --settle-seconds, or a key could not be read at every node: then what was seen until then was right, and no more
 is known.`;
 
-const exitViolated = 30;
 const shownMax = 20;
 
 interface Flags extends JsonOption {
@@ -74,12 +73,9 @@ function optionsOf(flags: Flags, seconds: number): CheckOptions {
     const most = Math.floor(operationsMax / seconds);
     throw badArgument(`--rate is ${rate} for ${seconds} s; allowed: ${operationsMax} operations, so ${most} a second`);
   }
-  const bucketBytes = Buffer.byteLength(flags.bucket);
-  if (bucketBytes < 1 || bucketBytes > bucketBytesMax)
-    throw badArgument(`--bucket has ${bucketBytes} bytes; allowed: 1 to ${bucketBytesMax}`);
   return {
     seedNodes: seedNodesOf(flags),
-    bucket: flags.bucket,
+    bucket: bucketName(flags.bucket),
     keys: wholeNumber("--keys", flags.keys, 1, 10_000),
     clients: wholeNumber("--clients", flags.clients, 1, 256),
     rate,
@@ -115,9 +111,7 @@ async function load(running: Check, seconds: number, shown: boolean): Promise<vo
   const progress = new Progress("checking, seconds", seconds, shown);
   running.start();
   for (let second = 0; second < seconds; second += 1) {
-    await new Promise((resolve) => {
-      setTimeout(resolve, 1000);
-    });
+    await sleep(1000);
     progress.step();
   }
   await running.stop();

@@ -2,6 +2,7 @@
  * What the commands about a cluster's nodes share: asking one node or all of them, and finding the node that somebody
  * means by a name, a number, an address or the beginning of an id.
  */
+import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf } from "../base/ids.ts";
 import { ask } from "../io/ask.ts";
@@ -19,7 +20,7 @@ import {
 import { FrameType } from "../wire/frame-types.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
 import { badArgument, type JsonOption, wholeNumber } from "./output.ts";
-import { seedNodesOf } from "./seed-nodes.ts";
+import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 
 /** Flags of every command that asks nodes. */
 export interface AskFlags extends JsonOption {
@@ -27,8 +28,18 @@ export interface AskFlags extends JsonOption {
   readonly timeoutMs: string;
 }
 
+/** Adds those flags, after the command's own, and its examples. */
+export function addAskOptions(command: Command, usualTimeoutMs: number, examples: readonly string[]): Command {
+  return addSeedNodes(command)
+    .option("--timeout-ms <ms>", "how long a node may take to answer", String(usualTimeoutMs))
+    .option("--json", "print JSON")
+    .addHelpText("after", `\nExamples:${examples.map((one) => `\n  ringtail ${one}`).join("")}`);
+}
+
 /** A change may have to wait for votes. */
 const changeTimeoutMs = 20_000;
+
+const statuses = ["joining", "member", "leaving", "left"];
 
 /** The time a node may take to answer, in milliseconds. */
 export function timeoutOf(flags: AskFlags): number {
@@ -55,13 +66,13 @@ export async function ringAt(address: string, timeoutMs: number): Promise<Ring> 
     ...{ address, timeoutMs, type: FrameType.FETCH_RING },
     ...{ codec: FetchRingRequest, message: { epoch: 0 }, reply: FetchRingReply },
   });
-  if (ring === null) {
-    throw new RingtailError(
-      "OVERLOADED",
-      `${address} has no ring yet: the cluster is still being made, or the node waits`,
-    );
-  }
+  if (ring === null) throw noRingYet(address);
   return ringFromMessage(ring);
+}
+
+function noRingYet(address: string): RingtailError {
+  const text = `${address} has no ring yet: the cluster is still being made, or the node waits`;
+  return new RingtailError("OVERLOADED", text);
 }
 
 /** Whom a node knows. */
@@ -81,12 +92,7 @@ export async function changeRing(address: string, change: Fields<RingChangeReque
 export function firstMembers(flags: AskFlags): Promise<{ readonly address: string; readonly view: MembersReply }> {
   return askFirst(flags, async (address) => {
     const view = await membersAt(address, timeoutOf(flags));
-    if (view.members.length === 0) {
-      throw new RingtailError(
-        "OVERLOADED",
-        `${address} has no ring yet: the cluster is still being made, or the node waits`,
-      );
-    }
+    if (view.members.length === 0) throw noRingYet(address);
     return { address, view };
   });
 }
@@ -98,9 +104,8 @@ export async function allWaiting(view: MembersReply, timeoutMs: number): Promise
     for (const member of waiting) found.set(nodeIdOf(member.nodeId), member);
   };
   add(view.waiting);
-  const others = view.members.flatMap(({ member }) => (member === null || member.status === 3 ? [] : [member.address]));
   await Promise.all(
-    others.map(async (address) => {
+    presentOf(view).map(async ({ address }) => {
       const other = await membersAt(address, timeoutMs).catch((error: unknown) => {
         if (error instanceof RingtailError) return undefined;
         throw error;
@@ -126,20 +131,29 @@ export function membersOf(view: MembersReply): readonly Member[] {
   return view.members.flatMap(({ member }) => (member === null ? [] : [member]));
 }
 
+/** Those among them that have not left. */
+export function presentOf(view: MembersReply): readonly Member[] {
+  return membersOf(view).filter((member) => statusOf(member) !== "left");
+}
+
 /** Those among them that were let in and own nothing yet. */
 export function joiningOf(view: MembersReply): readonly Member[] {
-  const joining = 0;
-  return membersOf(view).filter(({ status }) => status === joining);
+  return membersOf(view).filter((member) => statusOf(member) === "joining");
+}
+
+/** The ring's word for a member, by the schema's `MemberStatus`. */
+export function statusOf({ status }: Member): string {
+  return statuses[status] ?? "?";
 }
 
 /** The one member that is meant; throws `INVALID_ARGUMENT` if there is none, or several. */
 export function memberMeant(view: MembersReply, text: string): Member {
-  const left = 3;
-  const all = whoIsMeant(membersOf(view), text);
-  const present = all.filter((member) => member.status !== left);
-  const [member, another] = present.length > 0 ? present : all;
+  const present = whoIsMeant(presentOf(view), text);
+  const [member, another] = present.length > 0 ? present : whoIsMeant(membersOf(view), text);
   if (member === undefined) {
-    const names = view.members.map((row) => row.member?.name ?? "").join(", ");
+    const names = membersOf(view)
+      .map(({ name }) => name)
+      .join(", ");
     throw badArgument(`no node of the cluster is called ${text}; there are: ${names}`);
   }
   if (another !== undefined)

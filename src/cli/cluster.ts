@@ -2,6 +2,7 @@
  * `ringtail cluster`: changing who belongs. Changes are staged, the plan that follows from all of them is looked at, and
  * that very plan is committed. Plans are computed here, from the ring: every node computes the same one (`ring/plan.ts`).
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf, nodeNumber } from "../base/ids.ts";
@@ -11,21 +12,19 @@ import { type Fields, type Member, type MembersReply, RingChangeReply, RingChang
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
 import {
   type AskFlags,
+  addAskOptions,
   allWaiting,
-  askFirst,
   changeRing,
   firstMembers,
   joiningOf,
   memberMeant,
   membersOf,
-  ringAt,
   timeoutOf,
   whoIsMeant,
 } from "./cluster-view.ts";
 import { askEvery, clusterRing, silentLines } from "./every-node.ts";
 import { badArgument, print, printJson, wholeNumber } from "./output.ts";
 import { planRates } from "./plan-rates.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
 
 const examples = `
 Examples:
@@ -57,10 +56,7 @@ export function addCluster(program: Command): void {
   const cluster = program.command("cluster").description("change who belongs to the cluster: stage, plan, commit");
   cluster.addHelpText("after", examples);
   const add = (usage: string, description: string, example: string): Command =>
-    addSeedNodes(cluster.command(usage).description(description))
-      .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
-      .option("--json", "print JSON")
-      .addHelpText("after", `\nExample:\n  ringtail cluster ${example}`);
+    addAskOptions(cluster.command(usage).description(description), 2000, [`cluster ${example}`]);
   add("join <node>", "stage the join of a node that waits: its name, address or id", "join d")
     .option("--wait-ms <ms>", "how long the node may take to report", "10000")
     .action(join);
@@ -141,7 +137,7 @@ async function waitingMeant(
         `no node called ${node} waits to be let in; ${names === "" ? "nobody waits: start it with a seed node" : `there are: ${names}`}`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await sleep(pollMs);
   }
 }
 
@@ -188,7 +184,7 @@ async function newcomerMeant(flags: WaitFlags, view: MembersReply, node: string,
 }
 
 async function plan(flags: AskFlags): Promise<void> {
-  const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  const ring = await clusterRing(flags);
   const { id, report } = planChange(ring);
   const rates = await planRates(ring, timeoutOf(flags));
   if (flags.json === true) printJson({ plan: id, ...report, estimate: rates && estimatePlan(report, rates) });
@@ -208,7 +204,7 @@ async function commit(planId: string, flags: CommitFlags): Promise<void> {
 
 async function cancel(flags: AskFlags): Promise<void> {
   const epoch = await propose(flags, { kind: RingChangeKind.cancel });
-  const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  const ring = await clusterRing(flags);
   done(flags, epoch, "the plan is cancelled", { moving: isMoving(ring) });
 }
 

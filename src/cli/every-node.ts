@@ -1,4 +1,5 @@
 /** Asking every node of the cluster the same thing: answers beside the members they came from. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { RingtailError } from "../base/errors.ts";
 import { ask } from "../io/ask.ts";
 import type { Member, Ring } from "../ring/ring.ts";
@@ -28,6 +29,15 @@ export function clusterRing(flags: AskFlags): Promise<Ring> {
 /** Asks all members of the ring that have not left, at the same time. */
 export function askEvery<Q, A>(ring: Ring, timeoutMs: number, question: NodeQuestion<Q, A>): Promise<NodeAnswer<A>[]> {
   const members = ring.members.filter(({ status }) => status !== "left");
+  return askMembers(members, timeoutMs, question);
+}
+
+/** The same of these members, whatever the ring says of them. */
+export function askMembers<Q, A>(
+  members: readonly Member[],
+  timeoutMs: number,
+  question: NodeQuestion<Q, A>,
+): Promise<NodeAnswer<A>[]> {
   return Promise.all(
     members.map(async (member) => {
       try {
@@ -45,6 +55,15 @@ export function askEvery<Q, A>(ring: Ring, timeoutMs: number, question: NodeQues
 export function nameIn(ring: Ring, number: number): string {
   const member = ring.members.find((one) => one.number === number);
   return member === undefined ? `node ${number}` : member.name;
+}
+
+/** Who answered, or why not: how a node's JSON begins. */
+export function headOf({ member, reason }: NodeAnswer<unknown>): {
+  readonly node: string;
+  readonly number: number;
+  readonly reason: string | null;
+} {
+  return { node: member.name, number: member.number, reason: reason === "" ? null : reason };
 }
 
 /** The nodes that did not answer, one line each. */
@@ -69,9 +88,7 @@ export function secondsText(seconds: number): string {
 /** Shows something again and again until it says that it is over, or the program is ended. */
 export async function watch(everyMs: number, show: () => Promise<boolean>): Promise<void> {
   while (await show()) {
-    await new Promise((resolve) => {
-      setTimeout(resolve, everyMs);
-    });
+    await sleep(everyMs);
     if (process.stdout.isTTY === true) process.stdout.write("\u001b[2J\u001b[H");
   }
 }

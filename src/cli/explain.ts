@@ -9,21 +9,16 @@ import { isDeleted, type SiblingSet } from "../version/sibling-set.ts";
 import type { Dot, VersionVector } from "../version/version-vector.ts";
 import { ExplainReply, ExplainRequest } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, timeoutOf } from "./cluster-view.ts";
-import { askEvery, clusterRing, type NodeAnswer, nameIn, secondsText } from "./every-node.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
+import { askEvery, clusterRing, headOf, type NodeAnswer, nameIn, secondsText } from "./every-node.ts";
 import { print, printJson, printTable } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
 
 /** Adds the command. */
 export function addExplain(program: Command): void {
   const command = program
     .command("explain <bucket> <key>")
     .description("one key on every node: who holds which writes of it, why a tombstone is still there, why it is gone");
-  addSeedNodes(command)
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON");
-  const examples = ["ringtail explain carts alice", "ringtail explain carts alice --json"];
-  command.addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}`).action(explain);
+  addAskOptions(command, 1000, ["explain carts alice", "explain carts alice --json"]).action(explain);
 }
 
 /** One record that somebody holds: an own copy, or a hint for `target`. */
@@ -170,13 +165,12 @@ function jsonOf(
   copies: readonly Copy[],
   { state, text, hindrances }: Told,
 ): Record<string, unknown> {
-  const nodes = answers.map(({ member, reply, reason }) => {
+  const nodes = answers.map((answer) => {
+    const { member, reply } = answer;
     const own = copies.find(({ node, target }) => node === member.name && target === null);
     const hints = copies.filter(({ node, target }) => node === member.name && target !== null);
     return {
-      node: member.name,
-      number: member.number,
-      reason: reason === "" ? null : reason,
+      ...headOf(answer),
       position: reply?.position ?? null,
       synced: reply?.synced ?? null,
       pending: reply?.pending ?? null,

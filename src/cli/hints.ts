@@ -3,12 +3,11 @@ import type { Command } from "commander";
 import { codeOf, statusOk } from "../base/errors.ts";
 import { hintWaits } from "../handoff/hints.ts";
 import type { Ring } from "../ring/ring.ts";
-import { type HintRow, HintStatusReply, HintStatusRequest } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, timeoutOf } from "./cluster-view.ts";
-import { askEvery, bytesText, clusterRing, nameIn, secondsText, silentLines } from "./every-node.ts";
+import type { HintRow } from "../wire/codec.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
+import { askEvery, bytesText, clusterRing, headOf, nameIn, secondsText, silentLines } from "./every-node.ts";
 import { print, printJson, printTable } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
+import { hintQuestion } from "./questions.ts";
 
 const levels = ["", "half full", "nearly full", "full"];
 
@@ -17,30 +16,16 @@ export function addHints(program: Command): void {
   const command = program
     .command("hints")
     .description("records kept for nodes that could not be reached: how many, since when, and why they wait");
-  addSeedNodes(command)
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON");
-  const examples = ["ringtail hints", "ringtail hints --seed-node 127.0.0.1:7402 --json"];
-  command.addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}`).action(showHints);
+  addAskOptions(command, 1000, ["hints", "hints --seed-node 127.0.0.1:7402 --json"]).action(showHints);
 }
-
-/** The question. */
-export const hintQuestion: {
-  readonly type: number;
-  readonly codec: typeof HintStatusRequest;
-  readonly message: HintStatusRequest;
-  readonly reply: typeof HintStatusReply;
-} = { type: FrameType.HINT_STATUS, codec: HintStatusRequest, message: {}, reply: HintStatusReply };
 
 async function showHints(flags: AskFlags): Promise<void> {
   const ring = await clusterRing(flags);
   const answers = await askEvery(ring, timeoutOf(flags), hintQuestion);
   if (flags.json === true) {
-    const nodes = answers.map(({ member, reply, reason }) => ({
-      node: member.name,
-      number: member.number,
-      reason: reason === "" ? null : reason,
-      hints: reply?.rows.map((row) => ({
+    const nodes = answers.map((answer) => ({
+      ...headOf(answer),
+      hints: answer.reply?.rows.map((row) => ({
         ...row,
         targetName: nameIn(ring, row.target),
         oldestSeconds: ageOf(row),

@@ -1,99 +1,45 @@
 /** `ringtail status` and `config`: who is there, and how a node is set up. */
 import type { Command } from "commander";
 import { durabilityName } from "../base/durability.ts";
-import { RingtailError } from "../base/errors.ts";
 import { ask } from "../io/ask.ts";
-import { settings } from "../node/config.ts";
-import type { Member } from "../ring/ring.ts";
-import { StatusReply, StatusRequest } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, askFirst, ringAt, timeoutOf } from "./cluster-view.ts";
+import { type Setting, settings } from "../node/config.ts";
+import type { StatusReply } from "../wire/codec.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import { flagOf, loadConfiguration, settingOptions, variableOf } from "./configuration.ts";
+import { askMembers, clusterRing, type NodeAnswer } from "./every-node.ts";
 import { print, printJson, printTable } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
+import { statusQuestion } from "./questions.ts";
 
 /** Adds the commands. */
 export function addInspect(program: Command): void {
   const status = program.command("status").description("the cluster and its nodes, as each node answers for itself");
-  addSeedNodes(status)
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON");
-  status
-    .addHelpText("after", "\nExamples:\n  ringtail status\n  ringtail status --seed-node 127.0.0.1:7402 --json")
-    .action(showStatus);
+  addAskOptions(status, 1000, ["status", "status --seed-node 127.0.0.1:7402 --json"]).action(showStatus);
 
-  const config = program.command("config").description("every setting: its value, source, flag, variable and meaning");
-  addSeedNodes(config)
-    .option("--config <file>", "what a node would run with under this file, the variables and flags")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON");
-  config.addHelpText(
-    "after",
-    "\nExamples:\n  ringtail config\n  ringtail config --config node.json\n  ringtail config --seed-node 127.0.0.1:7401   (of a running node)",
-  );
+  const config = program
+    .command("config")
+    .description("every setting: its value, source, flag, variable and meaning")
+    .option("--config <file>", "what a node would run with under this file, the variables and flags");
+  addAskOptions(config, 1000, [
+    "config",
+    "config --config node.json",
+    "config --seed-node 127.0.0.1:7401   (of a running node)",
+  ]);
   for (const option of settingOptions()) if (option.attributeName() !== "seedNodes") config.addOption(option);
   config.action(showConfig);
 }
 
-function askStatus(address: string, timeoutMs: number, withConfig: boolean): Promise<StatusReply> {
-  return ask({
-    address,
-    type: FrameType.STATUS,
-    codec: StatusRequest,
-    message: { withConfig },
-    reply: StatusReply,
-    timeoutMs,
-  });
-}
-
-interface NodeRow {
-  readonly member: Member;
-  readonly status: StatusReply | undefined;
-  readonly reason: string;
-}
-
-async function statusOf(member: Member, timeoutMs: number): Promise<NodeRow> {
-  try {
-    return { member, status: await askStatus(member.address, timeoutMs, false), reason: "" };
-  } catch (error) {
-    if (!(error instanceof RingtailError)) throw error;
-    return { member, status: undefined, reason: error.message };
-  }
-}
-
-function stateOf({ status }: NodeRow): string {
-  if (status === undefined) return "down";
-  return status.phase === "serving" ? "alive" : status.phase;
+function stateOf({ reply }: NodeAnswer<StatusReply>): string {
+  if (reply === undefined) return "down";
+  return reply.phase === "serving" ? "alive" : reply.phase;
 }
 
 async function showStatus(flags: AskFlags): Promise<void> {
-  const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
-  const timeoutMs = timeoutOf(flags);
-  const rows = await Promise.all(ring.members.map((member) => statusOf(member, timeoutMs)));
+  const ring = await clusterRing(flags);
+  const answers = await askMembers(ring.members, timeoutOf(flags), statusQuestion());
   if (flags.json === true) {
     printJson({
       cluster: { id: ring.clusterId, epoch: ring.epoch, partitions: ring.partitions },
-      nodes: rows.map((row) => ({
-        id: row.member.id,
-        name: row.member.name,
-        address: row.member.address,
-        host: row.member.host,
-        zone: row.member.zone,
-        state: stateOf(row),
-        pid: row.status?.pid ?? null,
-        number: row.member.number,
-        uptimeSeconds: row.status?.uptimeSeconds ?? null,
-        insecure: row.status?.insecure ?? null,
-        reason: row.reason === "" ? null : row.reason,
-        peers: Object.fromEntries((row.status?.peers ?? []).map((peer) => [peer.number, peer.state])),
-        counters: Object.fromEntries((row.status?.counters ?? []).map(({ name, value }) => [name, value])),
-        latenciesUs: Object.fromEntries(
-          (row.status?.latencies ?? []).map(({ name, count, p50Us, p99Us, p999Us, maxUs }) => [
-            name,
-            { count, p50: p50Us, p99: p99Us, "p99.9": p999Us, max: maxUs },
-          ]),
-        ),
-      })),
+      nodes: answers.map(statusJson),
     });
     return;
   }
@@ -101,68 +47,52 @@ async function showStatus(flags: AskFlags): Promise<void> {
   print(
     `cluster ${ring.clusterId}  epoch ${ring.epoch}  partitions ${ring.partitions}  N=${n} R=${r} W=${w} ${durabilityName(durability)}`,
   );
-  const table = rows.map((row) => {
-    const { member, status } = row;
-    const latency = (name: string): string => {
-      const found = status?.latencies.find((one) => one.name === name && one.count > 0);
-      return found === undefined ? "-" : `${(found.p999Us / 1000).toFixed(1)} ms`;
-    };
-    const pid = status === undefined ? "-" : String(status.pid);
-    return [
-      member.name,
-      member.address,
-      member.host,
-      member.zone || "-",
-      stateOf(row),
-      pid,
-      latency("get"),
-      latency("put"),
-      row.reason,
-    ];
-  });
-  printTable([["NODE", "ADDRESS", "HOST", "ZONE", "STATE", "PID", "GET P99.9", "PUT P99.9", ""], ...table]);
-  if (rows.some((row) => row.status?.insecure === true))
+  const heads = ["NODE", "ADDRESS", "HOST", "ZONE", "STATE", "PID", "GET P99.9", "PUT P99.9", ""];
+  printTable([heads, ...answers.map(statusRow)]);
+  if (answers.some(({ reply }) => reply?.insecure === true))
     print("insecure: nothing is encrypted and nobody is authenticated");
 }
 
+function statusJson(answer: NodeAnswer<StatusReply>): unknown {
+  const { member, reply, reason } = answer;
+  const { id, name, address, host, zone, number } = member;
+  const latencies = (reply?.latencies ?? []).map(({ name: kind, count, p50Us, p99Us, p999Us, maxUs }) => {
+    return [kind, { count, p50: p50Us, p99: p99Us, "p99.9": p999Us, max: maxUs }] as const;
+  });
+  return {
+    ...{ id, name, address, host, zone, state: stateOf(answer), pid: reply?.pid ?? null, number },
+    uptimeSeconds: reply?.uptimeSeconds ?? null,
+    insecure: reply?.insecure ?? null,
+    reason: reason === "" ? null : reason,
+    peers: Object.fromEntries((reply?.peers ?? []).map((peer) => [peer.number, peer.state])),
+    counters: Object.fromEntries((reply?.counters ?? []).map((counter) => [counter.name, counter.value])),
+    latenciesUs: Object.fromEntries(latencies),
+  };
+}
+
+function statusRow(answer: NodeAnswer<StatusReply>): string[] {
+  const { member, reply, reason } = answer;
+  const latency = (name: string): string => {
+    const found = reply?.latencies.find((one) => one.name === name && one.count > 0);
+    return found === undefined ? "-" : `${(found.p999Us / 1000).toFixed(1)} ms`;
+  };
+  const pid = reply === undefined ? "-" : String(reply.pid);
+  const { name, address, host, zone } = member;
+  return [name, address, host, zone || "-", stateOf(answer), pid, latency("get"), latency("put"), reason];
+}
+
+/** A setting's value, and where it is from. */
+type ValueOf = (key: string) => { readonly value: string; readonly source: string };
+
 async function showConfig(flags: AskFlags & Readonly<Record<string, unknown>>): Promise<void> {
   const running = flags.seedNode?.[0];
-  let values: (key: string) => { readonly value: string; readonly source: string };
-  if (running === undefined) {
-    const { config, sources } = loadConfiguration(flags.config as string | undefined, flags);
-    values = (key) => ({
-      value: String(config[key as keyof typeof config]),
-      source: sources.get(key as never) ?? "default",
-    });
-  } else {
-    const timeoutMs = timeoutOf(flags);
-    const entries = new Map((await askStatus(running, timeoutMs, true)).config.map((entry) => [entry.key, entry]));
-    values = (key) => entries.get(key) ?? { value: "", source: "unknown" };
-  }
+  const lookUp = running === undefined ? ownConfig(flags) : await configAt(running, timeoutOf(flags));
   if (flags.json === true) {
-    printJson(
-      settings.map((setting) => {
-        const { value, source } = values(setting.key);
-        const { key, kind, min, max, unit, help } = setting;
-        return {
-          key,
-          value,
-          source,
-          default: String(setting.value),
-          kind,
-          min,
-          max,
-          unit,
-          flag: flagOf(setting),
-          variable: variableOf(setting),
-          help,
-        };
-      }),
-    );
+    printJson(settings.map((setting) => settingJson(setting, lookUp)));
     return;
   }
   for (const setting of settings) {
-    const { value, source } = values(setting.key);
+    const { value, source } = lookUp(setting.key);
     const range = setting.min === undefined ? "" : `, ${setting.min} to ${setting.max}`;
     const unit = setting.unit === undefined ? "" : ` ${setting.unit}`;
     print(
@@ -170,4 +100,22 @@ async function showConfig(flags: AskFlags & Readonly<Record<string, unknown>>): 
       `    ${setting.help}`,
     );
   }
+}
+
+/** What a node would run with. */
+function ownConfig(flags: Readonly<Record<string, unknown>>): ValueOf {
+  const { config, sources } = loadConfiguration(flags.config as string | undefined, flags);
+  return (key) => ({ value: String(config[key as keyof typeof config]), source: sources.get(key) ?? "default" });
+}
+
+async function configAt(address: string, timeoutMs: number): Promise<ValueOf> {
+  const { config } = await ask({ address, timeoutMs, ...statusQuestion(true) });
+  const entries = new Map(config.map((entry) => [entry.key, entry]));
+  return (key) => entries.get(key) ?? { value: "", source: "unknown" };
+}
+
+function settingJson(setting: Setting, lookUp: ValueOf): unknown {
+  const { key, kind, min, max, unit, help } = setting;
+  const names = { flag: flagOf(setting), variable: variableOf(setting) };
+  return { key, ...lookUp(key), default: String(setting.value), kind, min, max, unit, ...names, help };
 }

@@ -1,30 +1,18 @@
 /** The processes behind `ringtail up`: starting, watching, restarting and stopping them. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { durabilityOf } from "../base/durability.ts";
 import { type ErrorCode, errorTable, RingtailError } from "../base/errors.ts";
 import { ask } from "../io/ask.ts";
 import { makeSecret } from "../io/secret.ts";
-import { StatusReply, StatusRequest } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+import { type AskedPlan, type Plan, planOf } from "./local-plan.ts";
 import { badArgument } from "./output.ts";
+import { statusQuestion } from "./questions.ts";
 
-/** What a cluster is made with; kept in DIR/cluster.json. */
-interface Plan {
-  readonly nodes: number;
-  readonly basePort: number;
-  readonly durability: string;
-}
-
-/** What `up` was asked for; undefined: as it was made, or the default. */
-export interface LocalClusterOptions {
-  readonly directory: string;
-  readonly nodes: number | undefined;
-  readonly basePort: number | undefined;
-  readonly durability: string | undefined;
+/** What `up` was asked for. */
+export interface LocalClusterOptions extends AskedPlan {
   readonly restart: boolean;
   readonly say: (line: string) => void;
 }
@@ -38,6 +26,7 @@ const oneWorker = "--v8-pool-size=1";
 const restartMs = 1_000;
 const readyMs = 60_000;
 const pollMs = 50;
+const statusMs = 1_000;
 const killMs = 15_000;
 
 interface Member {
@@ -66,7 +55,7 @@ export class LocalCluster {
   /** Resolves when every node serves and reaches the others; rejects with `RingtailError` if that fails. */
   async start(): Promise<void> {
     const began = Date.now();
-    const plan = this.#plan();
+    const plan = planOf(this.#directory, this.#options);
     const { say } = this.#options;
     say(`starting ${plan.nodes} node${plan.nodes === 1 ? "" : "s"}, data under ${this.#directory}`);
     makeSecret(join(this.#directory, "cluster.secret"));
@@ -88,20 +77,6 @@ export class LocalCluster {
     say(
       `ready after ${seconds} s: N=${n} R=${majority(n)} W=${majority(n)}, ${plan.durability}. Ctrl-C stops the cluster.`,
     );
-  }
-
-  #plan(): Plan {
-    const { nodes, basePort, durability } = this.#options;
-    if (durability !== undefined) durabilityOf(durability);
-    mkdirSync(this.#directory, { recursive: true });
-    const file = join(this.#directory, "cluster.json");
-    if (existsSync(file)) return checkedPlan(file, this.#options);
-    const plan: Plan = { nodes: nodes ?? 3, basePort: basePort ?? 7401, durability: durability ?? "one-durable" };
-    if (plan.basePort + plan.nodes > 65_536)
-      throw badArgument(`--base-port is ${plan.basePort}; ${plan.nodes} ports from there end beyond 65535`);
-    writeFileSync(`${file}.new`, `${JSON.stringify({ format: 1, ...plan }, null, 2)}\n`);
-    renameSync(`${file}.new`, file);
-    return plan;
   }
 
   #newMember(plan: Plan, index: number): Member {
@@ -185,7 +160,7 @@ export class LocalCluster {
   /** Whether the node serves and reaches every other node that runs. */
   async #serves(member: Member): Promise<boolean> {
     try {
-      const status = await askStatus(member.address);
+      const status = await ask({ address: member.address, timeoutMs: statusMs, ...statusQuestion() });
       if (status.pid !== member.process?.pid) {
         throw badArgument(
           `${member.address} is in use: by another program, or this cluster is up already; stop that, or choose another --dir and --base-port`,
@@ -219,47 +194,8 @@ export class LocalCluster {
   }
 }
 
-function askStatus(address: string): Promise<StatusReply> {
-  const message = { withConfig: false };
-  return ask({ address, type: FrameType.STATUS, codec: StatusRequest, message, reply: StatusReply, timeoutMs: 1_000 });
-}
-
 function majority(n: number): number {
   return Math.floor(n / 2) + 1;
-}
-
-type PlanFile = Partial<Plan & { readonly format: number }> | null;
-
-function parsedPlan(file: string): PlanFile {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as PlanFile;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-function readPlan(file: string): Plan {
-  const plan = parsedPlan(file);
-  const { format = 0, nodes, basePort, durability } = plan ?? {};
-  if (format > 1)
-    throw new RingtailError("STORAGE_FAILED", `${file} has format ${format}; this version reads format 1`);
-  const isWhole = format === 1 && Number.isInteger(nodes) && Number.isInteger(basePort);
-  if (!isWhole || typeof durability !== "string")
-    throw new RingtailError("STORAGE_FAILED", `${file} is damaged: it does not say how the cluster was made`);
-  return plan as Plan;
-}
-
-function checkedPlan(file: string, asked: LocalClusterOptions): Plan {
-  const plan = readPlan(file);
-  for (const key of ["nodes", "basePort", "durability"] as const) {
-    if (asked[key] !== undefined && asked[key] !== plan[key]) {
-      throw badArgument(
-        `the cluster in ${asked.directory} was made with ${key} ${plan[key]}, not ${asked[key]}: leave it out, or choose another --dir`,
-      );
-    }
-  }
-  return plan;
 }
 
 /** Why a node ended before it was ready: the error on the last line that it wrote. */

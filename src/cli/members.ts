@@ -5,9 +5,17 @@ import { nodeIdOf } from "../base/ids.ts";
 import { ask } from "../io/ask.ts";
 import { EventsReply, EventsRequest, type Member, type MemberRow, type MembersReply } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, allWaiting, askFirst, firstMembers, timeoutOf } from "./cluster-view.ts";
+import {
+  type AskFlags,
+  addAskOptions,
+  allWaiting,
+  askFirst,
+  firstMembers,
+  presentOf,
+  statusOf,
+  timeoutOf,
+} from "./cluster-view.ts";
 import { badArgument, print, printJson, printTable } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
 
 interface EventFlags extends AskFlags {
   readonly since?: string;
@@ -16,24 +24,17 @@ interface EventFlags extends AskFlags {
 
 /** Adds the commands. */
 export function addMembers(program: Command): void {
-  addSeedNodes(
-    program.command("members").description("who belongs to the cluster and who lives, as the asked node sees it"),
-  )
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
-    .option("--json", "print JSON")
-    .addHelpText("after", "\nExamples:\n  ringtail members\n  ringtail members --seed-node 127.0.0.1:7402 --json")
-    .action(showMembers);
-  addSeedNodes(program.command("events").description("what happened lately: members, rings, plans, transfers, hints"))
+  const members = program
+    .command("members")
+    .description("who belongs to the cluster and who lives, as the asked node sees it");
+  addAskOptions(members, 2000, ["members", "members --seed-node 127.0.0.1:7402 --json"]).action(showMembers);
+  const events = program
+    .command("events")
+    .description("what happened lately: members, rings, plans, transfers, hints")
     .option("--since <time>", "only what is younger: 90s, 10m, 2h")
-    .option("--all", "ask every member, and sort by their clocks")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
-    .option("--json", "print JSON")
-    .addHelpText("after", "\nExamples:\n  ringtail events --since 10m\n  ringtail events --all --json")
-    .action(showEvents);
+    .option("--all", "ask every member, and sort by their clocks");
+  addAskOptions(events, 2000, ["events --since 10m", "events --all --json"]).action(showEvents);
 }
-
-/** The ring's word for a member, by the schema's `MemberStatus`. */
-const statuses = ["joining", "member", "leaving", "left"];
 
 function identityOf(member: Member): Readonly<Record<string, unknown>> {
   const { name, address, host, zone, weight } = member;
@@ -42,13 +43,12 @@ function identityOf(member: Member): Readonly<Record<string, unknown>> {
 
 function rowJson({ member, state, flapping, incarnation, stateSeconds, epoch }: MemberRow): unknown {
   if (member === null) return null;
-  const status = statuses[member.status];
-  const { number } = member;
-  return { number, ...identityOf(member), status, state, stateSeconds, flapping, incarnation, epoch };
+  const status = statusOf(member);
+  return { number: member.number, ...identityOf(member), status, state, stateSeconds, flapping, incarnation, epoch };
 }
 
 /** Seconds, as people say them. */
-export function ageText(seconds: number): string {
+function ageText(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`;
@@ -76,10 +76,10 @@ async function showMembers(flags: AskFlags): Promise<void> {
 }
 
 function textOf(row: MemberRow, member: Member, view: MembersReply): string[] {
-  const { number, name, address, host, zone, status } = member;
+  const { number, name, address, host, zone } = member;
   const notes = [row.flapping ? "flapping" : "", number === view.ringMaker ? "makes rings" : ""];
   return [
-    ...[String(number), name, address, host, zone || "-", statuses[status] ?? "?", row.state],
+    ...[String(number), name, address, host, zone || "-", statusOf(member), row.state],
     row.state === "unknown" ? "-" : ageText(row.stateSeconds),
     row.epoch === 0 ? "-" : String(row.epoch),
     notes.filter((note) => note !== "").join(", "),
@@ -135,9 +135,8 @@ function oneNodesEvents(flags: EventFlags, since: number): Promise<ToldEvent[]> 
 /** What all members tell of since then (wall clock), by their clocks; one that does not answer is named on stderr. */
 export async function allEvents(flags: AskFlags, since: number): Promise<ToldEvent[]> {
   const { view } = await firstMembers(flags);
-  const present = view.members.flatMap(({ member }) => (member === null || member.status === 3 ? [] : [member]));
   const lists = await Promise.all(
-    present.map(({ address, name }) =>
+    presentOf(view).map(({ address, name }) =>
       eventsAt(address, name, since, timeoutOf(flags)).catch((error: unknown) => {
         if (!(error instanceof RingtailError)) throw error;
         process.stderr.write(`ringtail: ${name} was not heard: ${error.message}\n`);

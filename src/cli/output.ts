@@ -2,8 +2,12 @@
  * What every command shares: printing data as text or JSON, and ending with one line on stderr and the status of the
  * error table when something is wrong. Never a stack trace for what a user or the network did.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { errorTable, RingtailError } from "../base/errors.ts";
+import { bucketBytes } from "../client/options.ts";
+
+/** The status of a command that found a promise broken. */
+export const exitViolated = 30;
 
 /** Options of every command that prints data. */
 export interface JsonOption {
@@ -70,6 +74,21 @@ export function readNamed(path: string, what: string = ""): Buffer {
     const named = what === "" ? path : `${what} ${path}`;
     throw badArgument(`cannot read ${named}: ${(error as NodeJS.ErrnoException).code}`);
   }
+}
+
+/** Writes a file that was named on the command line; `what` says which; throws `INVALID_ARGUMENT` where that is not possible. */
+export function writeNamed(path: string, what: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw badArgument(`cannot write ${what} ${path}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+/** A bucket from the command line; throws `INVALID_ARGUMENT`. */
+export function bucketName(text: string): string {
+  bucketBytes(text);
+  return text;
 }
 
 /** A whole number from the command line; throws `INVALID_ARGUMENT` naming what is allowed. */

@@ -6,14 +6,12 @@
 import { wholeQuotient } from "../ring/claim-quota.ts";
 import type { PlanRates } from "../ring/plan-text.ts";
 import type { Ring } from "../ring/ring.ts";
-import { StatusReply, StatusRequest } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
 import { askEvery } from "./every-node.ts";
+import { statusQuestion } from "./questions.ts";
 
 /** The rates of the ring's owners; undefined if none of them tells. */
 export async function planRates(ring: Ring, timeoutMs: number): Promise<PlanRates | undefined> {
-  const question = { type: FrameType.STATUS, codec: StatusRequest, message: { withConfig: false }, reply: StatusReply };
-  const answers = await askEvery(ring, timeoutMs, question);
+  const answers = await askEvery(ring, timeoutMs, statusQuestion());
   const owners = answers.filter(({ member }) => member.status !== "joining");
   let told = 0;
   let bytes = 0;

@@ -9,15 +9,23 @@ import {
   type RepairPreviewKey,
   RepairPreviewReply,
   RepairPreviewRequest,
-  RepairStatusReply,
-  RepairStatusRequest,
+  type RepairStatusReply,
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { previewRowsMax } from "../wire/limits.ts";
-import { type AskFlags, timeoutOf } from "./cluster-view.ts";
-import { askEvery, bytesText, clusterRing, type NodeAnswer, nameIn, secondsText, silentLines } from "./every-node.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
+import {
+  askEvery,
+  bytesText,
+  clusterRing,
+  headOf,
+  type NodeAnswer,
+  nameIn,
+  secondsText,
+  silentLines,
+} from "./every-node.ts";
 import { print, printJson, printTable, valueText, wholeNumber } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
+import { repairQuestion } from "./questions.ts";
 
 interface PreviewFlags extends AskFlags {
   readonly keys: string;
@@ -31,36 +39,19 @@ export function addRepair(program: Command): void {
     .command("repair")
     .description("how far each node is with comparing its replicas with the other owners'")
     .enablePositionalOptions();
-  addSeedNodes(repair)
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON");
-  const examples = ["ringtail repair", "ringtail repair --json", "ringtail repair preview 17"];
-  repair.addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}`).action(showRepair);
+  addAskOptions(repair, 1000, ["repair", "repair --json", "repair preview 17"]).action(showRepair);
 
   const preview = repair
     .command("preview <partition>")
-    .description("the keys by which a partition's first owner differs from the others; moves nothing");
-  addSeedNodes(preview)
-    .option("--keys <count>", "keys to show of each owner", "20")
-    .option("--timeout-ms <ms>", "how long comparing may take", "60000")
-    .option("--json", "print JSON");
-  const previews = ["ringtail repair preview 17", "ringtail repair preview 17 --keys 1000 --json"];
-  preview.addHelpText("after", `\nExamples:\n  ${previews.join("\n  ")}`).action(showPreview);
-}
-
-/** The question; `hurry` has the node compare without pause until all is verified as of now. */
-export function repairQuestion(hurry: boolean): {
-  readonly type: number;
-  readonly codec: typeof RepairStatusRequest;
-  readonly message: RepairStatusRequest;
-  readonly reply: typeof RepairStatusReply;
-} {
-  return { type: FrameType.REPAIR_STATUS, codec: RepairStatusRequest, message: { hurry }, reply: RepairStatusReply };
+    .description("the keys by which a partition's first owner differs from the others; moves nothing")
+    .option("--keys <count>", "keys to show of each owner", "20");
+  const examples = ["repair preview 17", "repair preview 17 --keys 1000 --json"];
+  addAskOptions(preview, 60_000, examples).action(showPreview);
 }
 
 async function showRepair(flags: AskFlags): Promise<void> {
   const ring = await clusterRing(flags);
-  const answers = await askEvery(ring, timeoutOf(flags), repairQuestion(false));
+  const answers = await askEvery(ring, timeoutOf(flags), repairQuestion());
   if (flags.json === true) {
     printJson({ epoch: ring.epoch, nodes: answers.map((answer) => documentOf(ring, answer)) });
     return;
@@ -77,8 +68,9 @@ function agoOf(reply: RepairStatusReply, at: number): number {
   return Math.max(0, (reply.nowUs - at) / 1_000_000);
 }
 
-function documentOf(ring: Ring, { member, reply, reason }: NodeAnswer<RepairStatusReply>): unknown {
-  if (reply === undefined) return { node: member.name, number: member.number, reason };
+function documentOf(ring: Ring, answer: NodeAnswer<RepairStatusReply>): unknown {
+  const { reply } = answer;
+  if (reply === undefined) return headOf(answer);
   const oldest = {
     peer: reply.oldestPeer,
     peerName: nameIn(ring, reply.oldestPeer),
@@ -95,9 +87,7 @@ function documentOf(ring: Ring, { member, reply, reason }: NodeAnswer<RepairStat
     repaired: reply.lastRepaired,
   };
   return {
-    node: member.name,
-    number: member.number,
-    reason: null,
+    ...headOf(answer),
     pairs: reply.pairs,
     oldestUnverified: reply.oldestPeer === 0 ? null : oldest,
     lastExchange: reply.lastPeer === 0 ? null : last,

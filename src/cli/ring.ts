@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import type { PartitionId } from "../base/ids.ts";
 import { isMoving } from "../ring/plan.ts";
 import type { Ring } from "../ring/ring.ts";
-import { type AskFlags, askFirst, ringAt, timeoutOf } from "./cluster-view.ts";
+import { type AskFlags, addAskOptions } from "./cluster-view.ts";
+import { clusterRing, nameIn } from "./every-node.ts";
 import { print, printJson, printTable, wholeNumber } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
 
 interface RingFlags extends AskFlags {
   readonly partition?: string;
@@ -13,21 +13,15 @@ interface RingFlags extends AskFlags {
 
 /** Adds the command. */
 export function addRing(program: Command): void {
-  addSeedNodes(program.command("ring").description("which node owns how much, what moves, and who owns one partition"))
-    .option("--partition <number>", "the preference list of one partition, and who is about to join it")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON")
-    .addHelpText("after", "\nExamples:\n  ringtail ring\n  ringtail ring --partition 17\n  ringtail ring --json")
-    .action(showRing);
-}
-
-function nameIn(ring: Ring): (number: number) => string {
-  const names = new Map<number, string>(ring.members.map(({ number, name }) => [number, name]));
-  return (number) => names.get(number) ?? `node ${number}`;
+  const command = program
+    .command("ring")
+    .description("which node owns how much, what moves, and who owns one partition")
+    .option("--partition <number>", "the preference list of one partition, and who is about to join it");
+  addAskOptions(command, 1000, ["ring", "ring --partition 17", "ring --json"]).action(showRing);
 }
 
 async function showRing(flags: RingFlags): Promise<void> {
-  const ring = await askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
+  const ring = await clusterRing(flags);
   const { n } = ring.policyOf(new Uint8Array(0));
   if (flags.partition !== undefined) showPartition(ring, n, flags.partition, flags.json === true);
   else if (flags.json === true) printJson(ringJson(ring, n));
@@ -36,7 +30,7 @@ async function showRing(flags: RingFlags): Promise<void> {
 
 function showPartition(ring: Ring, n: number, text: string, json: boolean): void {
   const partition = wholeNumber("--partition", text, 0, ring.partitions - 1) as PartitionId;
-  const nameOf = nameIn(ring);
+  const nameOf = (number: number): string => nameIn(ring, number);
   const numbers = [...ring.preferenceList(partition, n)];
   const pending = ring.pendingOf(partition, n);
   const list = numbers.map((number, i) => ({ node: nameOf(number), role: i < n ? "owner" : "fallback" }));
@@ -86,7 +80,7 @@ function holdingsOf(ring: Ring, n: number): Map<number, Holding> {
 }
 
 function ringJson(ring: Ring, n: number): unknown {
-  const nameOf = nameIn(ring);
+  const nameOf = (number: number): string => nameIn(ring, number);
   const holdings = holdingsOf(ring, n);
   return {
     cluster: ring.clusterId,
@@ -111,7 +105,7 @@ function ringJson(ring: Ring, n: number): unknown {
 }
 
 function printRing(ring: Ring, n: number): void {
-  const nameOf = nameIn(ring);
+  const nameOf = (number: number): string => nameIn(ring, number);
   const holdings = holdingsOf(ring, n);
   const present = ring.members.filter(({ status }) => status !== "left");
   print(`epoch ${ring.epoch}, ${ring.partitions} partitions, N=${n}`);

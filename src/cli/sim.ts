@@ -1,7 +1,7 @@
 /** `ringtail sim`: the whole cluster in the deterministic simulator; the same seed tells the same story. */
 import type { Command } from "commander";
 import type { RunResult } from "../sim/run.ts";
-import { print, printJson, wholeNumber } from "./output.ts";
+import { exitViolated, print, printJson, wholeNumber } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 const examples = `
@@ -12,8 +12,6 @@ Examples:
   ringtail sim --seed 7 --nodes 5 --json
 
 Ends with 0 when every run kept every invariant; a seed that did not is shown with its trace, and the status is 30.`;
-
-const exitViolated = 30;
 
 interface SimFlags {
   readonly seed: string;

@@ -2,17 +2,14 @@
  * `ringtail sync-point`: waits until nothing is on its way: no hints, no transfers, every replica complete and compared
  * with every other owner's since now. What was acknowledged before is then on all its owners.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import type { Ring } from "../ring/ring.ts";
-import { TransferStatusReply, TransferStatusRequest } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, timeoutOf } from "./cluster-view.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import { askEvery, clusterRing } from "./every-node.ts";
-import { hintQuestion } from "./hints.ts";
 import { print, printJson, wholeNumber } from "./output.ts";
-import { repairQuestion } from "./repair.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
+import { hintQuestion, repairQuestion, transferQuestion } from "./questions.ts";
 
 interface Flags extends AskFlags {
   readonly withinSeconds: string;
@@ -37,13 +34,9 @@ const tellEveryMs = 5_000;
 export function addSyncPoint(program: Command): void {
   const command = program
     .command("sync-point")
-    .description("wait until hints, transfers and comparisons have caught up with all that was acknowledged");
-  addSeedNodes(command)
-    .option("--within-seconds <seconds>", "give up after this time", "600")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON");
-  const examples = ["ringtail sync-point", "ringtail sync-point --within-seconds 60 --json"];
-  command.addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}`).action(waitForSync);
+    .description("wait until hints, transfers and comparisons have caught up with all that was acknowledged")
+    .option("--within-seconds <seconds>", "give up after this time", "600");
+  addAskOptions(command, 1000, ["sync-point", "sync-point --within-seconds 60 --json"]).action(waitForSync);
 }
 
 async function waitForSync(flags: Flags): Promise<void> {
@@ -82,20 +75,17 @@ export class CatchUp {
         told = Date.now();
         this.#tell(restText(rest));
       }
-      await new Promise((resolve) => {
-        setTimeout(resolve, pollMs);
-      });
+      await sleep(pollMs);
     }
   }
 }
 
 async function restOf(ring: Ring, timeoutMs: number, since: Map<number, number>): Promise<Rest> {
   const hurry = ring.members.some(({ number }) => !since.has(number));
-  const question = { type: FrameType.TRANSFER_STATUS, codec: TransferStatusRequest, message: { epoch: 0 } };
   const [repairs, hints, transfers] = await Promise.all([
     askEvery(ring, timeoutMs, repairQuestion(hurry)),
     askEvery(ring, timeoutMs, hintQuestion),
-    askEvery(ring, timeoutMs, { ...question, reply: TransferStatusReply }),
+    askEvery(ring, timeoutMs, transferQuestion),
   ]);
   let unverified = 0;
   for (const { member, reply } of repairs) {

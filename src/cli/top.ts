@@ -4,10 +4,9 @@ import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { Ring } from "../ring/ring.ts";
 import { type HotKey, TopKeysReply, TopKeysRequest } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, timeoutOf } from "./cluster-view.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import { askEvery, clusterRing, type NodeAnswer, nameIn, silentLines } from "./every-node.ts";
 import { print, printJson, printTable, valueText, wholeNumber } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
 
 interface TopFlags extends AskFlags {
   readonly limit: string;
@@ -17,21 +16,16 @@ const limitMax = 64;
 
 const help = `
 Each node counts the keys of what it coordinates (SpaceSaving, 64 keys of gets and 64 of puts; what is 10 s old counts
-half). A rate is never too low; it may be too high by what the column UP TO says is others'.
-
-Examples:
-  ringtail top
-  ringtail top --limit 5 --json`;
+half). A rate is never too low; it may be too high by what the column UP TO says is others'.`;
 
 /** Adds the command. */
 export function addTop(program: Command): void {
-  const command = program.command("top").description("the hottest keys, by gets and by puts, per node");
-  addSeedNodes(command)
+  const command = program
+    .command("top")
+    .description("the hottest keys, by gets and by puts, per node")
     .option("--limit <count>", `so many of each, 1 to ${limitMax}`, "10")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
-    .option("--json", "print JSON")
-    .addHelpText("after", help)
-    .action(showTop);
+    .addHelpText("after", help);
+  addAskOptions(command, 2000, ["top", "top --limit 5 --json"]).action(showTop);
 }
 
 type Answer = NodeAnswer<TopKeysReply>;

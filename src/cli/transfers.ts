@@ -2,13 +2,13 @@
 import type { Command } from "commander";
 import { transferStates, transferWaits } from "../handoff/transfer.ts";
 import type { Ring } from "../ring/ring.ts";
-import { type TransferRow, TransferStatusReply, TransferStatusRequest } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, timeoutOf } from "./cluster-view.ts";
+import type { TransferRow, TransferStatusReply } from "../wire/codec.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import {
   askEvery,
   bytesText,
   clusterRing,
+  headOf,
   type NodeAnswer,
   nameIn,
   secondsText,
@@ -16,7 +16,7 @@ import {
   watch,
 } from "./every-node.ts";
 import { print, printJson, printTable } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
+import { transferQuestion } from "./questions.ts";
 
 interface Flags extends AskFlags {
   readonly watch?: boolean;
@@ -29,13 +29,9 @@ const barWidth = 20;
 export function addTransfers(program: Command): void {
   const command = program
     .command("transfers")
-    .description("partitions on their way to new owners: progress, rate, and why one waits");
-  addSeedNodes(command)
-    .option("--watch", "show it again every second, until nothing moves")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "1000")
-    .option("--json", "print JSON (with --watch one document each time)");
-  const examples = ["ringtail transfers", "ringtail transfers --watch", "ringtail transfers --json"];
-  command.addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}`).action(showTransfers);
+    .description("partitions on their way to new owners: progress, rate, and why one waits")
+    .option("--watch", "show it again every second, until nothing moves (with --json one document each time)");
+  addAskOptions(command, 1000, ["transfers", "transfers --watch", "transfers --json"]).action(showTransfers);
 }
 
 async function showTransfers(flags: Flags): Promise<void> {
@@ -46,8 +42,7 @@ async function showTransfers(flags: Flags): Promise<void> {
 /** Shows all; whether anything moves. */
 async function showOnce(flags: Flags): Promise<boolean> {
   const ring = await clusterRing(flags);
-  const question = { type: FrameType.TRANSFER_STATUS, codec: TransferStatusRequest, message: { epoch: 0 } };
-  const answers = await askEvery(ring, timeoutOf(flags), { ...question, reply: TransferStatusReply });
+  const answers = await askEvery(ring, timeoutOf(flags), transferQuestion);
   const left = ring.goal.reduce((sum, owner, position) => sum + (owner === ring.owners[position] ? 0 : 1), 0);
   if (flags.json === true) printJson(documentOf(ring, answers, left));
   else printAll(ring, answers, left);
@@ -58,11 +53,9 @@ function documentOf(ring: Ring, answers: readonly NodeAnswer<TransferStatusReply
   return {
     epoch: ring.epoch,
     positionsLeft: left,
-    nodes: answers.map(({ member, reply, reason }) => ({
-      node: member.name,
-      number: member.number,
-      reason: reason === "" ? null : reason,
-      transfers: reply?.rows.map((row) => ({
+    nodes: answers.map((answer) => ({
+      ...headOf(answer),
+      transfers: answer.reply?.rows.map((row) => ({
         ...row,
         state: transferStates[row.state] ?? "unknown",
         wait: transferWaits[row.wait] ?? "unknown",

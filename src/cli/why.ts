@@ -9,10 +9,9 @@ import { PhaseWord } from "../metrics/phases.ts";
 import type { Ring } from "../ring/ring.ts";
 import { WhyReply, WhyRequest } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
-import { type AskFlags, timeoutOf } from "./cluster-view.ts";
-import { askEvery, clusterRing, type NodeAnswer, nameIn, silentLines } from "./every-node.ts";
+import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
+import { askEvery, clusterRing, headOf, type NodeAnswer, nameIn, silentLines } from "./every-node.ts";
 import { print, printJson, printTable, wholeNumber } from "./output.ts";
-import { addSeedNodes } from "./seed-nodes.ts";
 
 interface WhyFlags extends AskFlags {
   readonly minutes: string;
@@ -32,28 +31,27 @@ A cause is what took the most of an operation's time; SHARE is of the time of al
 
 Causes:
 ${causes.map((cause) => `  ${cause.padEnd(8)}  ${causeMeanings[cause]}`).join("\n")}
+`;
 
-Examples:
-  ringtail why                             the last 5 minutes, every bucket
-  ringtail why --minutes 1 --bucket carts  one bucket, lately
-  ringtail why --over-ms 10                only what took 10 ms and more
-  ringtail why --json`;
+const examplesHelp = [
+  "why                             the last 5 minutes, every bucket",
+  "why --minutes 1 --bucket carts  one bucket, lately",
+  "why --over-ms 10                only what took 10 ms and more",
+  "why --json",
+];
 
 /** Adds the command. */
 export function addWhy(program: Command): void {
   const command = program
     .command("why")
-    .description("why the slowest operations of the last minutes were slow, by cause, per bucket");
-  addSeedNodes(command)
+    .description("why the slowest operations of the last minutes were slow, by cause, per bucket")
     .option("--minutes <minutes>", `so far back, 1 to ${minutesMax}`, "5")
     .option("--seconds <seconds>", "the same in seconds, 1 to 600")
     .option("--bucket <bucket>", "only this bucket")
     .option("--over-ms <ms>", "only what took so long, or longer", "0")
     .option("--examples <count>", "the slowest of them one by one", "10")
-    .option("--timeout-ms <ms>", "how long a node may take to answer", "2000")
-    .option("--json", "print JSON")
-    .addHelpText("after", help)
-    .action(showWhy);
+    .addHelpText("after", help);
+  addAskOptions(command, 2000, examplesHelp).action(showWhy);
 }
 
 async function showWhy(flags: WhyFlags): Promise<void> {
@@ -181,12 +179,10 @@ function jsonOf(
       return { ...one, where: one.where.map(({ node, share }) => ({ node: nameIn(ring, node), share })) };
     }),
     slowest: tail.slowest.slice(0, examples).map((one) => exampleJson(ring, one)),
-    nodes: answers.map(({ member, reply, reason }) => ({
-      node: member.name,
-      number: member.number,
-      reason: reason === "" ? null : reason,
-      pauses: reply?.pauses.length ?? null,
-      sinceStart: reply?.totals ?? null,
+    nodes: answers.map((answer) => ({
+      ...headOf(answer),
+      pauses: answer.reply?.pauses.length ?? null,
+      sinceStart: answer.reply?.totals ?? null,
     })),
   };
 }

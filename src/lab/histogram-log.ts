@@ -7,10 +7,8 @@
  * The library's own writer claims that its counts are rotated by one (a normalizing index offset of 1), which they are not
  * and which readers in C take at its word, and writes the conversion ratio 1 as an integer; both are put right here.
  */
-import { writeFileSync } from "node:fs";
 import { deflateSync, inflateSync } from "node:zlib";
 import { encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
-import { RingtailError } from "../base/errors.ts";
 import type { Interval } from "./recording.ts";
 
 const usPerMs = 1_000;
@@ -18,16 +16,6 @@ const usPerMs = 1_000;
 const headBytes = 8;
 const offsetAt = 8;
 const ratioAt = 32;
-
-/** Writes a file; throws `INVALID_ARGUMENT` where that is not possible. `what` names it. */
-export function writeResult(what: string, path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new RingtailError("INVALID_ARGUMENT", `cannot write ${what} ${path}: ${reason}`);
-  }
-}
 
 /** The log. `startedMs` is the wall clock at second 0, from which intervals are counted. */
 export function histogramLogText(

@@ -4,6 +4,7 @@
  * nobody hurts, a chaos run (tools/chaos) breaks things and heals them first. The rules are the simulator's
  * (sim/oracle.ts).
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Durability, durabilityName } from "../../base/durability.ts";
 import { type ErrorCode, RingtailError } from "../../base/errors.ts";
 import { Rng } from "../../base/rng.ts";
@@ -171,10 +172,4 @@ function headOf(ring: Ring, options: CheckOptions): HistoryHead {
     durability: durabilityName(durability),
     recency,
   };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -3,6 +3,7 @@
  * all N owners answering, so that a copy which is behind anywhere is seen. The SDK chooses its coordinator, so nodes
  * are asked one by one here.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { utf8 } from "../../base/bytes.ts";
 import type { RingtailError } from "../../base/errors.ts";
 import { ask } from "../../io/ask.ts";
@@ -49,9 +50,7 @@ async function readAgain(reads: FinalReads, key: string, member: Member, deadlin
   for (;;) {
     const reason = await readOnce(reads, key, member);
     if (reason === null || Date.now() >= deadline) return reason;
-    await new Promise((resolve) => {
-      setTimeout(resolve, pauseMs);
-    });
+    await sleep(pauseMs);
   }
 }
 
