@@ -1,9 +1,8 @@
 // Compiles src/ to dist/ and copies the generated wire code, which is JavaScript already. `dist/.built` marks the time.
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { root } from "./prepare.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const started = new Date();
 const tsc = `${root}node_modules/typescript/bin/tsc`;
 const result = spawnSync(process.execPath, [tsc, "-p", `${root}tools/tsconfig.build.json`], { stdio: "inherit" });

@@ -7,42 +7,23 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { prepare } from "./prepare.mjs";
+import { commandLine, runCommand, saveJson, stopwatch } from "./shared/command.mjs";
 
 function options() {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: "string", default: "1" },
-      duration: { type: "string", default: "60" },
-      nodes: { type: "string", default: "5" },
-      rate: { type: "string", default: "300" },
-      "every-ms": { type: "string", default: "4000" },
-      "base-port": { type: "string", default: "22000" },
-      durability: { type: "string", default: "one-durable" },
-      "settle-seconds": { type: "string", default: "180" },
-      dir: { type: "string" },
-      corruption: { type: "boolean", default: false },
-      keep: { type: "boolean", default: false },
-    },
-  });
-  const whole = (name, min, max) => {
-    const value = Number(values[name]);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new Error(`--${name} is ${values[name]}; allowed: ${min} to ${max}`);
-  };
+  const texts = ["seed", "duration", "nodes", "rate", "every-ms", "base-port", "durability", "settle-seconds", "dir"];
+  const { values, whole } = commandLine(texts, ["corruption", "keep"]);
+  const { corruption, keep, durability = "one-durable" } = values;
   return {
-    seed: whole("seed", 0, 0xffff_ffff),
-    seconds: whole("duration", 1, 86_400),
-    nodes: whole("nodes", 3, 9),
-    rate: whole("rate", 1, 100_000),
-    everyMs: whole("every-ms", 100, 600_000),
-    basePort: whole("base-port", 1024, 65_000),
-    settleMs: 1000 * whole("settle-seconds", 1, 3600),
-    durability: values.durability,
+    ...{ corruption, keep, durability },
+    seed: whole("seed", 1, 0, 0xffff_ffff),
+    seconds: whole("duration", 60, 1, 86_400),
+    nodes: whole("nodes", 5, 3, 9),
+    rate: whole("rate", 300, 1, 100_000),
+    everyMs: whole("every-ms", 4_000, 100, 600_000),
+    basePort: whole("base-port", 22_000, 1024, 65_000),
+    settleMs: 1000 * whole("settle-seconds", 180, 1, 3600),
     directory: values.dir ?? mkdtempSync(join(tmpdir(), "ringtail-chaos-")),
-    corruption: values.corruption,
-    keep: values.keep,
   };
 }
 
@@ -51,28 +32,25 @@ async function main() {
   await prepare();
   // After `prepare`: it stands on what was built.
   const { runChaos } = await import("./chaos/run.mjs");
-  const began = Date.now();
+  const { directory } = asked;
+  mkdirSync(directory, { recursive: true });
   const lines = [];
-  mkdirSync(asked.directory, { recursive: true });
-  const say = (text) => {
-    const line = `${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`;
-    lines.push(line);
-    console.error(line);
-  };
-  say(`seed ${asked.seed}: ${asked.nodes} nodes for ${asked.seconds} s, data and logs in ${asked.directory}`);
+  const tell = stopwatch();
+  const say = (text) => lines.push(tell(text));
+  say(`seed ${asked.seed}: ${asked.nodes} nodes for ${asked.seconds} s, data and logs in ${directory}`);
   let good = false;
   try {
     const report = await runChaos(asked, say);
     good = report.violations.length === 0 && report.notConverged === "" && report.finalReadsMissed === 0;
     console.log(JSON.stringify({ good, ...report, violations: report.violations.slice(0, 20) }, null, 2));
-    writeFileSync(join(asked.directory, "report.json"), JSON.stringify(report, null, 2));
+    saveJson(join(directory, "report.json"), report);
   } catch (error) {
     say(`the run failed: ${error.stack}`);
   }
-  writeFileSync(join(asked.directory, "chaos.log"), `${lines.join("\n")}\n`);
-  if (good && !asked.keep) rmSync(asked.directory, { recursive: true, force: true });
-  else console.error(`logs, history and data: ${asked.directory}`);
+  writeFileSync(join(directory, "chaos.log"), `${lines.join("\n")}\n`);
+  if (good && !asked.keep) rmSync(directory, { recursive: true, force: true });
+  else console.error(`logs, history and data: ${directory}`);
   process.exitCode = good ? 0 : 1;
 }
 
-await main();
+runCommand("chaos", main);

@@ -1,20 +1,14 @@
 // The fuzzers of test/fuzz, at length: npm run fuzz -- [--seed N] [--inputs M] [--seconds S, for each target]
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { commandLine, runCommand } from "./shared/command.mjs";
+import { runVitest } from "./shared/vitest.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    inputs: { type: "string", default: "1000000" },
-    seconds: { type: "string", default: "60" },
-  },
-});
-for (const [name, value] of Object.entries(values)) {
-  if (!/^\d{1,9}$/.test(value)) throw new Error(`--${name} is ${value}; allowed: a whole number`);
-  process.env[`RINGTAIL_FUZZ_${name.toUpperCase()}`] = value;
+async function main() {
+  const { whole } = commandLine(["seed", "inputs", "seconds"]);
+  process.exitCode = runVitest(["test/fuzz.test.ts"], {
+    RINGTAIL_FUZZ_SEED: String(whole("seed", 1, 0, 999_999_999)),
+    RINGTAIL_FUZZ_INPUTS: String(whole("inputs", 1_000_000, 0, 999_999_999)),
+    RINGTAIL_FUZZ_SECONDS: String(whole("seconds", 60, 0, 999_999_999)),
+  });
 }
-const vitest = `${root}node_modules/vitest/vitest.mjs`;
-const args = [vitest, "run", "--config", "tools/vitest.config.ts", "test/fuzz.test.ts"];
-process.exitCode = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status ?? 1;
+
+runCommand("fuzz", main);

@@ -1,5 +1,5 @@
 // `npm run gray`: what clients wait for while one node is there but slow, and how soon its peers find it. Starts a
-// throw-away cluster of `ringtail serve` processes behind a proxy (tools/chaos/proxy.mjs), once per cause, loads it with the
+// throw-away cluster of `ringtail serve` processes behind a proxy (tools/shared/proxy.mjs), once per cause, loads it with the
 // SDK, and leaves nothing behind.
 //
 //   npm run gray -- [CAUSE...] [--nodes 3] [--rate 500] [--seconds 10] [--keys 20000] [--durability buffered]
@@ -11,78 +11,48 @@
 //   all      the same on all links: nobody is to be held for slow
 //
 // --simulated runs the same stories in the simulator instead (src/sim/gray.ts): no machine disturbs those.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { cleanOnSignal, freePorts, printTable } from "./bench-support.mjs";
 import { prepare } from "./prepare.mjs";
+import { chosen, commandLine, inScratch, runCommand } from "./shared/command.mjs";
+import { printTable } from "./shared/figures.mjs";
+import { freePorts } from "./shared/processes.mjs";
 
-const text = { type: "string" };
-const flag = { type: "boolean", default: false };
+const percentiles = ["p50", "p99", "p99.9"];
 
 function options() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      ...{ nodes: text, rate: text, seconds: text, keys: text, durability: text, seed: text, "base-port": text },
-      ...{ json: flag, simulated: flag, quick: flag },
-    },
-  });
-  const whole = (key, usual, min, max) => {
-    const value = Number(values[key] ?? usual);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new Error(`--${key} is ${values[key]}; allowed: a whole number from ${min} to ${max}`);
-  };
-  const { quick } = values;
+  const texts = ["nodes", "rate", "seconds", "keys", "durability", "seed", "base-port"];
+  const { values, positionals, whole } = commandLine(texts, ["json", "simulated", "quick"], { allowPositionals: true });
+  const { quick, json, simulated, durability = "buffered" } = values;
   return {
-    asked: positionals,
+    ...{ asked: positionals, json, simulated, durability },
     nodes: whole("nodes", 3, 3, 9),
     rate: whole("rate", quick ? 200 : 500, 1, 100_000),
     seconds: whole("seconds", quick ? 3 : 10, 1, 3_600),
-    keys: whole("keys", quick ? 2_000 : 20_000, 1, 10_000_000),
+    keys: whole("keys", quick ? 2_000 : 20_000),
     seed: whole("seed", 1, 0, 2 ** 31),
-    basePort: values["base-port"] === undefined ? undefined : whole("base-port", 0, 1024, 65_000),
-    durability: values.durability ?? "buffered",
+    basePort: whole("base-port", undefined, 1024, 65_000),
     // So small that most gets read the store.
     bufferMiB: 1,
     warmUp: quick ? 1 : 3,
-    json: values.json,
-    simulated: values.simulated,
   };
-}
-
-function chosen(asked, all) {
-  const unknown = asked.filter((name) => !all.includes(name));
-  if (unknown.length > 0) throw new Error(`${unknown.join(", ")} is no cause; allowed: ${all.join(", ")}`);
-  return asked.length === 0 ? all : asked;
 }
 
 async function realRows(asked) {
   const { causeNames, runGray } = await import("./gray/run.mjs");
-  const causes = chosen(asked.asked, causeNames);
-  const directory = mkdtempSync(join(tmpdir(), "ringtail-gray-"));
-  const clean = async () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
-  cleanOnSignal(clean);
-  // The nodes are to be able to have a slow disk; the generator and this process do not care.
-  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --require ${join(import.meta.dirname, "gray/slow-disk.cjs")}`;
-  try {
-    const rows = [];
-    for (const cause of causes) {
-      const place = mkdtempSync(join(directory, `${cause}-`));
-      const basePort = asked.basePort ?? (await freePorts(asked.nodes));
-      rows.push(await runGray({ ...asked, directory: place, basePort }, cause, (line) => console.error(line)));
-    }
-    return rows;
-  } finally {
-    await clean();
+  const rows = [];
+  for (const cause of chosen("causes", asked.asked, causeNames)) {
+    const row = await inScratch("gray", async (directory, atEnd) => {
+      const basePort = asked.basePort ?? (await freePorts(2 * asked.nodes));
+      return await runGray({ ...asked, directory, basePort }, cause, atEnd);
+    });
+    rows.push(row);
   }
+  return rows;
 }
 
 async function simulatedRows({ asked, seconds, seed }) {
   const { grayCauses, runGray } = await import("../dist/sim/gray.js");
   const inMs = (us) => us / 1000;
-  return chosen(asked, [...grayCauses]).map((cause) => {
+  return chosen("causes", asked, [...grayCauses]).map((cause) => {
     const { foundAfterUs, ...result } = runGray(seed, cause, seconds * 1_000_000);
     const stretch = ({ operations, p50Us, p99Us, p999Us }) => ({
       ...{ operations, p50: inMs(p50Us), p99: inMs(p99Us), "p99.9": inMs(p999Us) },
@@ -96,19 +66,13 @@ async function simulatedRows({ asked, seconds, seed }) {
 }
 
 function table(rows) {
-  const shown = ["p50", "p99", "p99.9"];
-  const head = [
-    "cause",
-    "found after ms",
-    "wronged",
-    ...shown.flatMap((name) => [`${name} before`, "finding", "after"]),
-    "hedges",
-  ];
+  const times = percentiles.flatMap((name) => [`${name} before`, "finding", "after"]);
+  const head = ["cause", "found after ms", "wronged", ...times, "hedges"];
   const cells = rows.map(({ cause, foundMs, wronged, before, finding, after, hedges }) => [
     cause,
     foundMs === null ? "-" : foundMs.toFixed(0),
     wronged.join(" ") || "-",
-    ...shown.flatMap((name) => [before, finding, after].map((stretch) => stretch[name].toFixed(2))),
+    ...percentiles.flatMap((name) => [before, finding, after].map((stretch) => stretch[name].toFixed(2))),
     String(hedges),
   ]);
   printTable([head, ...cells]);
@@ -123,7 +87,4 @@ async function main() {
   else table(rows);
 }
 
-main().catch((error) => {
-  console.error(`gray: ${error.message}`);
-  process.exit(1);
-});
+runCommand("gray", main);

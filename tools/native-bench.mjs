@@ -6,23 +6,12 @@
 //   npm run native-bench -- [--runs 3] [--duration 10] [--warm-up 3] [--keys 100000] [--value-bytes 1024] [--workload a]
 //                           [--rate 5000] [--clients 64] [--durability buffered] [--out FILE] [--quick] [--build-only]
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import {
-  cleanOnSignal,
-  freePorts,
-  inRoundOrder,
-  median,
-  medianRow,
-  printTable,
-  runForJson,
-  runsOf,
-  start,
-  startCluster,
-} from "./bench-support.mjs";
 import { prepare, root } from "./prepare.mjs";
+import { commandLine, inScratch, runCommand, saveJson } from "./shared/command.mjs";
+import { inRounds, keep, machineText, medianOf, mediansText, medianTable, printTable } from "./shared/figures.mjs";
+import { freePorts, runForJson, start, startCluster } from "./shared/processes.mjs";
 
 const nodes = 3;
 const source = join(root, "native-bench");
@@ -31,32 +20,32 @@ const generator = join(build, "ringtail-native-bench");
 const echoNode = join(build, "ringtail-echo-node");
 const rocksFloor = join(build, "ringtail-rocksdb-floor");
 
+const columns = ["ops/s", "p50", "p99", "p99.9", "max", "p99.9 lateness", "errors"];
+
 function options() {
-  const { values } = parseArgs({
-    options: {
-      runs: { type: "string" },
-      duration: { type: "string" },
-      "warm-up": { type: "string" },
-      keys: { type: "string" },
-      "value-bytes": { type: "string", default: "1024" },
-      workload: { type: "string", default: "a" },
-      rate: { type: "string" },
-      clients: { type: "string", default: "64" },
-      durability: { type: "string", default: "buffered" },
-      out: { type: "string" },
-      quick: { type: "boolean", default: false },
-      "build-only": { type: "boolean", default: false },
-    },
-  });
-  const { quick } = values;
+  const texts = [
+    "runs",
+    "duration",
+    "warm-up",
+    "keys",
+    "value-bytes",
+    "workload",
+    "rate",
+    "clients",
+    "durability",
+    "out",
+  ];
+  const { values, whole } = commandLine(texts, ["quick", "build-only"]);
+  const { quick, workload = "a", durability = "buffered", out } = values;
   return {
-    ...values,
-    runs: runsOf(values.runs, quick ? 1 : 3),
+    ...{ workload, durability, out, buildOnly: values["build-only"] },
+    runs: whole("runs", quick ? 1 : 3),
     duration: values.duration ?? (quick ? "2" : "10"),
     warmUp: values["warm-up"] ?? (quick ? "1" : "3"),
-    keys: values.keys ?? (quick ? "5000" : "100000"),
-    rate: values.rate ?? (quick ? "500" : "5000"),
-    valueBytes: values["value-bytes"],
+    keys: whole("keys", quick ? 5_000 : 100_000),
+    rate: whole("rate", quick ? 500 : 5_000),
+    clients: whole("clients", 64),
+    valueBytes: whole("value-bytes", 1024, 0),
   };
 }
 
@@ -118,50 +107,27 @@ function loopsOf({ clients, rate }) {
 async function measure(targets, loops, { runs, workload, keys, valueBytes, duration, warmUp }) {
   const asked = ["--workload", workload, "--keys", keys, "--value-bytes", valueBytes];
   const times = ["--duration", duration, "--warm-up", warmUp];
-  const set = loops.flatMap((loop) => targets.map((target) => ({ loop, target, results: [] })));
-  for (let round = 1; round <= runs; round += 1) {
-    for (const { loop, target, results } of inRoundOrder(set, round)) {
-      console.error(`round ${round} of ${runs}: ${loop.name}, ${target.name} ...`);
-      const args = [...target.args, ...asked, ...times, ...loop.args, "--seed", String(round)];
-      const result = await runForJson(target.command, args);
-      results.push(result);
-      if (result.voided !== null) console.error(`  VOIDED: ${result.voided}`);
-    }
+  const set = loops.flatMap((loop) =>
+    targets.map((target) => ({ name: `${loop.name}, ${target.name}`, loop, target, results: [] })),
+  );
+  for (const [{ loop, target, results }, round] of inRounds(set, runs)) {
+    const args = [...target.args, ...asked, ...times, ...loop.args, "--seed", round];
+    keep(results, await runForJson(target.command, args));
   }
   return set;
 }
 
 // Telling.
 
-const columns = [
-  ["ops/s", ({ throughput }) => throughput, 0],
-  ["p50", ({ latencyMs }) => latencyMs.p50, 3],
-  ["p99", ({ latencyMs }) => latencyMs.p99, 3],
-  ["p99.9", ({ latencyMs }) => latencyMs["p99.9"], 3],
-  ["max", ({ latencyMs }) => latencyMs.max, 1],
-  ["lateness p99.9", ({ latenessMs }) => latenessMs["p99.9"], 3],
-  ["errors", ({ errors }) => errors, 0],
-];
-
-function figures(set, loop, runs) {
-  const rows = [[`${loop.name}, ms`, ...columns.map(([name]) => name), "voided"]];
-  for (const { target, results } of set.filter((one) => one.loop === loop)) {
-    rows.push(medianRow(target.name, results, columns, runs));
-  }
-  return rows;
-}
-
 /** Ringtail's medians over each floor's: what a closed loop gets done, and how long an open loop waits. */
-function ratios(set, loop) {
-  const entries = set.filter((one) => one.loop === loop);
-  const cluster = entries.find(({ target }) => target.name === "Ringtail");
-  const shown = columns.filter(([name]) => loop.compared.includes(name));
-  const of = (entry, pick) => median(entry.results.map(pick));
+function ratios(entries, { compared }) {
+  const cluster = entries.find(({ name }) => name === "Ringtail");
   return entries
     .filter((entry) => entry !== cluster)
     .map((floor) => {
-      const ratio = ([name, pick]) => `${name} x ${(of(cluster, pick) / of(floor, pick)).toFixed(2)}`;
-      return `Ringtail / ${floor.target.name}: ${shown.map(ratio).join(", ")}`;
+      const ratio = (name) =>
+        `${name} x ${(medianOf(name, cluster.results) / medianOf(name, floor.results)).toFixed(2)}`;
+      return `Ringtail / ${floor.name}: ${compared.map(ratio).join(", ")}`;
     });
 }
 
@@ -169,50 +135,42 @@ function report(set, loops, { runs, duration }) {
   const { environment, workload } = set.find(({ target }) => target.name === "Ringtail").results[0];
   const { machine, cluster } = environment;
   console.log(
-    `${cluster.nodes} nodes and the generator on ${machine.cpus} CPUs (${machine.cpuModel}), ${machine.memoryGiB} GiB, ` +
-      `${machine.platform}; n=${cluster.n} r=${cluster.r} w=${cluster.w}, ${cluster.durability}; workload ${workload.name}, ` +
-      `${workload.keys} keys, values of ${workload.valueBytes} bytes, ${workload.distribution}; ` +
-      `medians of ${runs} run${runs === 1 ? "" : "s"} of ${duration} s`,
+    `${cluster.nodes} nodes and the generator on ${machineText(machine)}; ` +
+      `n=${cluster.n} r=${cluster.r} w=${cluster.w}, ${cluster.durability}; workload ${workload.name}, ` +
+      `${workload.keys} keys, values of ${workload.valueBytes} bytes, ${workload.distribution}; ${mediansText(runs, duration)}`,
   );
   for (const loop of loops) {
+    const entries = set
+      .filter((one) => one.loop === loop)
+      .map(({ target, results }) => ({ name: target.name, results }));
     console.log("");
-    printTable(figures(set, loop, runs));
-    for (const line of ratios(set, loop)) console.log(line);
+    printTable(medianTable(`${loop.name}, ms`, columns, entries, 3));
+    for (const line of ratios(entries, loop)) console.log(line);
   }
 }
 
 async function main() {
   const asked = options();
   buildNative();
-  if (asked["build-only"]) return;
+  if (asked.buildOnly) return;
   await prepare();
-  const directory = mkdtempSync(join(tmpdir(), "ringtail-native-bench-"));
-  const clusterPort = await freePorts(nodes);
-  const echoPort = await freePorts(nodes, clusterPort + nodes);
-  const started = [
-    startCluster(nodes, directory, clusterPort, ["--durability", asked.durability]),
-    ...startEchoNodes(echoPort, asked.valueBytes),
-  ];
-  const clean = async () => {
-    await Promise.all(started.map(({ stop }) => stop()));
-    rmSync(directory, { recursive: true, force: true });
-  };
-  cleanOnSignal(clean);
-  try {
+  const loops = loopsOf(asked);
+  const set = await inScratch("native-bench", async (directory, atEnd) => {
+    const clusterPort = await freePorts(nodes);
+    const echoPort = await freePorts(nodes, clusterPort + nodes);
+    const started = [
+      startCluster(nodes, directory, clusterPort, ["--durability", asked.durability]),
+      ...startEchoNodes(echoPort, asked.valueBytes),
+    ];
+    for (const { stop } of started) atEnd(stop);
     await Promise.all(started.map(({ ready }) => ready));
-    const loops = loopsOf(asked);
-    const set = await measure(targetsOf(clusterPort, echoPort), loops, asked);
-    report(set, loops, asked);
-    if (asked.out !== undefined) {
-      const flat = set.map(({ loop, target, results }) => ({ loop: loop.name, target: target.name, results }));
-      writeFileSync(asked.out, `${JSON.stringify(flat, null, 2)}\n`);
-    }
-  } finally {
-    await clean();
-  }
+    return await measure(targetsOf(clusterPort, echoPort), loops, asked);
+  });
+  report(set, loops, asked);
+  saveJson(
+    asked.out,
+    set.map(({ loop, target, results }) => ({ loop: loop.name, target: target.name, results })),
+  );
 }
 
-main().catch((error) => {
-  console.error(`native-bench: ${error.message}`);
-  process.exit(1);
-});
+runCommand("native-bench", main);

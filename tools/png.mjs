@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installOnce } from "./installed.mjs";
 import { root } from "./prepare.mjs";
+import { runCommand } from "./shared/command.mjs";
 
 const usage = "no file was given; allowed: npm run png -- FILE.svg ...";
 
@@ -22,7 +23,4 @@ async function main(files) {
   }
 }
 
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`png: ${error.message}`);
-  process.exit(1);
-});
+runCommand("png", () => main(process.argv.slice(2)));

@@ -2,21 +2,11 @@
 //   npm run rolling -- [--seed N] [--rounds N] [--write]
 // --write keeps the table in docs/VERSIONS.md. Needs `npm run build`.
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { rollingRestarts } from "../dist/sim/rolling.js";
+import { commandLine } from "./shared/command.mjs";
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    rounds: { type: "string", default: "30" },
-    write: { type: "boolean", default: false },
-  },
-});
-for (const name of ["seed", "rounds"]) {
-  if (!/^[1-9]\d{0,5}$/.test(values[name]))
-    throw new Error(`--${name} is ${values[name]}; allowed: a whole number from 1 on`);
-}
-const [seed, rounds] = [Number(values.seed), Number(values.rounds)];
+const { values, whole } = commandLine(["seed", "rounds"], ["write"]);
+const [seed, rounds] = [whole("seed", 1), whole("rounds", 30)];
 /** Longer than any run, and as short as a run can have it. */
 const [never, soon] = [3_600_000, 4_000].map((reapAgeMs) => rollingRestarts({ seed, rounds, reapAgeMs }));
 const shown = new Set([1, 2, 5, 10, 20, rounds].filter((round) => round <= rounds));

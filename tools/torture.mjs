@@ -1,33 +1,21 @@
 // `npm run torture`: one node's storage under kill -9. Every cycle kills `ringtail serve` at a random moment under load,
-// sometimes again while it starts, starts it on the same directory with options drawn from the seed, and reads back. With one replica nothing hides what a disk lost: every acknowledged write
-// must be there after the next start. Judged by the same rules as `ringtail check`; ends with 1 when one is broken.
+// sometimes again while it starts, starts it on the same directory with options drawn from the seed, and reads back. With one
+// replica nothing hides what a disk lost: every acknowledged write must be there after the next start. Judged by the same
+// rules as `ringtail check`; ends with 1 when one is broken.
 //
 //   npm run torture -- [--cycles 50] [--seed 1] [--port 22500] [--dir DIR] [--keep]
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { prepare } from "./prepare.mjs";
+import { commandLine, runCommand } from "./shared/command.mjs";
 
 function options() {
-  const { values } = parseArgs({
-    options: {
-      cycles: { type: "string", default: "50" },
-      seed: { type: "string", default: "1" },
-      port: { type: "string", default: "22500" },
-      dir: { type: "string" },
-      keep: { type: "boolean", default: false },
-    },
-  });
-  const whole = (name, min, max) => {
-    const value = Number(values[name]);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new Error(`--${name} is ${values[name]}; allowed: ${min} to ${max}`);
-  };
+  const { values, whole } = commandLine(["cycles", "seed", "port", "dir"], ["keep"]);
   return {
-    cycles: whole("cycles", 1, 1_000_000),
-    seed: whole("seed", 0, 0xffff_ffff),
-    port: whole("port", 1024, 65_535),
+    cycles: whole("cycles", 50, 1, 1_000_000),
+    seed: whole("seed", 1, 0, 0xffff_ffff),
+    port: whole("port", 22_500, 1024, 65_535),
     directory: values.dir ?? mkdtempSync(join(tmpdir(), "ringtail-torture-")),
     keep: values.keep,
   };
@@ -52,4 +40,4 @@ async function main() {
   process.exitCode = good ? 0 : 1;
 }
 
-await main();
+runCommand("torture", main);

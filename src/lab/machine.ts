@@ -34,14 +34,14 @@ export interface Usage {
   readonly cpuUs: number;
   /** Time in which the generator's main thread could have run, but another had the CPU; null: unknown. */
   readonly waitedUs: number | null;
-  /** Of all CPUs; null: unknown. */
-  readonly stolenShareOf: { readonly stolen: number; readonly total: number } | null;
+  /** Null: unknown. */
+  readonly ticks: CpuTicks | null;
 }
 
 /** Usage now. */
 export function usageNow(): Usage {
   const { user, system } = process.cpuUsage();
-  return { cpuUs: user + system, waitedUs: waitedUs(), stolenShareOf: cpuTicks() };
+  return { cpuUs: user + system, waitedUs: waitedUs(), ticks: cpuTicks() };
 }
 
 /** Usage between two moments. */
@@ -54,12 +54,12 @@ export interface UsageBetween {
 
 /** The difference of two moments. */
 export function usageBetween(before: Usage, after: Usage): UsageBetween {
-  const ticks = { from: before.stolenShareOf, to: after.stolenShareOf };
-  const total = ticks.from === null || ticks.to === null ? 0 : ticks.to.total - ticks.from.total;
+  const [from, to] = [before.ticks, after.ticks];
+  const total = from === null || to === null ? 0 : to.total - from.total;
   return {
     cpuUs: after.cpuUs - before.cpuUs,
     waitedUs: before.waitedUs === null || after.waitedUs === null ? null : after.waitedUs - before.waitedUs,
-    stealShare: total > 0 ? ((ticks.to?.stolen ?? 0) - (ticks.from?.stolen ?? 0)) / total : null,
+    stealShare: total > 0 ? ((to?.stolen ?? 0) - (from?.stolen ?? 0)) / total : null,
   };
 }
 
@@ -70,11 +70,21 @@ function waitedUs(): number | null {
   return fields.length >= 3 && Number.isFinite(waited) ? waited / 1000 : null;
 }
 
-/** The first line of `/proc/stat`: "cpu user nice system idle iowait irq softirq steal guest guest_nice". */
-function cpuTicks(): { stolen: number; total: number } | null {
+/** CPU time of the whole machine since it started, in the kernel's ticks. */
+export interface CpuTicks {
+  /** Taken by other virtual machines. */
+  readonly stolen: number;
+  readonly busy: number;
+  readonly total: number;
+}
+
+/** By the first line of `/proc/stat`: "cpu user nice system idle iowait irq softirq steal guest guest_nice". */
+export function cpuTicks(): CpuTicks | null {
   const numbers = procFields("/proc/stat").slice(1, 9).map(Number);
   if (numbers.length < 8 || numbers.some((ticks) => !Number.isFinite(ticks))) return null;
-  return { stolen: numbers[7] as number, total: numbers.reduce((sum, ticks) => sum + ticks, 0) };
+  const total = numbers.reduce((sum, ticks) => sum + ticks, 0);
+  const [idle, ioWait, stolen] = [3, 4, 7].map((i) => numbers[i]) as [number, number, number];
+  return { stolen, busy: total - idle - ioWait - stolen, total };
 }
 
 function procFields(path: string): string[] {

@@ -6,7 +6,8 @@
 //
 // They run on what is built: `npm run build` first. `--smoke` runs each for a few milliseconds, to see that it runs.
 import { performance } from "node:perf_hooks";
-import { parseArgs } from "node:util";
+import { commandLine } from "../shared/command.mjs";
+import { printTable } from "../shared/figures.mjs";
 import { codecCases } from "./codec.mjs";
 import { coordinatorCases } from "./coordinator.mjs";
 import { histogramCases } from "./histogram.mjs";
@@ -15,20 +16,9 @@ import { storeCases } from "./store.mjs";
 import { versionCases } from "./versions.mjs";
 import { watchCases } from "./watch.mjs";
 
-const { values: flags } = parseArgs({
-  options: {
-    filter: { type: "string", default: "" },
-    samples: { type: "string", default: "15" },
-    json: { type: "boolean", default: false },
-    smoke: { type: "boolean", default: false },
-  },
-});
-const samples = flags.smoke ? 1 : Number(flags.samples);
+const { values: flags, whole } = commandLine(["filter", "samples"], ["json", "smoke"]);
+const samples = flags.smoke ? 1 : whole("samples", 15);
 const sampleMs = flags.smoke ? 2 : 20;
-if (!Number.isInteger(samples) || samples < 1) {
-  console.error(`bench: --samples is ${flags.samples}; allowed: a whole number from 1`);
-  process.exit(2);
-}
 
 /** Milliseconds that `times` operations take. */
 function timed(bench, times) {
@@ -51,7 +41,7 @@ function quantile(sorted, share) {
 }
 
 const groups = [codecCases, ringCases, versionCases, coordinatorCases, histogramCases, storeCases, watchCases];
-const benches = groups.flatMap((cases) => cases()).filter(({ name }) => name.includes(flags.filter));
+const benches = groups.flatMap((cases) => cases()).filter(({ name }) => name.includes(flags.filter ?? ""));
 if (benches.length === 0) {
   console.error(`bench: nothing has "${flags.filter}" in its name`);
   process.exit(2);
@@ -74,8 +64,5 @@ else {
   for (const { name, ns, fastest, p90 } of results) {
     rows.push([name, ns.toFixed(0), fastest.toFixed(0), p90.toFixed(0)]);
   }
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  for (const row of rows) {
-    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
-  }
+  printTable(rows);
 }

@@ -4,6 +4,7 @@
 // Data is taken away from at most one node of a run, the victim: that is what N copies and W acknowledgements are owed
 // against. All other faults may hit anybody.
 import { setTimeout as sleep } from "node:timers/promises";
+import { untilAllServe } from "../shared/served-nodes.mjs";
 import { corrupt, fillDisk } from "./disk-faults.mjs";
 
 const ends = { tcp: "ok", udp: "ok" };
@@ -74,10 +75,7 @@ export class Nemesis {
       }
       node.start();
     }
-    for (const node of this.nodes) {
-      if (!(await node.ready()))
-        throw new Error(`${node.name} did not come back: ${node.lastWords.at(-1) ?? "silent"}`);
-    }
+    await untilAllServe(this.nodes);
   }
 
   /** Waits, but not beyond the end of the run. */

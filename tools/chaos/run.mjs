@@ -1,55 +1,29 @@
 // One chaos run: nodes behind the proxy, load, faults, healing, rest, last reads, verdict.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Rng } from "../../dist/base/rng.js";
 import { CatchUp } from "../../dist/cli/sync-point.js";
-import { makeSecret } from "../../dist/io/secret.js";
 import { Check } from "../../dist/lab/check/check.js";
+import { ChaosProxy } from "../shared/proxy.mjs";
+import { servedNodes, startAll } from "../shared/served-nodes.mjs";
 import { mountSmallDisk, unmount } from "./disk-faults.mjs";
 import { Nemesis } from "./nemesis.mjs";
-import { NodeProcess } from "./node-process.mjs";
-import { ChaosProxy } from "./proxy.mjs";
 
 const smallDiskMiB = 96;
 
-/** The nodes of a run; the real ports lie above the advertised ones, which are the proxy's. */
-function makeNodes({ nodes: count, basePort, directory, durability }) {
-  const secret = join(directory, "cluster.secret");
-  makeSecret(secret);
-  return Array.from({ length: count }, (_, index) => {
-    const name = `n${index + 1}`;
-    const proxyPort = basePort + index;
-    const port = basePort + 100 + index;
-    const data = join(directory, name, "data");
-    mkdirSync(join(directory, name), { recursive: true });
-    const settings = {
-      name,
-      host: `host-${name}`,
-      listen: `127.0.0.1:${port}`,
-      advertise: `127.0.0.1:${proxyPort}`,
-      directory: data,
-      "secret-file": secret,
-      durability,
-      partitions: "64",
-      "object-buffer-mi-b": "4",
-      "log-segment-ki-b": "1024",
-      // The victim's disk is smaller than the default reserve.
-      "disk-reserve-mi-b": "16",
-      "repair-pass-ms": "30000",
-    };
-    const place = index === 0 ? ["--bootstrap", "--expect", String(count)] : ["--seed-node", `127.0.0.1:${basePort}`];
-    const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-    const log = join(directory, `${name}.log`);
-    const node = new NodeProcess({ name, settings: [...flags, ...place], address: `127.0.0.1:${port}`, log });
-    return Object.assign(node, { proxyPort, port, data });
-  });
+function nodesOf({ nodes: count, basePort, directory, durability }) {
+  const settings = {
+    ...{ durability, "object-buffer-mi-b": 4, "log-segment-ki-b": 1024, "repair-pass-ms": 30_000 },
+    // The victim's disk is smaller than the default reserve.
+    "disk-reserve-mi-b": 16,
+  };
+  return servedNodes({ count, basePort, directory, settings });
 }
 
 /** Runs; resolves with the report. Rejects when the cluster does not start or does not come back. */
 export async function runChaos(asked, say) {
   const rng = new Rng(asked.seed);
-  const nodes = makeNodes(asked);
+  const nodes = nodesOf(asked);
   const proxy = new ChaosProxy(rng.fork("proxy"), nodes);
   const victim = rng.fork("victim").below(nodes.length);
   const smallDisk = join(asked.directory, nodes[victim].name);
@@ -61,8 +35,7 @@ export async function runChaos(asked, say) {
   let check;
   try {
     await proxy.start();
-    for (const node of nodes) node.start();
-    for (const node of nodes) if (!(await node.ready())) throw new Error(`${node.name} did not start, see ${node.log}`);
+    await startAll(nodes);
     check = await Check.connect({
       seedNodes: nodes.map(({ proxyPort }) => `127.0.0.1:${proxyPort}`),
       ...{ bucket: "chaos", keys: 32, clients: 8, rate: asked.rate, seed: asked.seed, timeoutMs: 2000 },

@@ -4,9 +4,10 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Rng } from "../../dist/base/rng.js";
-import { makeSecret } from "../../dist/io/secret.js";
 import { Check } from "../../dist/lab/check/check.js";
-import { NodeProcess } from "./node-process.mjs";
+import { NodeProcess } from "../shared/node-process.mjs";
+import { flagsOf } from "../shared/processes.mjs";
+import { secretIn } from "../shared/served-nodes.mjs";
 
 /** Read back after each start; older keys at the end. */
 const keysVerifiedMax = 200;
@@ -15,21 +16,19 @@ const readWithinMs = 60_000;
 /** A cycle's settings: small buffers and segments make rotation, write-back and replay meet the kill more often. */
 function drawSettings(rng) {
   return {
-    "object-buffer-mi-b": String(rng.pick([1, 4, 64])),
-    "log-segment-ki-b": String(rng.pick([64, 256, 1024, 16_384])),
+    "object-buffer-mi-b": rng.pick([1, 4, 64]),
+    "log-segment-ki-b": rng.pick([64, 256, 1024, 16_384]),
     durability: rng.pick(["buffered", "one-durable", "durable"]),
-    "repair-pass-ms": String(rng.pick([30_000, 600_000])),
+    "repair-pass-ms": rng.pick([30_000, 600_000]),
   };
 }
 
 function makeNode({ directory, port }) {
-  const secret = join(directory, "cluster.secret");
-  makeSecret(secret);
   const address = `127.0.0.1:${port}`;
-  const fixed = { name: "n1", listen: address, directory: join(directory, "n1"), "secret-file": secret };
-  const alone = { n: "1", r: "1", w: "1", "replicas-max": "1", partitions: "16" };
-  const flags = Object.entries({ ...fixed, ...alone }).flatMap(([key, value]) => [`--${key}`, value]);
-  return new NodeProcess({ name: "n1", settings: [...flags, "--bootstrap"], address, log: join(directory, "n1.log") });
+  const fixed = { name: "n1", listen: address, directory: join(directory, "n1"), "secret-file": secretIn(directory) };
+  const alone = { n: 1, r: 1, w: 1, "replicas-max": 1, partitions: 16 };
+  const settings = [...flagsOf({ ...fixed, ...alone }), "--bootstrap"];
+  return new NodeProcess({ name: "n1", settings, address, log: join(directory, "n1.log") });
 }
 
 /** Runs; resolves with the report. Rejects when the node does not start again. */
@@ -78,7 +77,7 @@ export async function runTorture(asked, say) {
 /** Starts the node, killing it up to three times on the way; returns how often. */
 async function startHarshly(node, rng) {
   const kills = rng.chance(200) ? rng.between(1, 3) : 0;
-  const flags = () => Object.entries(drawSettings(rng)).flatMap(([key, value]) => [`--${key}`, value]);
+  const flags = () => flagsOf(drawSettings(rng));
   for (let i = 0; i < kills; i += 1) {
     node.start(flags());
     await sleep(rng.between(50, 900));

@@ -1,15 +1,15 @@
 // One gray run: a cluster under an open loop of the SDK, one node of which becomes slow in one of several ways. Three
 // stretches are told: before, the two seconds in which its peers are to find it, and after those; and when they did.
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Rng } from "../../dist/base/rng.js";
-import { makeSecret } from "../../dist/io/secret.js";
 import { readHistogramLog, stretchOf } from "../../dist/lab/series.js";
-import { program, runForJson } from "../bench-support.mjs";
-import { NodeProcess } from "../chaos/node-process.mjs";
-import { ChaosProxy } from "../chaos/proxy.mjs";
+import { ringtail } from "../shared/processes.mjs";
+import { ChaosProxy } from "../shared/proxy.mjs";
+import { delayBetween, servedNodes, startAll } from "../shared/served-nodes.mjs";
 
+const slowDisk = join(import.meta.dirname, "slow-disk.cjs");
 const findSeconds = 2;
 const burstMs = 100;
 const pauseEveryMs = 400;
@@ -31,11 +31,11 @@ const causes = {
     return () => nodes[slow].signal("SIGUSR2");
   },
   link: ({ nodes, proxy, slow }) => {
-    hurt(proxy, nodes, [slow]);
+    delayBetween(proxy, [slow], [...nodes.keys()], linkMs);
     return () => proxy.healAll();
   },
   all: ({ nodes, proxy }) => {
-    hurt(proxy, nodes, [...nodes.keys()]);
+    delayBetween(proxy, [...nodes.keys()], [...nodes.keys()], linkMs);
     return () => proxy.healAll();
   },
 };
@@ -43,69 +43,33 @@ const causes = {
 /** All there are. */
 export const causeNames = Object.keys(causes);
 
-function hurt(proxy, nodes, seats) {
-  for (const from of seats) {
-    for (const to of nodes.keys()) {
-      if (to === from) continue;
-      proxy.set(from, to, { delayMs: linkMs });
-      proxy.set(to, from, { delayMs: linkMs });
-    }
-  }
-}
-
-function makeNodes({ nodes: count, basePort, directory, durability, bufferMiB }) {
-  const secret = join(directory, "cluster.secret");
-  makeSecret(secret);
-  return Array.from({ length: count }, (_, index) => {
-    const name = `n${index + 1}`;
-    const [proxyPort, port] = [basePort + index, basePort + 100 + index];
-    mkdirSync(join(directory, name), { recursive: true });
-    const settings = {
-      ...{ name, host: `host-${name}`, listen: `127.0.0.1:${port}`, advertise: `127.0.0.1:${proxyPort}` },
-      ...{ directory: join(directory, name, "data"), "secret-file": secret, durability, partitions: "64" },
-      "object-buffer-mi-b": String(bufferMiB),
-    };
-    const place = index === 0 ? ["--bootstrap", "--expect", String(count)] : ["--seed-node", `127.0.0.1:${basePort}`];
-    const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-    const log = join(directory, `${name}.log`);
-    const node = new NodeProcess({ name, settings: [...flags, ...place], address: `127.0.0.1:${port}`, log });
-    return Object.assign(node, { proxyPort, port });
-  });
-}
-
-/** Runs one cause; resolves with its row. */
-export async function runGray(asked, cause, say) {
-  const nodes = makeNodes(asked);
+/** Runs one cause; resolves with its row. `atEnd` is told how to end what was started. */
+export async function runGray(asked, cause, atEnd) {
+  const { nodes: count, basePort, directory, durability, bufferMiB } = asked;
+  const settings = { durability, "object-buffer-mi-b": bufferMiB };
+  const own = () => ({ preload: [slowDisk] });
+  const nodes = servedNodes({ count, basePort, directory, settings, own });
   const proxy = new ChaosProxy(new Rng(asked.seed), nodes);
-  const slow = nodes.length - 1;
-  try {
-    await proxy.start();
-    for (const node of nodes) node.start();
-    for (const node of nodes)
-      if (!(await node.ready())) throw new Error(`${node.name} did not start: ${node.lastWords}`);
-    const address = `127.0.0.1:${nodes[0].port}`;
-    say(`${cause}: ${nodes.length} nodes serve`);
-    return await measured(asked, cause, { nodes, proxy, slow, address }, say);
-  } finally {
-    for (const node of nodes) await node.kill();
-    proxy.stop();
-  }
+  atEnd(() => proxy.stop());
+  for (const node of nodes) atEnd(() => node.kill());
+  await proxy.start();
+  await startAll(nodes);
+  console.error(`${cause}: ${count} nodes serve`);
+  return await measured(asked, cause, { nodes, proxy, slow: count - 1 });
 }
 
-async function measured({ rate, keys, seconds, directory, warmUp }, cause, world, say) {
-  const log = join(directory, `${cause}.hlog`);
-  const total = 2 * seconds + findSeconds;
-  const load = ["--workload", "a", "--keys", keys, "--rate", rate, "--warm-up", warmUp, "--duration", total];
-  const bench = [program, "bench", "--seed-node", world.address, ...load, "--hlog", log].map(String);
-  await runForJson(process.execPath, [program, "bench", "--seed-node", world.address, ...loadOnly(keys)].map(String));
-  let began = 0;
-  let found = 0;
-  const run = runForJson(process.execPath, [...bench, "--load", "never"]);
+async function measured({ rate, keys, seconds, directory, warmUp }, cause, world) {
+  const log = join(directory, "run.hlog");
+  const bench = (...flags) => ringtail([world.nodes[0].address], "bench", "--workload", "a", "--keys", keys, ...flags);
+  await bench("--load", "always", "--duration", 1, "--warm-up", 0, "--rate", 100);
+  const times = ["--warm-up", warmUp, "--duration", 2 * seconds + findSeconds];
+  const run = bench("--load", "never", "--rate", rate, ...times, "--hlog", log);
   await sleep(1000 * (warmUp + seconds));
-  began = Date.now();
+  const began = Date.now();
   const undo = causes[cause](world);
-  say(`${cause}: begins`);
+  console.error(`${cause}: begins`);
   const wronged = new Set();
+  let found = 0;
   const over = run.then(
     () => true,
     () => true,
@@ -117,20 +81,15 @@ async function measured({ rate, keys, seconds, directory, warmUp }, cause, world
       for (const view of views) for (const name of view.wronged) wronged.add(name);
   }
   undo();
-  const result = await run;
-  const hedges = await hedgesOf(world);
+  const { voided } = await run;
   return {
     cause,
     ...stretchesOf(log, began),
     foundMs: found === 0 ? null : found - began,
     wronged: [...wronged],
-    hedges,
-    voided: result.voided,
+    hedges: await hedgesOf(world),
+    voided,
   };
-}
-
-function loadOnly(keys) {
-  return ["--keys", keys, "--load", "always", "--duration", "1", "--warm-up", "0", "--rate", "100"];
 }
 
 /** What each healthy node says of the slow one, and whom of the others it holds for less than well. */

@@ -4,9 +4,8 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { readHistogramLog } from "../../dist/lab/series.js";
-import { runForJson } from "../bench-support.mjs";
-import { generatorOf } from "../tail/generator.mjs";
-import { MachineWatch } from "../tail/machine-watch.mjs";
+import { generate, generatorOf, loadKeys } from "../shared/generator.mjs";
+import { MachineWatch } from "../shared/machine-watch.mjs";
 import { lookAt, shareSince } from "./cpu.mjs";
 
 export class Load {
@@ -23,41 +22,21 @@ export class Load {
     this.generator = generatorOf(asked.generator);
   }
 
-  #run(flags, log) {
-    const { command, args } = this.generator;
-    const seedNodes = this.#cluster.addresses.flatMap((address) => ["--seed-node", address]);
-    const all = ["--workload", "a", "--value-bytes", 1024, "--hlog", log, ...flags];
-    return runForJson(command, [...args, ...seedNodes, ...all].map(String));
-  }
-
-  #newLog() {
-    this.#runs += 1;
-    return join(this.#directory, `run-${this.#runs}.hlog`);
-  }
-
   /** Puts the keys of a bucket. */
   load(bucket, keys) {
-    const flags = ["--bucket", bucket, "--keys", keys, "--load", "always", "--duration", 1, "--warm-up", 0];
-    return this.#run(flags, this.#newLog());
+    return loadKeys(this.generator, this.#cluster.addresses, { bucket, keys });
   }
 
-  /** One generator, to its end: its result, and its HDR log read. `flags` say where, how much and for how long. */
-  async #one({ bucket = "bench", keys = this.#asked.keys, seconds, warmUp = 1, ...how }) {
-    const log = this.#newLog();
-    const pace = how.rate === undefined ? ["--clients", this.#asked.clients] : ["--rate", how.rate];
-    const times = [
-      "--load",
-      "never",
-      "--duration",
-      seconds,
-      "--warm-up",
-      warmUp,
-      "--timeout-ms",
-      this.#asked.timeoutMs,
-    ];
-    const where = ["--bucket", bucket, "--keys", keys, "--distribution", how.distribution ?? "zipfian"];
-    const result = await this.#run([...where, ...pace, ...times], log);
-    return { result, run: readHistogramLog(readFileSync(log, "utf8")) };
+  /** One generator, to its end: its result, and its HDR log read. */
+  async #one({ bucket = "bench", keys = this.#asked.keys, distribution = "zipfian", rate, seconds, warmUp = 1 }) {
+    this.#runs += 1;
+    const hlog = join(this.#directory, `run-${this.#runs}.hlog`);
+    const result = await generate(this.generator, this.#cluster.addresses, {
+      ...{ bucket, keys, distribution, hlog, load: "never" },
+      ...(rate === undefined ? { clients: this.#asked.clients } : { rate }),
+      ...{ duration: seconds, "warm-up": warmUp, "timeout-ms": this.#asked.timeoutMs },
+    });
+    return { result, run: readHistogramLog(readFileSync(hlog, "utf8")) };
   }
 
   /**

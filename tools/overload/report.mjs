@@ -1,6 +1,6 @@
 // What came of an overload run, as tables: one row per round, and the medians.
 import { thisMachine } from "../../dist/lab/machine.js";
-import { median, printTable } from "../bench-support.mjs";
+import { median, printTable } from "../shared/figures.mjs";
 
 const whole = (value) => value.toFixed(0);
 const ms = (value) => value.toFixed(2);

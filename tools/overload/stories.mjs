@@ -10,9 +10,9 @@ const quietShare = 0.4;
 /** p99.9 of the seconds after a burst is normal when it is no more than so often that of the seconds before. */
 const normalTimes = 1.2;
 
-export async function runStories(asked, load, say) {
+export async function runStories(asked, load) {
   const run = { goodput, recovery, hot };
-  say(`${asked.keys} keys are loaded; the generator is the ${load.generator.kind} one`);
+  console.error(`${asked.keys} keys are loaded; the generator is the ${load.generator.kind} one`);
   await load.load("bench", asked.keys);
   if (asked.stories.includes("hot")) {
     await load.load(hotBucket, 1);
@@ -23,7 +23,7 @@ export async function runStories(asked, load, say) {
   for (const name of asked.stories) report[name] = [];
   for (let round = 1; round <= asked.rounds; round += 1) {
     for (const name of asked.stories) {
-      say(`round ${round} of ${asked.rounds}: ${name}`);
+      console.error(`round ${round} of ${asked.rounds}: ${name}`);
       report[name].push(await run[name](asked, load));
     }
   }

@@ -6,19 +6,17 @@
  * Clinic's command opens no browser here, reports no usage and looks for no updates. It writes what it collects when the
  * profiled process ends by itself; so that process, and not clinic, is sent the signal (clean-stop.cjs).
  */
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { installOnce } from "../installed.mjs";
 import { prepare, root } from "../prepare.mjs";
+import { chosen, commandLine, runCommand } from "../shared/command.mjs";
+import { flagsOf, freePorts, program, runForJson } from "../shared/processes.mjs";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const program = join(root, "dist/cli/main.js");
+const here = import.meta.dirname;
 const reports = join(root, ".clinic");
 const clinic = join(here, "node_modules/clinic/bin.js");
 
@@ -46,57 +44,23 @@ const readyMs = 60_000;
 const reportMs = 600_000;
 const abandonMs = 5_000;
 
-function fail(message) {
-  console.error(`profile: ${message}`);
-  process.exit(2);
-}
-
-function wholeNumber(name, text, usual) {
-  if (text === undefined) return usual;
-  if (/^\d{1,9}$/.test(text) && Number(text) >= 1) return Number(text);
-  return fail(`--${name} is ${text}; allowed: a whole number, at least 1`);
-}
-
 function readArguments() {
-  const text = { type: "string" };
-  const options = { seconds: text, rate: text, keys: text, durability: text, help: { type: "boolean" } };
-  let parsed;
-  try {
-    parsed = parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    return fail(error.message);
-  }
-  const { values, positionals } = parsed;
+  const texts = ["seconds", "rate", "keys", "durability"];
+  const { values, positionals, whole } = commandLine(texts, ["help"], { allowPositionals: true });
   if (values.help) {
     console.log(usage);
     process.exit(0);
   }
-  const [tool] = positionals;
-  if (positionals.length !== 1 || !Object.hasOwn(tools, tool)) {
-    fail(`${positionals.join(" ") || "no tool"}; allowed: one of ${Object.keys(tools).join(", ")} (--help explains)`);
-  }
+  if (positionals.length !== 1)
+    throw new Error(`one tool must be named: ${Object.keys(tools).join(", ")} (--help explains)`);
+  const [tool] = chosen("the tool", positionals, Object.keys(tools));
   return {
     tool,
-    seconds: wholeNumber("seconds", values.seconds, tools[tool].seconds),
-    rate: wholeNumber("rate", values.rate, tools[tool].rate),
-    keys: wholeNumber("keys", values.keys, 10_000),
+    seconds: whole("seconds", tools[tool].seconds),
+    rate: whole("rate", tools[tool].rate),
+    keys: whole("keys", 10_000),
     durability: values.durability ?? "one-durable",
   };
-}
-
-function listenAnywhere() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
-}
-
-/** Three different ports that nobody uses. */
-async function freePorts() {
-  const servers = await Promise.all([listenAnywhere(), listenAnywhere(), listenAnywhere()]);
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Starts a process whose output is ours; `ended` resolves with its status. */
@@ -120,20 +84,20 @@ class ProfiledCluster {
   #directory;
   #settings;
   #name;
-  #ports;
+  #basePort;
   /** The nodes that are not profiled, and the load. */
   #others = [];
   #profiled;
 
-  constructor(directory, settings, name, ports) {
+  constructor(directory, settings, name, basePort) {
     this.#directory = directory;
     this.#settings = settings;
     this.#name = name;
-    this.#ports = ports;
+    this.#basePort = basePort;
   }
 
   get seedNode() {
-    return `127.0.0.1:${this.#ports[0]}`;
+    return `127.0.0.1:${this.#basePort}`;
   }
 
   start() {
@@ -152,29 +116,19 @@ class ProfiledCluster {
   #serve(index) {
     const name = `n${index + 1}`;
     const place = index === 0 ? ["--bootstrap", "--expect", "3"] : ["--seed-node", this.seedNode];
-    return [
-      ...["serve", "--name", name, "--listen", `127.0.0.1:${this.#ports[index]}`],
-      ...["--directory", join(this.#directory, name), "--durability", this.#settings.durability],
-      ...["--log-level", "warn", ...place],
-    ];
-  }
-
-  #status() {
-    const args = [program, "status", "--json", "--seed-node", this.seedNode];
-    try {
-      return JSON.parse(
-        execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
-      );
-    } catch {
-      return { nodes: [] };
-    }
+    const settings = {
+      ...{ name, listen: `127.0.0.1:${this.#basePort + index}`, directory: join(this.#directory, name) },
+      ...{ durability: this.#settings.durability, "log-level": "warn" },
+    };
+    return ["serve", ...flagsOf(settings), ...place];
   }
 
   /** Resolves when all nodes serve; returns the process id of the profiled one. */
   async ready() {
     const deadline = Date.now() + readyMs;
     for (;;) {
-      const { nodes } = this.#status();
+      const status = runForJson(process.execPath, [program, "status", "--seed-node", this.seedNode], "ignore");
+      const { nodes } = await status.catch(() => ({ nodes: [] }));
       if (nodes.length === 3 && nodes.every(({ state }) => state === "alive")) {
         return nodes.find(({ name }) => name === "n2").pid;
       }
@@ -186,9 +140,9 @@ class ProfiledCluster {
 
   async load() {
     const { rate, keys, seconds } = this.#settings;
-    const args = ["--rate", rate, "--keys", keys, "--duration", seconds, "--warm-up", 2, "--seed-node", this.seedNode];
+    const flags = flagsOf({ rate, keys, duration: seconds, "warm-up": 2, "seed-node": this.seedNode });
     const stdio = ["ignore", "inherit", "inherit"];
-    const bench = start(process.execPath, [program, "bench", ...args.map(String)], { stdio });
+    const bench = start(process.execPath, [program, "bench", ...flags], { stdio });
     this.#others.push(bench);
     const status = await bench.ended;
     if (status !== 0) throw new Error(`the load ended with status ${status}`);
@@ -225,7 +179,7 @@ async function profile(settings) {
   const html = join(reports, `${name}.clinic-${settings.tool}.html`);
   mkdirSync(reports, { recursive: true });
   const directory = mkdtempSync(join(tmpdir(), "ringtail-profile-"));
-  const cluster = new ProfiledCluster(directory, settings, name, await freePorts());
+  const cluster = new ProfiledCluster(directory, settings, name, await freePorts(3));
   let interrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.on(signal, () => {
@@ -254,7 +208,11 @@ async function profile(settings) {
   console.log(`report: ${html} (${(statSync(html).size / 1e6).toFixed(1)} MB)`);
 }
 
-const settings = readArguments();
-prepare();
-installOnce(here, "clinic, some 150 MB");
-await profile(settings);
+async function main() {
+  const settings = readArguments();
+  await prepare();
+  installOnce(here, "clinic, some 150 MB");
+  await profile(settings);
+}
+
+runCommand("profile", main);

@@ -1,9 +1,9 @@
-// The load of a tail run: the native generator where it is built, since it has no garbage collector of its own, else
-// `ringtail bench`; both take the same flags and write the same HDR log.
+// The load of a run: the native generator where it is built, since it has no garbage collector of its own, else `ringtail
+// bench`; both take the same flags and write the same HDR log.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { program, runForJson } from "../bench-support.mjs";
 import { root } from "../prepare.mjs";
+import { flagsOf, program, runForJson, seedNodes } from "./processes.mjs";
 
 const native = [
   join(root, "native-bench/build/ringtail-native-bench"),
@@ -22,28 +22,13 @@ export function generatorOf(asked) {
     : { kind: "native", command: built, args: ["--priority", "high"] };
 }
 
-function flagsOf({ keys, rate }, addresses) {
-  const seedNodes = addresses.flatMap((address) => ["--seed-node", address]);
-  return [...seedNodes, "--workload", "a", "--keys", keys, "--value-bytes", 1024, "--rate", rate].map(String);
+/** A run of the generator, half gets, half puts of 1 KiB, to its end: its result. `options` are its flags, by name. */
+export function generate({ command, args }, addresses, options) {
+  const flags = flagsOf({ workload: "a", "value-bytes": 1024, ...options });
+  return runForJson(command, [...args, ...seedNodes(addresses), ...flags]);
 }
 
-/** Puts the keys. */
-export function loadKeys(generator, asked, addresses) {
-  const args = [
-    ...generator.args,
-    ...flagsOf(asked, addresses),
-    "--load",
-    "always",
-    "--duration",
-    "1",
-    "--warm-up",
-    "0",
-  ];
-  return runForJson(generator.command, args);
-}
-
-/** The measured load, to its end: its result. */
-export function measure(generator, asked, seconds, addresses, log) {
-  const times = ["--load", "never", "--warm-up", String(asked.warmUp), "--duration", String(seconds), "--hlog", log];
-  return runForJson(generator.command, [...generator.args, ...flagsOf(asked, addresses), ...times]);
+/** Puts the keys that the options name. */
+export function loadKeys(generator, addresses, options) {
+  return generate(generator, addresses, { ...options, load: "always", duration: 1, "warm-up": 0 });
 }

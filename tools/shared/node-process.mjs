@@ -1,14 +1,13 @@
-// One `ringtail serve` process of a chaos or torture run: started, killed, stopped for a while and started again, on the
-// same directory and ports. Its log is appended to a file beside the directory. It is ended by its own pid alone.
+// One `ringtail serve` process: started, killed, stopped for a while and started again, on the same directory and ports. Its
+// log is appended to a file beside the directory. It is ended by its own pid alone.
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { statusQuestion } from "../../dist/cli/questions.js";
 import { ask } from "../../dist/io/ask.js";
-import { StatusReply, StatusRequest } from "../../dist/wire/codec.js";
-import { FrameType } from "../../dist/wire/frame-types.js";
+import { program } from "./processes.mjs";
 
-const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const clock = fileURLToPath(new URL("./clock-offset.cjs", import.meta.url));
 
 export class NodeProcess {
@@ -38,14 +37,9 @@ export class NodeProcess {
     const log = openSync(this.log, "a");
     const modules = this.clockOffsetMs === 0 ? this.preload : [...this.preload, clock];
     const preload = modules.flatMap((path) => ["--require", path]);
-    const child = spawn(
-      process.execPath,
-      ["--v8-pool-size=1", ...preload, program, "serve", ...this.settings, ...extra],
-      {
-        stdio: ["ignore", log, log],
-        env: { ...process.env, ...this.env, CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) },
-      },
-    );
+    const args = ["--v8-pool-size=1", ...preload, program, "serve", ...this.settings, ...extra];
+    const env = { ...process.env, ...this.env, CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) };
+    const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], env });
     closeSync(log);
     this.#child = child;
     this.#ended = new Promise((resolve) => {
@@ -96,8 +90,7 @@ export class NodeProcess {
 
   async status() {
     try {
-      const question = { codec: StatusRequest, message: {}, reply: StatusReply, timeoutMs: 1000 };
-      const status = await ask({ address: this.address, type: FrameType.STATUS, ...question });
+      const status = await ask({ address: this.address, timeoutMs: 1000, ...statusQuestion() });
       return status.pid === this.pid ? status : undefined;
     } catch {
       return undefined;

@@ -1,18 +1,12 @@
-// What `npm run bench` and `npm run native-bench` share: processes that are started for one run, a process that prints
-// its result as JSON, and tables of medians.
+// Processes that are started for one run: free ports, a cluster of `ringtail up`, a command that prints its result as JSON.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
-import { root } from "./prepare.mjs";
+import { root } from "../prepare.mjs";
 
 /** The built program. */
 export const program = `${root}dist/cli/main.js`;
 
-/** How often each measurement is repeated, checked; `fallback` if nobody said. */
-export function runsOf(asked, fallback) {
-  const runs = Number(asked ?? fallback);
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is ${asked}; allowed: a whole number from 1`);
-  return runs;
-}
+const killMs = 20_000;
 
 function listens(port) {
   return new Promise((resolve) => {
@@ -45,12 +39,18 @@ export function start(command, args, sign) {
     child.once("error", reject);
     child.once("exit", () => reject(new Error(`${command} did not start: ${said.trim()}`)));
   });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
+  return { ready, stop: stopperOf([child]) };
+}
+
+/** Ends processes: resolves when all have ended, those that do not obey by force. */
+export function stopperOf(children) {
+  const ends = children.map((child) => new Promise((resolve) => child.once("exit", resolve).once("error", resolve)));
+  return async () => {
+    for (const child of children) child.kill("SIGTERM");
+    const late = setTimeout(() => children.map((child) => child.kill("SIGKILL")), killMs);
+    await Promise.all(ends);
+    clearTimeout(late);
   };
-  return { ready, stop };
 }
 
 /** Starts a local cluster of `nodes` nodes with its data in `directory`. */
@@ -59,49 +59,38 @@ export function startCluster(nodes, directory, basePort, flags = []) {
   return start(process.execPath, args, "ready");
 }
 
-/** Runs a command that prints one JSON document, to its end. */
-export function runForJson(command, args) {
+/** Runs a command to its end; what it printed. `complaints`: what becomes of what it says on stderr. */
+export function runForText(command, args, complaints = "inherit") {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(command, args.map(String), { stdio: ["ignore", "pipe", complaints] });
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (part) => {
       text += part;
     });
     child.once("error", reject);
     child.once("close", (code) => {
-      if (code === 0) resolve(JSON.parse(text));
+      if (code === 0) resolve(text);
       else reject(new Error(`${command} ${args.join(" ")} ended with status ${code}`));
     });
   });
 }
 
-/** `clean` is called before the process ends by a signal. */
-export function cleanOnSignal(clean) {
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void clean().then(() => process.exit(130)));
+/** The same of a command that prints one JSON document. */
+export async function runForJson(command, args, complaints) {
+  return JSON.parse(await runForText(command, [...args, "--json"], complaints));
 }
 
-/** The entries of a round in its order: every second one backwards, since what a round leaves behind (a fuller store) does not always hit the same ones. */
-export function inRoundOrder(set, round) {
-  return round % 2 === 1 ? set : [...set].reverse();
+/** Options by name, as flags. */
+export function flagsOf(options) {
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+/** A command of `ringtail`, asked of a cluster, and the JSON that it printed. */
+export function ringtail(addresses, ...words) {
+  return runForJson(process.execPath, [program, ...words, ...seedNodes(addresses)]);
 }
 
-/** The medians of one entry's results, and how many of the `runs` were voided; a column is its name, its value, its digits. */
-export function medianRow(name, results, columns, runs) {
-  const cells = columns.map(([, of, digits]) => median(results.map(of)).toFixed(digits));
-  const voided = results.filter((result) => result.voided !== null).length;
-  return [name, ...cells, voided === 0 ? "-" : `${voided} of ${runs}`];
-}
-
-/** Rows of cells, the first column to the left, the others to the right. */
-export function printTable(rows) {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  for (const row of rows) {
-    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "));
-  }
+/** Addresses as flags. */
+export function seedNodes(addresses) {
+  return addresses.flatMap((address) => ["--seed-node", address]);
 }

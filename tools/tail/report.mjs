@@ -3,10 +3,11 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { thisMachine } from "../../dist/lab/machine.js";
+import { seriesPlot } from "../../dist/lab/page/plots.js";
+import { svgOf } from "../../dist/lab/page/svg.js";
 import { tooFewSamples } from "../../dist/lab/result.js";
 import { pointOf, stretchOf } from "../../dist/lab/series.js";
-import { printTable } from "../bench-support.mjs";
-import { plotOf } from "./plot.mjs";
+import { printTable } from "../shared/figures.mjs";
 
 const shown = ["p50", "p99", "p99.9", "max"];
 const eventKinds = new Set(["plan", "ring", "member", "transfer"]);
@@ -121,6 +122,13 @@ export function tell(report, asJson) {
   printTable([head, ...report.phases.map(phaseRow)]);
   console.log("worst p99: that of the slowest second; hiccup: p99.9 of what an idle process waited for a CPU");
   if (report.phases.some(({ few }) => few.includes("p99.9"))) console.log("*  fewer than 100 samples lie beyond it");
+}
+
+/** The run second by second, the acts as lines. */
+function plotOf({ story, rate, series, marks }) {
+  const plot = seriesPlot(`${story}, ${rate} operations/s`, series, [], []);
+  const lines = marks.map(({ name, text, second }) => ({ axis: "x", at: second, label: name, hint: text }));
+  return svgOf({ ...plot, marks: lines }, true);
 }
 
 /** Writes everything into a directory. */

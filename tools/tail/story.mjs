@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHistogramLog } from "../../dist/lab/series.js";
-import { generatorOf, loadKeys, measure } from "./generator.mjs";
-import { MachineWatch } from "./machine-watch.mjs";
+import { generate, generatorOf, loadKeys } from "../shared/generator.mjs";
+import { MachineWatch } from "../shared/machine-watch.mjs";
 import { reportOf } from "./report.mjs";
 
 const pollMs = 500;
@@ -16,26 +16,27 @@ export async function runStory(asked, cluster, directory, say) {
   say(`${asked.nodes} nodes start; the generator is the ${generator.kind} one`);
   await cluster.start();
   say(`${asked.keys} keys are loaded`);
-  await loadKeys(generator, asked, cluster.addresses);
+  const { keys, rate } = asked;
+  await loadKeys(generator, cluster.addresses, { keys });
   const story = new Story(asked, cluster, say);
   const down = asked.name === "one-down" ? asked.down : asked.outage;
   const seconds = asked.before + down + asked.within + asked.after;
-  const log = join(directory, "run.hlog");
+  const hlog = join(directory, "run.hlog");
   const watch = new MachineWatch();
   watch.start();
   say(`${asked.rate} operations a second for ${seconds} s, after ${asked.warmUp} s of warm-up`);
-  const measured = measure(generator, asked, seconds, cluster.addresses, log);
+  const load = { keys, rate, load: "never", "warm-up": asked.warmUp, duration: seconds, hlog };
   let ended = false;
-  const result = measured.finally(() => {
+  const running = generate(generator, cluster.addresses, load).finally(() => {
     ended = true;
   });
   const samples = sampleCounters(cluster, () => ended);
-  await Promise.race([story.act(), result]);
-  const measuredResult = await result;
+  await Promise.race([story.act(), running]);
+  const result = await running;
   watch.stop();
-  const run = readHistogramLog(readFileSync(log, "utf8"));
+  const run = readHistogramLog(readFileSync(hlog, "utf8"));
   const events = await cluster.run("events", "--all");
-  return reportOf({ asked, generator, run, watch, events, story, result: measuredResult, samples: await samples });
+  return reportOf({ asked, generator, run, watch, events, story, result, samples: await samples });
 }
 
 /** The nodes' counters once a second until the run is over. */
