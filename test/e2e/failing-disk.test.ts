@@ -49,6 +49,16 @@ async function get(key: string): Promise<string> {
   return (await ringtail(["get", "b", key, "--raw", "--seed-node", address])).stdout;
 }
 
+/** The node ends as it starts, with one error that names the directory. */
+async function refusesDirectory(): Promise<void> {
+  serve();
+  const { status, stderr } = await node.ended;
+  expect(status).not.toBe(0);
+  expect(stderr).toContain(directory);
+  expect(stderr).toMatch(/EROFS|[Rr]ead-only/);
+  expect(stderr).not.toMatch(/^\s+at /m);
+}
+
 /** The node ends by itself, and says why in its log. */
 async function endsFatally(why: RegExp): Promise<void> {
   await waitFor("the node ends by itself", () => node.hasEnded, readyMs);
@@ -110,12 +120,7 @@ describe("a directory that can only be read", () => {
   it("at the start: one error that names it", async () => {
     mkdirSync(directory);
     makeReadOnly();
-    serve();
-    const { status, stderr } = await node.ended;
-    expect(status).not.toBe(0);
-    expect(stderr).toContain(directory);
-    expect(stderr).toMatch(/EROFS|[Rr]ead-only/);
-    expect(stderr).not.toMatch(/^\s+at /m);
+    await refusesDirectory();
   });
 
   it("at a later start, on a directory with data", async () => {
@@ -124,11 +129,7 @@ describe("a directory that can only be read", () => {
     expect((await put("k", "before")).status).toBe(0);
     await node.stop("SIGTERM");
     makeReadOnly();
-    serve();
-    const { status, stderr } = await node.ended;
-    expect(status).not.toBe(0);
-    expect(stderr).toContain(directory);
-    expect(stderr).toMatch(/EROFS|[Rr]ead-only/);
+    await refusesDirectory();
   });
 
   it("while the node runs: it ends when it needs a new file", async () => {

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StatusReply, StatusRequest } from "../../src/wire/codec.ts";
 import { FrameType } from "../../src/wire/frame-types.ts";
+import { CheckedLoad } from "../support/checked-load.ts";
 import {
   type Background,
   cleanUp,
@@ -16,11 +17,10 @@ import {
   waitFor,
 } from "../support/e2e.ts";
 import { WireClient } from "../support/wire-client.ts";
-import { findLost, WriteLoad } from "../support/write-load.ts";
 
 afterAll(cleanUp);
 
-/** What a put may end in while a node goes away: the SDK tries elsewhere first, so that even these are rare. */
+/** What an operation may end in while a node goes away: the SDK tries elsewhere first, so that even these are rare. */
 const allowedErrors = ["DEADLINE_EXCEEDED", "CONNECTION_LOST", "QUORUM_NOT_MET", "NODE_STOPPING", "OVERLOADED"];
 
 /** Starts a node again as it was started before, and waits until it serves and reaches both others; its log is on stderr. */
@@ -44,15 +44,15 @@ async function serves(node: NodeProcess): Promise<void> {
   );
 }
 
-async function expectNothingLost(nodes: readonly NodeProcess[], load: WriteLoad, r: number): Promise<void> {
+async function expectNothingLost(nodes: readonly NodeProcess[], load: CheckedLoad, r: number): Promise<void> {
   for (const { name, address } of nodes) {
-    expect(await findLost(address, load.acked, r), `with ${name} as coordinator and r=${r}`).toEqual([]);
+    expect(await load.findLost(address, r), `with ${name} as coordinator and r=${r}`).toEqual([]);
   }
 }
 
-function expectOnlyAllowedErrors(load: WriteLoad): void {
+function expectOnlyAllowedErrors(load: CheckedLoad): void {
   const failed = [...load.errors].map(([code, count]) => `${code} ${count}`).join(", ");
-  console.info(`${load.acked.size} acknowledged, failed: ${failed === "" ? "none" : failed}`);
+  console.info(`${load.acknowledged} acknowledged, failed: ${failed === "" ? "none" : failed}`);
   for (const code of load.errors.keys()) expect(allowedErrors).toContain(code);
 }
 
@@ -63,7 +63,7 @@ describe("buffered", () => {
   });
 
   it("one node is killed and comes back: every acknowledged write is read back from every coordinator", async () => {
-    const load = await WriteLoad.start(cluster.addresses, "one");
+    const load = await CheckedLoad.start(cluster.addresses, "one");
     const victim = cluster.node("n2");
     const others = cluster.nodes.filter((node) => node !== victim);
     await load.more(300);
@@ -81,7 +81,7 @@ describe("buffered", () => {
 
   it("all nodes are killed at once: every acknowledged write is there after the restart", async () => {
     const pids = await Promise.all(cluster.nodes.map(pidOf));
-    const load = await WriteLoad.start(cluster.addresses, "all");
+    const load = await CheckedLoad.start(cluster.addresses, "all");
     await load.more(500);
     for (const pid of pids) signal(pid, "SIGKILL");
     await waitFor("puts fail", () => load.errors.size > 0);
@@ -105,7 +105,7 @@ it("memory: the kill of one node loses nothing", async () => {
   const cluster = await UpCluster.start({ flags: ["--memory"] });
   const victim = cluster.node("n1");
   const others = cluster.nodes.filter((node) => node !== victim);
-  const load = await WriteLoad.start(cluster.addresses, "memory");
+  const load = await CheckedLoad.start(cluster.addresses, "memory");
   await load.more(300);
   signal(victim.pid, "SIGKILL");
   await load.more(300);

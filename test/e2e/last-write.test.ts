@@ -3,24 +3,14 @@
  * the policy, what gets show before and after, and both ways of coordination beside each other.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { RingtailClient, text } from "../../src/index.ts";
+import { text } from "../../src/index.ts";
 import { cleanUp, jsonOf, type NodeProcess, signal, UpCluster, waitFor } from "../support/e2e.ts";
 
 let cluster: UpCluster;
-const clients: RingtailClient[] = [];
-
-async function connect(coordination: "node" | "client"): Promise<RingtailClient> {
-  const client = await RingtailClient.connect({ seedNodes: cluster.addresses, coordination });
-  clients.push(client);
-  return client;
-}
-
 beforeAll(async () => {
   cluster = await UpCluster.start({ flags: ["--no-restart", "--durability", "buffered"] });
 });
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()));
-});
+afterEach(() => cluster.disconnect());
 afterAll(cleanUp);
 
 describe("ringtail bucket", () => {
@@ -52,7 +42,7 @@ describe("ringtail bucket", () => {
 
 describe("a bucket where the last write wins", () => {
   it("shows one value, the last, without any context; a delete wins too; and says so in its receipts", async () => {
-    const bucket = (await connect("node")).bucket("sessions", { codec: text });
+    const bucket = (await cluster.connect({ coordination: "node" })).bucket("sessions", { codec: text });
     for (let i = 1; i <= 20; i += 1) {
       const { receipt } = await bucket.put("alice", `value ${i}`);
       expect(receipt.resolver).toBe("lww");
@@ -65,7 +55,7 @@ describe("a bucket where the last write wins", () => {
   });
 
   it("keeps one of many concurrent writes, the same at every node", async () => {
-    const bucket = (await connect("node")).bucket("sessions", { codec: text });
+    const bucket = (await cluster.connect({ coordination: "node" })).bucket("sessions", { codec: text });
     await Promise.all(Array.from({ length: 30 }, (_, i) => bucket.put("bob", `value ${i}`)));
     const { siblings } = await bucket.get("bob", { r: 3 });
     expect(siblings.length).toBe(1);
@@ -73,7 +63,7 @@ describe("a bucket where the last write wins", () => {
   });
 
   it("takes over siblings that are there: one is shown, and the next put replaces all; and back again", async () => {
-    const bucket = (await connect("node")).bucket("moving", { codec: text });
+    const bucket = (await cluster.connect({ coordination: "node" })).bucket("moving", { codec: text });
     await bucket.put("k", "one");
     await bucket.put("k", "two");
     expect((await bucket.get("k")).siblings.length).toBe(2);
@@ -93,7 +83,7 @@ describe("a bucket where the last write wins", () => {
 
 describe("gets that the client coordinates", () => {
   it("find what is there, siblings and all, and their context replaces it", async () => {
-    const bucket = (await connect("client")).bucket("carts", { codec: text });
+    const bucket = (await cluster.connect({ coordination: "client" })).bucket("carts", { codec: text });
     await bucket.put("k", "one");
     await bucket.put("k", "two");
     const found = await waitFor("connections to all owners", async () => {
@@ -108,7 +98,7 @@ describe("gets that the client coordinates", () => {
   });
 
   it("are a node's while an owner is away", async () => {
-    const bucket = (await connect("client")).bucket("carts", { codec: text });
+    const bucket = (await cluster.connect({ coordination: "client" })).bucket("carts", { codec: text });
     await bucket.put("stays", "here");
     await waitFor("own coordination", async () => (await bucket.get("stays")).receipt.coordination === "client");
     signal((cluster.nodes[2] as NodeProcess).pid, "SIGKILL");

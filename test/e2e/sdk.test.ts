@@ -5,13 +5,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/base/errors.ts";
 import {
-  type ClientOptions,
   Context,
   type GetResult,
   json,
   maxBy,
   mergeMaps,
-  RingtailClient,
+  type RingtailClient,
   RingtailError,
   text,
   unionArrays,
@@ -19,20 +18,10 @@ import {
 import { cleanUp, freePorts, logOf, type NodeProcess, signal, UpCluster } from "../support/e2e.ts";
 
 let cluster: UpCluster;
-const clients: RingtailClient[] = [];
-
-async function connect(options: Partial<ClientOptions> = {}): Promise<RingtailClient> {
-  const client = await RingtailClient.connect({ seedNodes: cluster.addresses, ...options });
-  clients.push(client);
-  return client;
-}
-
 beforeAll(async () => {
   cluster = await UpCluster.start({ flags: ["--no-restart", "--durability", "buffered"] });
 });
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()));
-});
+afterEach(() => cluster.disconnect());
 afterAll(cleanUp);
 
 async function codeOf(call: Promise<unknown>): Promise<ErrorCode | "none"> {
@@ -54,7 +43,7 @@ function found<T>(result: GetResult<T> | RingtailError | undefined): GetResult<T
 
 describe("values and siblings", () => {
   it("codecs: bytes as they are, text, JSON; keys as text or bytes", async () => {
-    const client = await connect();
+    const client = await cluster.connect();
     const raw = client.bucket("raw");
     const every = Uint8Array.from({ length: 256 }, (_, i) => i);
     await raw.put(every, every);
@@ -72,7 +61,7 @@ describe("values and siblings", () => {
   });
 
   it("blind puts are siblings; a context replaces exactly what was read; a delete spares what it has not read", async () => {
-    const bucket = (await connect()).bucket("siblings", { codec: text });
+    const bucket = (await cluster.connect()).bucket("siblings", { codec: text });
     const [first] = await Promise.all(["a", "b", "c"].map((value) => bucket.put("k", value)));
     const three = await bucket.get("k");
     expect([...three.siblings].sort()).toEqual(["a", "b", "c"]);
@@ -90,14 +79,14 @@ describe("values and siblings", () => {
   });
 
   it("a put that is repeated under its request id is one write", async () => {
-    const bucket = (await connect()).bucket("retries", { codec: text });
+    const bucket = (await cluster.connect()).bucket("retries", { codec: text });
     const requestId = Uint8Array.from({ length: 16 }, (_, i) => i);
     await Promise.all([1, 2, 3].map(() => bucket.put("k", "once", { requestId })));
     expect((await bucket.get("k", { r: 3 })).siblings).toEqual(["once"]);
   });
 
   it("more siblings than allowed are refused, and an update heals the key", async () => {
-    const bucket = (await connect()).bucket("crowd", { codec: text });
+    const bucket = (await cluster.connect()).bucket("crowd", { codec: text });
     for (let i = 0; i < 64; i += 1) await bucket.put("k", `${i}`, { w: 3 });
     expect(await codeOf(bucket.put("k", "one too many"))).toBe("TOO_MANY_SIBLINGS");
     expect((await bucket.get("k")).siblings).toHaveLength(64);
@@ -106,7 +95,7 @@ describe("values and siblings", () => {
   });
 
   it("receipts name the nodes that answered, and add up", async () => {
-    const bucket = (await connect()).bucket("receipts", { codec: text });
+    const bucket = (await cluster.connect()).bucket("receipts", { codec: text });
     const { receipt } = await bucket.put("k", "v", { w: 3, durability: "durable", dw: 3 });
     expect(receipt.acks.map(({ node }) => node).sort()).toEqual(["n1", "n2", "n3"]);
     for (const ack of receipt.acks) expect(ack).toMatchObject({ role: "owner", durable: true });
@@ -124,7 +113,7 @@ describe("updates by eight writers at once", () => {
   it("a counter with a place for each writer, merged by the greatest, ends exact", async () => {
     const merge = mergeMaps(maxBy((count: number) => count));
     const count = async (writer: string): Promise<void> => {
-      const counters = (await connect()).bucket("counters", { codec: json<Record<string, number>>() });
+      const counters = (await cluster.connect()).bucket("counters", { codec: json<Record<string, number>>() });
       for (let i = 0; i < rounds; i += 1) {
         await counters.update(
           "visits",
@@ -137,7 +126,7 @@ describe("updates by eight writers at once", () => {
       }
     };
     await Promise.all(each.map(count));
-    const { siblings } = await (await connect())
+    const { siblings } = await (await cluster.connect())
       .bucket("counters", { codec: json<Record<string, number>>() })
       .get("visits");
     expect(merge(siblings)).toEqual(Object.fromEntries(each.map((writer) => [writer, rounds])));
@@ -145,7 +134,7 @@ describe("updates by eight writers at once", () => {
 
   it("a set that only grows loses no element", async () => {
     const union = unionArrays<string>();
-    const client = await connect();
+    const client = await cluster.connect();
     const sets = client.bucket("sets", { codec: json<string[]>() });
     const add = async (writer: string): Promise<void> => {
       for (let i = 0; i < rounds; i += 1) {
@@ -163,7 +152,7 @@ describe("updates by eight writers at once", () => {
 
 describe("many keys at once", () => {
   it("300 keys, some missing and some large, each with its own result, in order", async () => {
-    const many = (await connect()).bucket("many");
+    const many = (await cluster.connect()).bucket("many");
     const keys = Array.from({ length: 300 }, (_, i) => `key-${i}`);
     const isMissing = (i: number): boolean => i % 7 === 0;
     const sizeOf = (i: number): number => (i % 30 === 1 ? 1024 * 1024 : i);
@@ -184,7 +173,7 @@ describe("many keys at once", () => {
   });
 
   it("a burst of large gets is answered, or refused as too much; no link breaks over it", async () => {
-    const large = (await connect()).bucket("burst", { timeoutMs: 20_000 });
+    const large = (await cluster.connect()).bucket("burst", { timeoutMs: 20_000 });
     await large.put("k", Buffer.alloc(1024 * 1024, 7));
     const codes = await Promise.all(Array.from({ length: 100 }, () => codeOf(large.get("k"))));
     expect(codes.filter((code) => code !== "none" && code !== "OVERLOADED")).toEqual([]);
@@ -197,7 +186,7 @@ describe("many keys at once", () => {
   });
 
   it("none, one key twice, and a key that may not be", async () => {
-    const many = (await connect()).bucket("many", { codec: text });
+    const many = (await cluster.connect()).bucket("many", { codec: text });
     await many.put("twice", "v");
     expect(await many.getMany([])).toEqual([]);
     expect((await many.getMany(["twice", "twice"])).map((result) => found(result).siblings)).toEqual([["v"], ["v"]]);
@@ -208,7 +197,7 @@ describe("many keys at once", () => {
 
 describe("errors", () => {
   it("of arguments: each says what is allowed, and nothing is sent", async () => {
-    const client = await connect();
+    const client = await cluster.connect();
     const bucket = client.bucket("errors", { codec: text });
     expect(await codeOf(bucket.put("k".repeat(1025), "v"))).toBe("KEY_TOO_LARGE");
     expect(await codeOf(bucket.put("é".repeat(513), "v"))).toBe("KEY_TOO_LARGE");
@@ -229,7 +218,7 @@ describe("errors", () => {
   });
 
   it("a context of another key is refused by the node", async () => {
-    const bucket = (await connect()).bucket("errors", { codec: text });
+    const bucket = (await cluster.connect()).bucket("errors", { codec: text });
     const { context } = await bucket.put("mine", "v");
     expect(await codeOf(bucket.put("other", "v", { context }))).toBe("INVALID_ARGUMENT");
     expect((await bucket.get("other")).siblings).toEqual([]);
@@ -237,19 +226,19 @@ describe("errors", () => {
 
   it("of connecting: another cluster, nobody there, nonsense", async () => {
     const nobody = `127.0.0.1:${await freePorts(1)}`;
-    expect(await codeOf(connect({ clusterId: "00".repeat(16) }))).toBe("WRONG_CLUSTER");
-    expect(await codeOf(connect({ seedNodes: [nobody] }))).toBe("CONNECTION_LOST");
-    expect(await codeOf(connect({ seedNodes: [] }))).toBe("INVALID_ARGUMENT");
-    expect(await codeOf(connect({ seedNodes: ["nowhere"] }))).toBe("INVALID_ARGUMENT");
-    expect(await codeOf(connect({ clusterId: "zz" }))).toBe("INVALID_ARGUMENT");
+    expect(await codeOf(cluster.connect({ clusterId: "00".repeat(16) }))).toBe("WRONG_CLUSTER");
+    expect(await codeOf(cluster.connect({ seedNodes: [nobody] }))).toBe("CONNECTION_LOST");
+    expect(await codeOf(cluster.connect({ seedNodes: [] }))).toBe("INVALID_ARGUMENT");
+    expect(await codeOf(cluster.connect({ seedNodes: ["nowhere"] }))).toBe("INVALID_ARGUMENT");
+    expect(await codeOf(cluster.connect({ clusterId: "zz" }))).toBe("INVALID_ARGUMENT");
     // A dead seed node does not matter as long as one answers.
-    const client = await connect({ seedNodes: [nobody, cluster.addresses[2] as string] });
+    const client = await cluster.connect({ seedNodes: [nobody, cluster.addresses[2] as string] });
     expect(await codeOf(client.bucket("errors").get("k"))).toBe("none");
     expect(client.ring.members.map(({ name }) => name).sort()).toEqual(["n1", "n2", "n3"]);
   });
 
   it("after close, and when a signal is aborted", async () => {
-    const client = await connect();
+    const client = await cluster.connect();
     const bucket = client.bucket("errors", { codec: text });
     const reason = new Error("changed my mind");
     await expect(bucket.get("k", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -293,12 +282,12 @@ describe("nodes that hang or are gone (last: they stay so)", () => {
   }
 
   it("one of three hangs: gets and puts with W=2 still succeed, for a client that knows it and for a new one", async () => {
-    const client = await connect();
+    const client = await cluster.connect();
     expect(await workload(client, "before", 5_000)).toEqual([]);
     await pausing(cluster.node("n2"), async () => {
       expect(await workload(client, "hang", 3_000)).toEqual([]);
       const seedNodes = [cluster.node("n1").address, cluster.node("n3").address];
-      expect(await workload(await connect({ seedNodes }), "new", 3_000)).toEqual([]);
+      expect(await workload(await cluster.connect({ seedNodes }), "new", 3_000)).toEqual([]);
     });
     expect(await workload(client, "after", 5_000)).toEqual([]);
     for (const name of ["before", "hang", "new", "after"]) {
@@ -309,7 +298,7 @@ describe("nodes that hang or are gone (last: they stay so)", () => {
   });
 
   it("with w=3 a hanging node costs the deadline, and no longer; what was written may be there", async () => {
-    const bucket = (await connect()).bucket("strict", { codec: text });
+    const bucket = (await cluster.connect()).bucket("strict", { codec: text });
     await pausing(cluster.node("n3"), async () => {
       const began = Date.now();
       const codes = await Promise.all(
@@ -321,7 +310,7 @@ describe("nodes that hang or are gone (last: they stay so)", () => {
   });
 
   it("two of three are gone: puts end in QUORUM_NOT_MET, a get with r=1 still answers", async () => {
-    const bucket = (await connect()).bucket("gone", { codec: text });
+    const bucket = (await cluster.connect()).bucket("gone", { codec: text });
     await bucket.put("k", "v", { w: 3 });
     signal(cluster.node("n2").pid, "SIGKILL");
     signal(cluster.node("n3").pid, "SIGKILL");

@@ -172,8 +172,10 @@ export class CheckedLoad {
     const client = await WireClient.open(address);
     const wrong: string[] = [];
     const check = async ([key, history]: readonly [string, History]): Promise<void> => {
+      // Taken before the read: a load that goes on has more acknowledged when the answer is here.
+      const acknowledged = history.acknowledgedIds();
       const values = await valuesOf(client, key, r);
-      const missing = history.missing(values, history.acknowledgedIds());
+      const missing = history.missing(values, acknowledged);
       if (missing.length > 0) wrong.push(`${key} has lost ${missing.join(" ")}`);
       for (const value of values)
         if (!history.writes.has(value)) wrong.push(`${key} is "${value}", which nobody wrote`);

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { type ClientOptions, RingtailClient } from "../../src/index.ts";
 
 // Bounds inside the tests say what was waited for; vitest's own must not come first, however busy the machine is.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -251,6 +252,7 @@ export class UpCluster {
   readonly nodes: readonly NodeProcess[];
   /** From the start of the process to its line `ready`. */
   readonly readyAfterMs: number;
+  readonly #clients: RingtailClient[] = [];
 
   private constructor(directory: string, running: Background, readyAfterMs: number) {
     this.directory = directory;
@@ -299,6 +301,17 @@ export class UpCluster {
     const found = this.nodes.find((node) => node.name === name);
     if (found === undefined) throw new Error(`no node ${name} in:\n${this.process.stdout}`);
     return found;
+  }
+
+  /** A client of this cluster; `disconnect` closes all of them. */
+  async connect(options: Partial<ClientOptions> = {}): Promise<RingtailClient> {
+    const client = await RingtailClient.connect({ seedNodes: this.addresses, ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async disconnect(): Promise<void> {
+    await Promise.all(this.#clients.splice(0).map((client) => client.close()));
   }
 
   /** Runs a command against this cluster. */

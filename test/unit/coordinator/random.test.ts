@@ -12,7 +12,7 @@ import type { PutOp } from "../../../src/coordinator/put.ts";
 import { decideGet, decidePut, Verdict } from "../../../src/coordinator/tally.ts";
 import { openRecord, sealRecord } from "../../../src/version/record.ts";
 import { SiblingSet } from "../../../src/version/sibling-set.ts";
-import { dotsIn, GetStory, PutStory, policyOf, recordOf, slotsIn, timeoutUs } from "./stories.ts";
+import { anyRequirements, dotsIn, GetStory, PutStory, policyOf, recordOf, slotsIn, timeoutUs } from "./stories.ts";
 
 interface Write {
   readonly slot: number;
@@ -74,16 +74,9 @@ const steps = fc.array(
 );
 
 const puts = fc.integer({ min: 1, max: 7 }).chain((n) => {
-  const upToN = fc.integer({ min: 0, max: n });
   return fc.record({
     n: fc.constant(n),
-    asked: fc.record({
-      w: fc.integer({ min: 1, max: n }),
-      pw: upToN,
-      dw: upToN,
-      hostConfirms: upToN,
-      strict: fc.boolean(),
-    }),
+    asked: anyRequirements(n),
     durability: fc.constantFrom(Durability.memory, Durability.buffered, Durability.oneDurable, Durability.durable),
     localSlot: fc.integer({ min: 0, max: n - 1 }),
     partition: fc.nat({ max: 1023 }),

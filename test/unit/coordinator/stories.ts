@@ -2,6 +2,7 @@
  * Drives a coordinator and writes down what happens, as lines of text: events in with `->`, effects out indented. The
  * recorder also holds every test to the contract: one reply per op, one forget, in this order, and nothing after it.
  */
+import fc from "fast-check";
 import { expect } from "vitest";
 import { Durability, durabilityName } from "../../../src/base/durability.ts";
 import { codeOf, type ErrorCode, type Status, statusOk, wireOf } from "../../../src/base/errors.ts";
@@ -124,6 +125,43 @@ export class PutRecorder extends Ledger implements PutEffects<string> {
   }
 }
 
+/** One op on a coordinator of its own: what happens to it, whatever it is. */
+abstract class Story {
+  abstract readonly recorder: Ledger;
+  abstract readonly core: Pick<GetCoordinator<string>, "onFailure" | "onTargetLost" | "expire">;
+  abstract readonly op: Op<string>;
+
+  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = "", epoch = 0): this {
+    this.recorder.event(now, `onFailure ${slot} ${code}${epoch === 0 ? "" : `, its ring is of epoch ${epoch}`}`);
+    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message, epoch);
+    return this;
+  }
+  lost(now: number, slot: number): this {
+    const number = this.op.targetNumbers[slot] as number;
+    this.recorder.event(now, `onTargetLost ${number}`);
+    this.core.onTargetLost(instant(now), number, wireOf("CONNECTION_LOST"), `node ${number}: connection reset`);
+    return this;
+  }
+  expire(now: number): this {
+    this.recorder.event(now, "expire");
+    this.core.expire(instant(now));
+    return this;
+  }
+
+  get replied(): boolean {
+    return this.recorder.replied.has(this.op);
+  }
+  get gone(): boolean {
+    return this.recorder.forgotten.has(this.op);
+  }
+  get status(): Status {
+    return this.op.status;
+  }
+  text(title: string): string {
+    return `${title}\n\n${this.recorder.lines.join("\n")}\n`;
+  }
+}
+
 export interface PutSetting {
   readonly policy?: BucketPolicy;
   readonly asked?: AskedQuorum;
@@ -143,13 +181,14 @@ export interface PutSetting {
 }
 
 /** One put on a coordinator of its own. */
-export class PutStory {
+export class PutStory extends Story {
   readonly recorder = new PutRecorder();
   readonly core = new PutCoordinator<string>(this.recorder, coreOptions);
   readonly op: PutOp<string>;
   readonly sealed = recordOf([[1, 1]]);
 
   constructor(setting: PutSetting = {}) {
+    super();
     const policy = setting.policy ?? policyOf(3, 2, 2);
     this.op = new PutOp("put", key, new Quorum(policy, setting.asked ?? {}));
     this.op.durability = setting.durability ?? policy.durability;
@@ -187,39 +226,10 @@ export class PutStory {
     this.core.onAck(instant(now), this.op.id, slot, durable);
     return this;
   }
-  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = "", epoch = 0): this {
-    this.recorder.event(now, `onFailure ${slot} ${code}${epoch === 0 ? "" : `, its ring is of epoch ${epoch}`}`);
-    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message, epoch);
-    return this;
-  }
   head(now: number, slot: number, sealed: Uint8Array | null): this {
     this.recorder.event(now, `onHead ${slot}: ${sealed === null ? "no answer" : dotsIn(sealed)}`);
     this.core.onHead(instant(now), this.op.id, slot, sealed === null ? null : openRecord(sealed).version);
     return this;
-  }
-  lost(now: number, slot: number): this {
-    const number = this.op.targetNumbers[slot] as number;
-    this.recorder.event(now, `onTargetLost ${number}`);
-    this.core.onTargetLost(instant(now), number, wireOf("CONNECTION_LOST"), `node ${number}: connection reset`);
-    return this;
-  }
-  expire(now: number): this {
-    this.recorder.event(now, "expire");
-    this.core.expire(instant(now));
-    return this;
-  }
-
-  get replied(): boolean {
-    return this.recorder.replied.has(this.op);
-  }
-  get gone(): boolean {
-    return this.recorder.forgotten.has(this.op);
-  }
-  get status(): Status {
-    return this.op.status;
-  }
-  text(title: string): string {
-    return `${title}\n\n${this.recorder.lines.join("\n")}\n`;
   }
 }
 
@@ -267,12 +277,13 @@ export interface GetSetting {
 }
 
 /** One get on a coordinator of its own. */
-export class GetStory {
+export class GetStory extends Story {
   readonly recorder = new GetRecorder();
   readonly core: GetCoordinator<string>;
   readonly op: GetOp<string>;
 
   constructor(setting: GetSetting = {}) {
+    super();
     const options = { ...coreOptions, repairsMax: setting.repairsMax ?? 8 };
     this.core = new GetCoordinator(this.recorder, options);
     const policy = setting.policy ?? policyOf(3, 2, 2);
@@ -301,11 +312,6 @@ export class GetStory {
     lent.fill(0xee);
     return this;
   }
-  fail(now: number, slot: number, code: ErrorCode = "STORAGE_FAILED", message = "", epoch = 0): this {
-    this.recorder.event(now, `onFailure ${slot} ${code}${epoch === 0 ? "" : `, its ring is of epoch ${epoch}`}`);
-    this.core.onFailure(instant(now), this.op.id, slot, wireOf(code), message, epoch);
-    return this;
-  }
   unsynced(now: number, slot: number, sealed: Uint8Array | null): this {
     this.recorder.event(now, `onUnsynced ${slot}: ${dotsIn(sealed)}`);
     const lent = sealed === null ? null : sealed.slice();
@@ -317,30 +323,6 @@ export class GetStory {
     this.recorder.event(now, `onRepaired ${slot}`);
     this.core.onRepaired(instant(now), this.op.id, slot);
     return this;
-  }
-  lost(now: number, slot: number): this {
-    const number = this.op.targetNumbers[slot] as number;
-    this.recorder.event(now, `onTargetLost ${number}`);
-    this.core.onTargetLost(instant(now), number, wireOf("CONNECTION_LOST"), `node ${number}: connection reset`);
-    return this;
-  }
-  expire(now: number): this {
-    this.recorder.event(now, "expire");
-    this.core.expire(instant(now));
-    return this;
-  }
-
-  get replied(): boolean {
-    return this.recorder.replied.has(this.op);
-  }
-  get gone(): boolean {
-    return this.recorder.forgotten.has(this.op);
-  }
-  get status(): Status {
-    return this.op.status;
-  }
-  text(title: string): string {
-    return `${title}\n\n${this.recorder.lines.join("\n")}\n`;
   }
 }
 
@@ -359,6 +341,18 @@ export function newGet(policy: BucketPolicy, setting: GetSetting = {}): GetOp<st
   op.bodySlot = setting.bodySlot ?? -1;
   op.timeoutUs = timeoutUs;
   return op;
+}
+
+/** Any requirements on a put of `n` replicas. */
+export function anyRequirements(n: number): fc.Arbitrary<Required<Omit<AskedQuorum, "n" | "r" | "pr">>> {
+  const upToN = fc.integer({ min: 0, max: n });
+  return fc.record({
+    w: fc.integer({ min: 1, max: n }),
+    pw: upToN,
+    dw: upToN,
+    hostConfirms: upToN,
+    strict: fc.boolean(),
+  });
 }
 
 /** All orders of a list. */

@@ -18,7 +18,7 @@ import {
   refusalOf,
   Verdict,
 } from "../../../src/coordinator/tally.ts";
-import { maskOf, policyOf, slotsIn } from "./stories.ts";
+import { anyRequirements, maskOf, policyOf, slotsIn } from "./stories.ts";
 
 /** Lets every silent slot say yes or no in all ways. */
 function naiveDecide(asked: number, required: number, ok: number, failed: number): Verdict {
@@ -214,15 +214,8 @@ describe("decidePut and decideGet", () => {
 
   test("all requirements together: any state of up to six slots", () => {
     const scenes = fc.integer({ min: 1, max: 6 }).chain((n) => {
-      const upToN = fc.integer({ min: 0, max: n });
       return fc.record({
-        asked: fc.record({
-          w: fc.integer({ min: 1, max: n }),
-          pw: upToN,
-          dw: upToN,
-          hostConfirms: upToN,
-          strict: fc.boolean(),
-        }),
+        asked: anyRequirements(n),
         slots: fc.array(fc.constantFrom(...slotStates), { minLength: n, maxLength: n }),
         hosts: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: n, maxLength: n }),
         fallbacks: fc.subarray(ownHosts.slice(0, n)),

@@ -80,29 +80,10 @@ describe("hint budget", () => {
     }
     story.keep("f", 2, recordNamed("B1"));
     step();
+    const waits = { level: 0, oldest: 100, waiting: "unreachable", failure: 6, bytesPerSecond: 1024 };
     expect(budget.report(idle)).toEqual([
-      {
-        target: 2,
-        count: 2,
-        bytes: 2 * size,
-        bytesMax: 5 * size,
-        level: 0,
-        oldest: 100,
-        waiting: "unreachable",
-        failure: 6,
-        bytesPerSecond: 1024,
-      },
-      {
-        target: 3,
-        count: 1,
-        bytes: size,
-        bytesMax: 5 * size,
-        level: 0,
-        oldest: 100,
-        waiting: "unreachable",
-        failure: 6,
-        bytesPerSecond: 1024,
-      },
+      { target: 2, count: 2, bytes: 2 * size, bytesMax: 5 * size, ...waits },
+      { target: 3, count: 1, bytes: size, bytesMax: 5 * size, ...waits },
     ]);
     expectGolden(
       "hint-budget",

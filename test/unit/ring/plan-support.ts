@@ -1,12 +1,12 @@
 /** Rings with changes staged, and plans carried out to their end, for the tests of plans. */
 import { expect } from "vitest";
-import type { NodeId, NodeNumber, PartitionId } from "../../../src/base/ids.ts";
+import type { NodeNumber, PartitionId } from "../../../src/base/ids.ts";
 import type { Rng } from "../../../src/base/rng.ts";
 import { planClaim } from "../../../src/ring/claim.ts";
 import { commitPlan, type Newcomer, planChange, stageChange } from "../../../src/ring/plan.ts";
 import { progressRing } from "../../../src/ring/progress.ts";
 import { type Member, Ring } from "../../../src/ring/ring.ts";
-import { defaultPolicy, fieldsOf } from "./support.ts";
+import { defaultPolicy, fieldsOf, identityOf } from "./support.ts";
 
 /** A new cluster's ring. Its default bucket has n copies; `also` names further n in use. */
 export function claimedRing(
@@ -24,15 +24,7 @@ export function claimedRing(
 
 /** What node `number` would join with, on a host of its own unless told otherwise. */
 export function newcomer(number: number, fields: Partial<Newcomer> = {}): Newcomer {
-  return {
-    id: number.toString(16).padStart(32, "0") as NodeId,
-    name: `node-${number}`,
-    address: `127.0.0.1:${7400 + number}`,
-    host: `host-${number}`,
-    zone: "",
-    weight: 1,
-    ...fields,
-  };
+  return { ...identityOf(number), ...fields };
 }
 
 export function number(value: number): NodeNumber {

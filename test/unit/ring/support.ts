@@ -15,19 +15,21 @@ export const defaultPolicy: BucketPolicy = {
   version: 1,
 };
 
-/** Member number `number`, on a host of its own unless told otherwise. */
-export function memberOf(number: number, fields: Partial<Member> = {}): Member {
+/** What node `number` brings with it, on a host of its own. */
+export function identityOf(number: number): Omit<Member, "number" | "status"> {
   return {
-    number: number as NodeNumber,
     id: number.toString(16).padStart(32, "0") as NodeId,
     name: `node-${number}`,
     address: `127.0.0.1:${7400 + number}`,
     host: `host-${number}`,
     zone: "",
     weight: 1,
-    status: "member",
-    ...fields,
   };
+}
+
+/** Member number `number`, on a host of its own unless told otherwise. */
+export function memberOf(number: number, fields: Partial<Member> = {}): Member {
+  return { number: number as NodeNumber, ...identityOf(number), status: "member", ...fields };
 }
 
 /** `hosts` hosts in turn over `zones` zones, each with `nodesPerHost` nodes, numbered from 1. */

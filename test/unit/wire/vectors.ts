@@ -119,7 +119,8 @@ const memberUpdate = {
 const gossipBody = { head: gossipHead, updates: [memberUpdate, { ...memberUpdate, state: 4 }] };
 
 const transferName = { id: 0x000c_9a17, since: 70_000, epoch: 70_001, partition: 3, n: 3 };
-const transferRow = {
+/** One transfer, as people are told of it and as it is kept. */
+const transferState = {
   id: 0x000c_9a17,
   since: 70_000,
   partition: 3,
@@ -129,30 +130,23 @@ const transferRow = {
   position: 4,
   sending: true,
   state: 2,
-  wait: 3,
-  peer: 300,
   bytes: 4.1e9,
   records: 1e6,
+};
+const transferRow = {
+  ...transferState,
+  wait: 3,
+  peer: 300,
   bytesPerSecond: 16_777_216,
   perMille: 431,
   remainingMs: 90_000,
 };
 const transferProgress = {
-  id: 0x000c_9a17,
-  since: 70_000,
-  partition: 3,
-  n: 3,
-  joining: 5,
-  replaced: 300,
-  position: 4,
-  sending: true,
-  state: 2,
+  ...transferState,
   cursor: bytes(19, 16),
   source: 300,
   copied: [1, 2],
   distrusted: true,
-  bytes: 4.1e9,
-  records: 1e6,
   flipEpoch: 70_002,
 };
 const syncedReplicas = { n: 3, partitions: bytes(8, 0xf0) };
