@@ -1,8 +1,8 @@
 /**
- * Marks that must be reached (reliability.md section 9). `test/marks.json` names every one in the source: those that runs of
- * the simulator reach within its number of seeds, those that only a test does, with its file, and those that nothing has been
- * proven to reach. Here a few seeds reach most of the first kind; `npm run marks` (which sets the variable) runs all seeds,
- * and all those tests.
+ * Marks that must be reached. `test/marks.json` names every one in the source: those that runs of the simulator reach
+ * within its number of seeds, those that only a test does, with its file, and those that nothing has been proven to reach.
+ * Here a few seeds reach most of the first kind; `npm run marks` (which sets the variable) runs all seeds, and all those
+ * tests.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";

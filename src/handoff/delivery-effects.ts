@@ -65,7 +65,7 @@ export interface HintConfig {
   readonly safetyUs: DurationUs;
 }
 
-/** The defaults of mechanisms.md 5. */
+/** The defaults. */
 export const defaultHintConfig: HintConfig = {
   inFlightMax: 256,
   inFlightPerTarget: 32,

@@ -1,8 +1,8 @@
 /**
- * HintDelivery: brings hints home (Dynamo 4.6; mechanisms.md 3.6). For each target a lane: passes over the list of its
- * hints, page by page; each hint is read, sent to its target to be merged there, and deleted here only when the target
- * has acknowledged it *after a sync* and the stored causal hash still is that of what was sent. So a crash anywhere
- * delivers twice, which merging makes harmless, and never not at all.
+ * HintDelivery: brings hints home (Dynamo 4.6). For each target a lane: passes over the list of its hints, page by page;
+ * each hint is read, sent to its target to be merged there, and deleted here only when the target has acknowledged it
+ * *after a sync* and the stored causal hash still is that of what was sent. So a crash anywhere delivers twice, which
+ * merging makes harmless, and never not at all.
  *
  *   trigger -> wait (jitter) -> scan a page -> read -> deliver -> drop -> ... -> end of the list -> idle, or again
  *

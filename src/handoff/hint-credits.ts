@@ -1,7 +1,7 @@
 /**
- * HintCredits: how much a node that comes back lets others send it (mechanisms.md 1.5). N senders have waited for it:
- * without this they would all at once, and each for itself within its rate, bury it under its own past. So one window of
- * bytes is shared among those who are delivering, and it shrinks when foreground requests suffer.
+ * HintCredits: how much a node that comes back lets others send it. N senders have waited for it: without this they would
+ * all at once, and each for itself within its rate, bury it under its own past. So one window of bytes is shared among
+ * those who are delivering, and it shrinks when foreground requests suffer.
  */
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 

@@ -1,7 +1,7 @@
 /**
- * HintBudget: how much this node keeps for others (mechanisms.md 1.5, 3.6). A hint never expires, so what bounds them is
- * a budget of bytes per target: past it a new hint is refused, the coordinator goes to another fallback, and with none
- * left the put is refused. That is not to come as a surprise: an alarm rises with the bytes, in steps.
+ * HintBudget: how much this node keeps for others. A hint never expires, so what bounds them is a budget of bytes per
+ * target: past it a new hint is refused, the coordinator goes to another fallback, and with none left the put is refused.
+ * That is not to come as a surprise: an alarm rises with the bytes, in steps.
  *
  * Counting is the store's (`HintCounts`); why a target's hints wait is the delivery's to say (delivery.ts).
  */

@@ -1,6 +1,6 @@
 /**
- * Pace: so many bytes per second, governed from outside (mechanisms.md 3.9), and how long to wait before the next try.
- * Whole numbers only: the debt is counted in bytes times microseconds per second.
+ * Pace: so many bytes per second, governed from outside, and how long to wait before the next try. Whole numbers only: the
+ * debt is counted in bytes times microseconds per second.
  */
 import type { Rng } from "../base/rng.ts";
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";

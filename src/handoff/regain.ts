@@ -1,7 +1,7 @@
 /**
- * Regain: an owner whose history may have a gap becomes synced again by comparing its tree with every other owner's,
- * synced or not (mechanisms.md 3.8). Owners that were dead for a minute are left out, and that is told: else a cluster
- * that lost power would stay shut. A few replicas at a time; nothing is saved but the result.
+ * Regain: an owner whose history may have a gap becomes synced again by comparing its tree with every other owner's, synced
+ * or not. Owners that were dead for a minute are left out, and that is told: else a cluster that lost power would stay
+ * shut. A few replicas at a time; nothing is saved but the result.
  */
 import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";

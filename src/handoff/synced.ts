@@ -1,6 +1,6 @@
 /**
- * Synced: which of this node's replicas have a complete history (mechanisms.md 3.8). A replica is a (partition, n). Only
- * a synced one answers reads as an owner; any other says `NOT_SYNCED`, with the record it happens to hold.
+ * Synced: which of this node's replicas have a complete history. A replica is a (partition, n). Only a synced one answers
+ * reads as an owner; any other says `NOT_SYNCED`, with the record it happens to hold.
  *
  * Set when the cluster or an n is created, and when a transfer is confirmed. Lost by a hole in the log, a checksum
  * failure, a directory that is not this node's latest, or a power cut under unsynced writes: who finds that out calls

@@ -1,7 +1,7 @@
 /**
- * TransferReceiver: the joining member's side of each transfer (mechanisms.md 3.1, Transfer, points 1 to 4). Each call
- * of `advance` does the one thing that is due next, or says in `wait` why nothing is; every answer leads back to it. So a
- * restart, a lost message or a dead peer needs no path of its own: the state says what to do.
+ * TransferReceiver: the joining member's side of each transfer. Each call of `advance` does the one thing that is due next,
+ * or says in `wait` why nothing is; every answer leads back to it. So a restart, a lost message or a dead peer needs no
+ * path of its own: the state says what to do.
  *
  * The order that keeps acknowledged writes: the old copy is deleted, and that is durable, before writes are taken; all
  * that was copied is durable before the replaced member closes; its closing is durable there, and the confirmation

@@ -1,8 +1,8 @@
 /**
- * TransferSender: the side that gives a partition away (mechanisms.md 3.1, Transfer, points 2, 4, 6 and 7). It serves
- * pages of its records from paged scans and remembers nothing of them: the cursor is the asker's. What it does remember
- * is that it was closed for reads, and, after the flip, that the copy is still to be cleaned up: by key comparison, for
- * the owners take new writes and the trees need never be equal again.
+ * TransferSender: the side that gives a partition away. It serves pages of its records from paged scans and remembers
+ * nothing of them: the cursor is the asker's. What it does remember is that it was closed for reads, and, after the flip,
+ * that the copy is still to be cleaned up: by key comparison, for the owners take new writes and the trees need never be
+ * equal again.
  */
 
 import { assert } from "../base/assert.ts";

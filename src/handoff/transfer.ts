@@ -1,7 +1,7 @@
 /**
- * A transfer: one partition, of the buckets with one n, on its way to a new owner (mechanisms.md 3.1; Dynamo 6.2, "a
- * confirmation round"). Here is the value that both ends keep, its states, why it waits, and the one decision that must
- * never be wrong: who answers reads and takes writes of the partition meanwhile (`readRule`, `writeRule`).
+ * A transfer: one partition, of the buckets with one n, on its way to a new owner (Dynamo 6.2, "a confirmation round").
+ * Here is the value that both ends keep, its states, why it waits, and the one decision that must never be wrong: who
+ * answers reads and takes writes of the partition meanwhile (`readRule`, `writeRule`).
  *
  *   joining member:   pending -> clearing -> copying -> catching-up -> confirming -> confirmed -> (flip) done
  *                        \_________ any of them: (an epoch without the transfer) cancelled -> cleaning -> done
@@ -187,7 +187,7 @@ export function endOf(transfer: Transfer): TransferName & {
 
 /** What a node knows of its own replica of (partition, n). */
 export interface ReplicaProgress {
-  /** Its history is complete (mechanisms.md 3.8). */
+  /** Its history is complete. */
   readonly synced: boolean;
   /** It was asked to answer no more reads, because the joining member takes over. */
   readonly closed: boolean;

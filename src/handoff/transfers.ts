@@ -1,7 +1,7 @@
 /**
- * Transfers: the core of one node's transfers (mechanisms.md 3.1; Dynamo 6.2). Everything follows from the newest ring
- * and from what was saved: a new ring begins, ends or cancels transfers, answers and time move them. One node may be at
- * the joining end of some and at the replaced end of others.
+ * Transfers: the core of one node's transfers (Dynamo 6.2). Everything follows from the newest ring and from what was
+ * saved: a new ring begins, ends or cancels transfers, answers and time move them. One node may be at the joining end of
+ * some and at the replaced end of others.
  *
  * Also here: which replicas are `synced`, and becoming so again. Not here: who decides that a transfer is confirmed often
  * enough to make the next ring (ring/progress.ts), and the tree exchange itself (repair).

@@ -1,6 +1,6 @@
 /**
- * When operations of an open loop are due: a schedule fixed before anything is sent, so that a slow answer never delays
- * the next question (measurement.md 2). Poisson arrivals, as many independent users make them, or evenly spaced ones.
+ * When operations of an open loop are due: a schedule fixed before anything is sent, so that a slow answer never delays the
+ * next question. Poisson arrivals, as many independent users make them, or evenly spaced ones.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";

@@ -1,7 +1,7 @@
 /**
  * ClosedLoop: keeps so many operations in flight; whoever ends one is given the next at the end of the turn, so that all
  * answers of a turn lead to one write per connection. It shows what a cluster can do, not how it feels: while the cluster
- * stalls nobody asks it anything, so its latencies leave the stall out (measurement.md 2).
+ * stalls nobody asks it anything, so its latencies leave the stall out.
  */
 import type { Instant } from "../base/time.ts";
 

@@ -1,8 +1,8 @@
 /**
  * Contexts: the newest context known of each key, so that a put replaces what is there instead of piling up siblings.
- * Replies overtake each other, and that of a put knows less than that of a get, so the newest is not the latest but the
- * one that has seen most. One arena of equal places instead of an object per key (performance.md 2.1). With more keys
- * than places, keys share them: the table is bounded, and a put whose context was pushed out goes without one.
+ * Replies overtake each other, and that of a put knows less than that of a get, so the newest is not the latest but the one
+ * that has seen most. One arena of equal places instead of an object per key. With more keys than places, keys share them:
+ * the table is bounded, and a put whose context was pushed out goes without one.
  */
 import { noBytes } from "../base/bytes.ts";
 import { readWord } from "../base/words.ts";

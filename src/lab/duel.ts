@@ -1,7 +1,7 @@
 /**
- * Two ways of running the same thing, held against each other (measurement.md 5): interleaved blocks in ABBA order, so
- * that a slow minute of the machine hits both, or HDR logs of any two runs. The verdict is the median of the paired ratios
- * with its bootstrap interval, and the signed-rank test; of one pair of logs, the ratio with an interval over its seconds.
+ * Two ways of running the same thing, held against each other: interleaved blocks in ABBA order, so that a slow minute of
+ * the machine hits both, or HDR logs of any two runs. The verdict is the median of the paired ratios with its bootstrap
+ * interval, and the signed-rank test; of one pair of logs, the ratio with an interval over its seconds.
  */
 import type { Histogram } from "hdr-histogram-js";
 import { latencyHistogram } from "../metrics/metrics.ts";

@@ -1,7 +1,7 @@
 /**
- * Hiccups: how much longer than it should have a sleep of a millisecond took, over and over (measurement.md 5). In the
- * generator that is what its own event loop stood still (LoopMeter); in a process that does nothing else it is what the
- * machine keeps from anybody (`idleHiccups`, run by `hiccup-process.ts`).
+ * Hiccups: how much longer than it should have a sleep of a millisecond took, over and over. In the generator that is what
+ * its own event loop stood still (LoopMeter); in a process that does nothing else it is what the machine keeps from anybody
+ * (`idleHiccups`, run by `hiccup-process.ts`).
  */
 import { performance } from "node:perf_hooks";
 import type { Histogram } from "hdr-histogram-js";

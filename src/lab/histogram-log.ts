@@ -1,8 +1,8 @@
 /**
  * An HDR histogram log, format 1.3, which HistogramLogAnalyzer and the usual plotters read: one line per interval and tag
- * (GET, PUT), values in microseconds, the maximum column in milliseconds (measurement.md 3); the payload is HdrHistogram's
- * V2 encoding, compressed, in base64. Intervals are encoded after the run, because encoding one takes as long as answering
- * a dozen requests.
+ * (GET, PUT), values in microseconds, the maximum column in milliseconds; the payload is HdrHistogram's V2 encoding,
+ * compressed, in base64. Intervals are encoded after the run, because encoding one takes as long as answering a dozen
+ * requests.
  *
  * The library's own writer claims that its counts are rotated by one (a normalizing index offset of 1), which they are not
  * and which readers in C take at its word, and writes the conversion ratio 1 as an integer; both are put right here.

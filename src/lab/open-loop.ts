@@ -1,6 +1,6 @@
 /**
- * OpenLoop: sends what the schedule says is due, whatever became of what was sent before, so that a stall of the cluster
- * is felt by every operation that should have begun meanwhile (measurement.md 2). Deterministic: a pacer calls `poll`.
+ * OpenLoop: sends what the schedule says is due, whatever became of what was sent before, so that a stall of the cluster is
+ * felt by every operation that should have begun meanwhile. Deterministic: a pacer calls `poll`.
  */
 import type { Instant } from "../base/time.ts";
 import { instant, never } from "../base/time.ts";

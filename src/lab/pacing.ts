@@ -7,7 +7,7 @@
  *   spin   looks again and again: on time to the microsecond, for a whole core; right where cores are plentiful
  *   timer  a 1 ms timer: nearly free, but every send is up to 1 ms late
  *
- * All of them sleep on a timer while the next send is more than 2 ms away (measurement.md 2).
+ * All of them sleep on a timer while the next send is more than 2 ms away.
  */
 import { assert } from "../base/assert.ts";
 import type { Instant } from "../base/time.ts";

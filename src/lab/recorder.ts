@@ -2,8 +2,8 @@
  * Recorder: what a run has measured. Only operations whose intended start lies in the measured window count, so that
  * warm-up and the end are left out, and the slowest ones are not: they count whenever their answer comes.
  *
- * Response time runs from the intended start, service time from the send (measurement.md 1). In a closed loop they are
- * the same, and one is recorded. Histograms are merged, percentiles never averaged.
+ * Response time runs from the intended start, service time from the send. In a closed loop they are the same, and one is
+ * recorded. Histograms are merged, percentiles never averaged.
  */
 import type { Histogram } from "hdr-histogram-js";
 import type { ErrorCode } from "../base/errors.ts";

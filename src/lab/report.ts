@@ -1,6 +1,6 @@
 /**
- * The report of a run for people: what was asked, on what, what came of it, and the percentiles. A run that is void says
- * so first. A percentile with too few samples beyond it is not shown (measurement.md 4).
+ * The report of a run for people: what was asked, on what, what came of it, and the percentiles. A run that is void says so
+ * first. A percentile with too few samples beyond it is not shown.
  */
 import { type BenchResult, type Percentiles, percentiles, type SeriesPoint, tooFewSamples } from "./result.ts";
 

@@ -106,7 +106,7 @@ export interface BenchResult {
 
 const tailSamplesMin = 100;
 
-/** Whether enough samples lie beyond a percentile to quote it: 100 (measurement.md 4). */
+/** Whether enough samples lie beyond a percentile to quote it: 100. */
 export function enoughBeyond(samples: number, percentile: number): boolean {
   // In thousandths of a percent, since 100 - 99.99 is not quite 0.01.
   return (samples * Math.round((100 - percentile) * 1000)) / 100_000 >= tailSamplesMin;

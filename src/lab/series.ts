@@ -1,8 +1,8 @@
 /**
  * A run second by second: the time series that a fault, a join or a pause shows up in, and stretches of it as one. It is
- * read from the intervals of a run or from its HDR log (histogram-log.ts), so that a log of any generator serves.
- * Stretches merge histograms; percentiles are never averaged (measurement.md 3). A point of one second has few samples
- * beyond p99.9: it is there to be plotted, not quoted.
+ * read from the intervals of a run or from its HDR log (histogram-log.ts), so that a log of any generator serves. Stretches
+ * merge histograms; percentiles are never averaged. A point of one second has few samples beyond p99.9: it is there to be
+ * plotted, not quoted.
  */
 import { type Histogram, HistogramLogReader } from "hdr-histogram-js";
 import { latencyHistogram } from "../metrics/metrics.ts";

@@ -1,6 +1,6 @@
 /**
  * The percentile spectrum: a latency for every percentile up to p99.999, in equal steps of nines, which is how tails are
- * compared (measurement.md 7). A point with too few samples beyond it says so: it is there to be seen, not quoted.
+ * compared. A point with too few samples beyond it says so: it is there to be seen, not quoted.
  */
 import type { Histogram } from "hdr-histogram-js";
 import { enoughBeyond } from "./result.ts";

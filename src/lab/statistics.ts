@@ -1,7 +1,7 @@
 /**
- * What a difference is worth (measurement.md 4, 5): bootstrap intervals and the Wilcoxon signed-rank test. Latencies of
- * one second resemble each other (a pause hits all of them), so what is drawn again is whole seconds or whole blocks,
- * never single operations. All of it is a pure function of its input and a seed.
+ * What a difference is worth: bootstrap intervals and the Wilcoxon signed-rank test. Latencies of one second resemble each
+ * other (a pause hits all of them), so what is drawn again is whole seconds or whole blocks, never single operations. All
+ * of it is a pure function of its input and a seed.
  */
 import { type Histogram, JsHistogram } from "hdr-histogram-js";
 import { assert } from "../base/assert.ts";

@@ -1,7 +1,7 @@
 /**
- * The sweep to the knee: runs at rising rates until the system, or the generator, cannot hold one, and the knee between
- * the last rate that was held and the first that was not (measurement.md 1, 7). What comes next is a pure decision over
- * what was measured. A rate counts as not held when it failed twice: a machine that others use spoils a run now and then.
+ * The sweep to the knee: runs at rising rates until the system, or the generator, cannot hold one, and the knee between the
+ * last rate that was held and the first that was not. What comes next is a pure decision over what was measured. A rate
+ * counts as not held when it failed twice: a machine that others use spoils a run now and then.
  */
 import type { Bench, Measured } from "./bench.ts";
 import type { BenchResult, RunPlan } from "./result.ts";

@@ -1,6 +1,6 @@
 /**
- * Whether a run may be published: a pure decision over what was counted (measurement.md 1). A run is void when the
- * generator, and not the cluster, decided what was measured; the reasons are told in words, with their figures.
+ * Whether a run may be published: a pure decision over what was counted. A run is void when the generator, and not the
+ * cluster, decided what was measured; the reasons are told in words, with their figures.
  */
 
 /** What decides. */

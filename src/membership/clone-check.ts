@@ -2,7 +2,7 @@
  * CloneCheck: does this node's id live twice? A copied data directory does that, at another address or, where others are
  * told the same one, at none of its own. The claim alone proves nothing, for it may be old news of an earlier life; so
  * whoever claims to live there under this id is pinged, and an answer from another life than this one is the proof. Both
- * lives see it, and both must refuse to serve until the operator has chosen (mechanisms.md 3.13).
+ * lives see it, and both must refuse to serve until the operator has chosen.
  */
 import type { NodeId } from "../base/ids.ts";
 import { type Instant, instant, never } from "../base/time.ts";

@@ -1,6 +1,6 @@
 /**
- * Profiles: the numbers that membership runs on (measurement.md section 10.2). Every node of a cluster runs the same one:
- * a node with shorter timeouts would accuse what the others still wait for.
+ * Profiles: the numbers that membership runs on. Every node of a cluster runs the same one: a node with shorter timeouts
+ * would accuse what the others still wait for.
  */
 import type { DurationUs } from "../base/time.ts";
 

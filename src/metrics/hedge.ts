@@ -1,8 +1,8 @@
 /**
- * Hedging (mechanisms.md rule 7, 1.10; The Tail at Scale): asking a second time when the first is late. What the SDK (a get
- * at another owner) and a coordinator (a record from another replica) decide it by. The delay is the healthy peers'
- * 95th percentile, never that of the slow one, which rises just when a hedge is needed; a budget bounds the extra work; and
- * nothing is hedged when everybody is slow or busy, because then it only adds to what makes them so.
+ * Hedging: asking a second time when the first is late. What the SDK (a get at another owner) and a coordinator (a record
+ * from another replica) decide it by. The delay is the healthy peers' 95th percentile, never that of the slow one, which
+ * rises just when a hedge is needed; a budget bounds the extra work; and nothing is hedged when everybody is slow or busy,
+ * because then it only adds to what makes them so.
  */
 import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";

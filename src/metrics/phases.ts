@@ -1,7 +1,7 @@
 /**
  * The phase vector: where the time of one get, put or delete went at its coordinator, as a few 32-bit words that every
- * reply carries and that the slowest keep (mechanisms.md section 4, idea 2). It is made of instants that the node has
- * read anyway, one per I/O callback; a replica's own share comes with its answer. Microseconds, unless said otherwise.
+ * reply carries and that the slowest keep. It is made of instants that the node has read anyway, one per I/O callback; a
+ * replica's own share comes with its answer. Microseconds, unless said otherwise.
  *
  *   word 0  shape: slots (4 bits), the slot whose answer completed the op + 1, the coordinator's own slot + 1 (0: none),
  *           then a bit each: it was a second attempt; the completing slot was asked only after another had failed

@@ -1,6 +1,6 @@
 /**
- * Exchange: comparing trees with one peer and moving what differs (Dynamo 4.7; mechanisms.md 3.7). For anti-entropy
- * between two owners, and for a transfer's catch-up.
+ * Exchange: comparing trees with one peer and moving what differs (Dynamo 4.7). For anti-entropy between two owners, and
+ * for a transfer's catch-up.
  *
  *   all roots -> wait -> the differing roots again -> branches -> leaves -> wait -> the differing leaves again
  *   -> each leaf's lists of keys -> per key: pull, push or both

@@ -1,5 +1,5 @@
 /**
- * Mender: stored records whose checksum fails are fetched from the other owners and written anew (mechanisms.md 3.8; G10).
+ * Mender: stored records whose checksum fails are fetched from the other owners and written anew.
  *
  * A damaged record is never "not found": until it is mended, who asks for it gets an error, and the other owners make up
  * the quorum. So that nothing acknowledged is forgotten by being mended, *every* other owner must have answered, with its

@@ -1,7 +1,7 @@
 /**
- * Merkle trees as two nodes compare them (Dynamo 4.7; mechanisms.md 3.7): 4,096 leaves under 64 branches under one root.
- * Only the leaves are kept and changed with each write (storage/leaves.ts); branches and root are made here, when
- * somebody asks, in microseconds.
+ * Merkle trees as two nodes compare them (Dynamo 4.7): 4,096 leaves under 64 branches under one root. Only the leaves are
+ * kept and changed with each write (storage/leaves.ts); branches and root are made here, when somebody asks, in
+ * microseconds.
  *
  * A leaf is the XOR of its records' causal hashes, a parent is a hash of its children in their order: a record that was
  * counted under the wrong leaf changes the root, which an XOR of leaves would hide. Both sides must make the same

@@ -1,7 +1,7 @@
 /**
- * What of a record could be forgotten, by the record alone (mechanisms.md 3.4, 3.5): all of it, when its key is deleted; or
- * entries of its version under whose actors no sibling was written, when there are more of them than the owners that write
- * it now need. Whether it may is the certificate's business (reaper.ts).
+ * What of a record could be forgotten, by the record alone: all of it, when its key is deleted; or entries of its version
+ * under whose actors no sibling was written, when there are more of them than the owners that write it now need. Whether it
+ * may is the certificate's business (reaper.ts).
  */
 import { Hash64, hashBytes } from "../base/hash.ts";
 import { writeWord } from "../base/words.ts";

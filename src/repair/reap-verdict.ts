@@ -1,6 +1,6 @@
 /**
  * ReapVerdict: what a member answers when it is asked whether something may be forgotten for good, and what it rests on.
- * Only `clear` from every member is a certificate (mechanisms.md 3.5). Numbers are on the wire: they are never reused.
+ * Only `clear` from every member is a certificate. Numbers are on the wire: they are never reused.
  */
 
 /** What stands against it. */

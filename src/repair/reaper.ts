@@ -1,8 +1,8 @@
 /**
- * Reaper: forgets what nobody needs any more: tombstones, and entries of versions whose actors write no more (mechanisms.md
- * 3.4, 3.5). Nothing goes because time has passed. It goes by certificate: every owner holds the same, synced, and every
- * member of the ring has answered that it keeps no hint and no copy of the key besides; silence is not a "no". Then there is
- * no older record of the key anywhere that could come back once the tombstone is gone.
+ * Reaper: forgets what nobody needs any more: tombstones, and entries of versions whose actors write no more. Nothing goes
+ * because time has passed. It goes by certificate: every owner holds the same, synced, and every member of the ring has
+ * answered that it keeps no hint and no copy of the key besides; silence is not a "no". Then there is no older record of
+ * the key anywhere that could come back once the tombstone is gone.
  *
  * The first owner of a partition does it for all. It reads its records through, page by page; what has stayed as it is for
  * the least age is asked about in two phases, as many keys at once as a page has: `prepare`, answered by every member when

@@ -1,7 +1,7 @@
 /**
- * RepairSchedule: with whom to compare trees next (Dynamo 4.7; mechanisms.md 3.7). Every 15 s a node compares the roots of
- * all trees that it shares with one peer, peers in rotation; with more than 40 peers the tick is shortened, so that every
- * pair of tree and peer comes up within ten minutes. One exchange at a time.
+ * RepairSchedule: with whom to compare trees next (Dynamo 4.7). Every 15 s a node compares the roots of all trees that it
+ * shares with one peer, peers in rotation; with more than 40 peers the tick is shortened, so that every pair of tree and
+ * peer comes up within ten minutes. One exchange at a time.
  *
  * It also keeps the proof: for each pair, as of when it is known to be equal. The oldest of them is the node's metric.
  * Which pairs may be compared (not in transfer, synced on this side) is for the caller to say; what the peer thinks of it

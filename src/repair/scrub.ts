@@ -1,7 +1,7 @@
 /**
- * Scrub: whether the live Merkle trees say what is stored, one partition at a time (mechanisms.md 1.6, 3.8). It finds what
- * no comparison of trees can: a leaf that lies, and a record that cannot be read. After a hole in the log it is what
- * makes the trees true again before they are compared.
+ * Scrub: whether the live Merkle trees say what is stored, one partition at a time. It finds what no comparison of trees
+ * can: a leaf that lies, and a record that cannot be read. After a hole in the log it is what makes the trees true again
+ * before they are compared.
  *
  * The partition is read once, and its sums held against the live leaves. Writes go on meanwhile, so a leaf that does not
  * fit is only a suspect, and is proven by itself: all batches that the live leaf knows of have been written, the leaf's

@@ -1,6 +1,6 @@
 /**
- * The command line as a person and as a program use it: the shopping cart's story (Dynamo 4.4), the JSON shapes that
- * product.md promises to other programs, help, and bad input, which gets one line and never a stack trace.
+ * The command line as a person and as a program use it: the shopping cart's story (Dynamo 4.4), the JSON shapes that other
+ * programs read, help, and bad input, which gets one line and never a stack trace.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ErrorCode, errorTable } from "../../src/base/errors.ts";

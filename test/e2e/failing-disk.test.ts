@@ -1,7 +1,7 @@
 /**
- * A real process on a disk that fails it (reliability.md 1, rule e): a sync that fails, in the write-ahead log or in a state
- * file, and a directory that can only be read. The node says what it is and ends with a status of its own; what it
- * acknowledged before is there when it starts again, and what it could not sync was not acknowledged.
+ * A real process on a disk that fails it: a sync that fails, in the write-ahead log or in a state file, and a directory
+ * that can only be read. The node says what it is and ends with a status of its own; what it acknowledged before is there
+ * when it starts again, and what it could not sync was not acknowledged.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
  * Hostile and malformed input on the live sockets of a real node, as a client, as a node, and as nobody: whatever comes
  * ends in an error answer or a closed connection. The node is the same process afterwards, answers others all the while,
- * and its memory stays bounded (reliability.md 10, 12.5).
+ * and its memory stays bounded.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { crc32c } from "../../src/base/crc32c.ts";

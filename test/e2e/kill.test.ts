@@ -1,6 +1,6 @@
 /**
  * kill -9 under load: what was acknowledged is there afterwards, whoever coordinates the get, while the node is away and
- * after it has come back; and with `buffered`, after all nodes have been killed at once (product.md, G1).
+ * after it has come back; and with `buffered`, after all nodes have been killed at once.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StatusReply, StatusRequest } from "../../src/wire/codec.ts";

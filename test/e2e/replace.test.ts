@@ -1,7 +1,7 @@
 /**
- * A node is killed and its disk is gone; it comes back to its address, under its name and another id, and replaces its
- * dead predecessor under load (issue 3; mechanisms.md 3.13). No acknowledged write is lost, and no get misses one. The
- * same of a disk that is damaged beyond repair: test/long/restarts.test.ts.
+ * A node is killed and its disk is gone; it comes back to its address, under its name and another id, and replaces its dead
+ * predecessor under load (issue 3). No acknowledged write is lost, and no get misses one. The same of a disk that is
+ * damaged beyond repair: test/long/restarts.test.ts.
  */
 import { afterAll, it } from "vitest";
 import { comeBackEmpty, loseAndReplace } from "../support/cluster-stories.ts";

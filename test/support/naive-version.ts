@@ -1,7 +1,7 @@
 /**
  * The data model a second time, without vectors: a replica remembers every dot it ever saw and every write it ever saw
- * superseded, and forgets nothing. What the compressed form must say follows from it by plain set operations, so that
- * the two can be compared after every step (mechanisms 3.3).
+ * superseded, and forgets nothing. What the compressed form must say follows from it by plain set operations, so that the
+ * two can be compared after every step.
  */
 import type { Dot } from "../../src/version/version-vector.ts";
 

@@ -1,8 +1,8 @@
 /**
  * TransferWorld: several nodes with real `Transfers` cores, a network that loses, repeats and reorders, and an operator who
- * moves owners about, while clients put keys under whatever ring they know (dual writes included, fenced as in
- * mechanisms.md 3.1). Its checks look at all nodes at once: no reader with any ring that is still in use may miss an
- * acknowledged write, and a partition never lacks readers.
+ * moves owners about, while clients put keys under whatever ring they know (dual writes included, and fenced). Its checks
+ * look at all nodes at once: no reader with any ring that is still in use may miss an acknowledged write, and a partition
+ * never lacks readers.
  */
 import { utf8 } from "../../src/base/bytes.ts";
 import { fullKeyOf } from "../../src/base/full-key.ts";
@@ -192,7 +192,7 @@ export class TransferWorld {
     this.#downSince.set(number, this.now);
   }
 
-  /** A node that was down takes the newest ring before it serves (mechanisms.md 3.12). */
+  /** A node that was down takes the newest ring before it serves. */
   restart(number: number): void {
     const node = this.node(number);
     node.ring = this.newest;

@@ -99,7 +99,7 @@ function say(...lines) {
 
 const results = { sizes: [], slow: [] };
 say(
-  "A crash, in seconds (medians), beside the sum of measurement.md 10.2 for this profile and for memberlist's LAN.",
+  "A crash, in seconds (medians), beside the sum that the formulas give for this profile and for memberlist's LAN.",
   "Messages and bytes are datagrams sent per member and second while nothing happens; state syncs apart.\n",
   "| n | suspected | first dead | all know | worst | formula | memberlist | min / max | msg/s | B/s | sync B/s |",
   "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",

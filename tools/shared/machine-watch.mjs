@@ -1,4 +1,4 @@
-// What the machine did while a run went on, second by second (measurement.md 5): CPU time taken by other virtual machines, CPU
+// What the machine did while a run went on, second by second: CPU time taken by other virtual machines, CPU
 // time in use, and the hiccups of this process, which does nothing else: how long it waited for a CPU is what any process on
 // this machine waited at that moment.
 import { LoopMeter } from "../../dist/lab/hiccups.js";

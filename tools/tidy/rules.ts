@@ -1,6 +1,6 @@
 /**
- * The house rules that a machine can check (style.md, architecture.md): each takes sources and returns one line per
- * breach. The test `test/tidy.test.ts` runs them all over the project, and each of them over a breach made for it.
+ * The house rules that a machine can check: each takes sources and returns one line per breach. The test
+ * `test/tidy.test.ts` runs them all over the project, and each of them over a breach made for it.
  */
 import ts from "typescript";
 import { floors, importsOf, type Source } from "./sources.ts";
@@ -133,7 +133,7 @@ export function checkGlobals(sources: readonly Source[]): string[] {
   return breaches;
 }
 
-/** Words that style.md bans because they have no other meaning here. */
+/** Words that are banned because they have no other meaning here. */
 export function checkWords(files: readonly { readonly path: string; readonly text: string }[]): string[] {
   const breaches: string[] = [];
   for (const { path, text } of files) {

@@ -7,7 +7,7 @@ import ts from "typescript";
 /** The repository's root. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Floors by folder of src (architecture.md 2, kept in src/README.md). */
+/** Floors by folder of src. */
 export const floors: Readonly<Record<string, number>> = {
   base: 0,
   version: 1,

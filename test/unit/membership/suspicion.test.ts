@@ -1,4 +1,4 @@
-/** The timing formulas: memberlist's published values, the tables of measurement.md section 10, and laws. */
+/** The timing formulas: memberlist's published values, tables of theirs, and laws. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type NodeId, nodeId } from "../../../src/base/ids.ts";

@@ -1,7 +1,7 @@
 /**
  * Three replicas of one key under random puts, merges, hints, retries and power cuts, against a history of plain sets: no
- * dot names two writes, no version claims what its record does not reflect, no acknowledged write is lost (mechanisms.md
- * 3.3, "Continuity"). The checks are worth something only if they find planted bugs, so that is tested too.
+ * dot names two writes, no version claims what its record does not reflect, no acknowledged write is lost. The checks are
+ * worth something only if they find planted bugs, so that is tested too.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

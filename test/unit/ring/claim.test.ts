@@ -174,7 +174,7 @@ describe("one node per host, no zones, Q 8..1024, S 1..12 and up to 40", () => {
   });
 });
 
-describe("fallback spread (the table of mechanisms 3.1)", () => {
+describe("fallback spread", () => {
   const cells: readonly [number, number, number, number][] = [
     // S, Q, the mean over seeds, the worst of them: at most
     [5, 64, 1.23, 1.34],

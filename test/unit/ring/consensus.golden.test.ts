@@ -1,4 +1,4 @@
-/** Stories of the consensus, message by message: what mechanisms.md 3.12 promises, one golden text each. */
+/** Stories of the consensus, message by message: one golden text each. */
 import { describe, expect, it } from "vitest";
 import { errorTable, statusOk } from "../../../src/base/errors.ts";
 import { Ring } from "../../../src/ring/ring.ts";

@@ -1,6 +1,6 @@
 /**
- * Plans of all kinds of change (mechanisms.md 3.1, Join and Leave): what they move, how even they leave the ring, what they
- * report, and that a plan depends on its ring alone. The copies that move are counted here a second time, with sets.
+ * Plans of all kinds of change: what they move, how even they leave the ring, what they report, and that a plan depends on
+ * its ring alone. The copies that move are counted here a second time, with sets.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

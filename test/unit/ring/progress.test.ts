@@ -1,7 +1,7 @@
 /**
- * Carrying out plans (mechanisms.md 3.1): transfers confirmed in any order, some or all at a time, in every kind of
- * cluster; at each ring on the way the lists are whole, and nobody owns what it was not sent. Also the table that the
- * planner works on, against the ring's own lists.
+ * Carrying out plans: transfers confirmed in any order, some or all at a time, in every kind of cluster; at each ring on
+ * the way the lists are whole, and nobody owns what it was not sent. Also the table that the planner works on, against the
+ * ring's own lists.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -53,7 +53,7 @@ export function fieldsOf(members: readonly Member[], owners: ArrayLike<number>):
   };
 }
 
-/** The definition of mechanisms 3.1, word for word, with sets and whole walks; zones are looked for within 2n + 2. */
+/** The definition, word for word, with sets and whole walks; zones are looked for within 2n + 2. */
 export function naiveList(
   owners: ArrayLike<number>,
   members: readonly Member[],

@@ -1,4 +1,4 @@
-/** Stories of directories that are copied, lost or put back (mechanisms.md 3.8, 3.13), on whole nodes in the simulator. */
+/** Stories of directories that are copied, lost or put back, on whole nodes in the simulator. */
 import { afterEach, expect, test } from "vitest";
 import { enableCanaries } from "../../../src/base/canary.ts";
 import { configOf } from "../../../src/node/config.ts";

@@ -1,4 +1,4 @@
-/** The known traps of versioning as golden stories (mechanisms 3.3), each with what its end must be. */
+/** The known traps of versioning as golden stories, each with what its end must be. */
 import { describe, expect, it } from "vitest";
 import { SiblingSet } from "../../../src/version/sibling-set.ts";
 import { expectGolden } from "../../support/golden.ts";

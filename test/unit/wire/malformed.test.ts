@@ -1,6 +1,6 @@
 /**
  * Hostile bytes: whatever comes, `decode` returns a message or throws `WireError`, quickly, and leaves nothing behind.
- * Mutations know the format: sizes, over-long numbers, groups, duplicated fields, cuts, joins, flips (reliability.md 10).
+ * Mutations know the format: sizes, over-long numbers, groups, duplicated fields, cuts, joins, flips.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
