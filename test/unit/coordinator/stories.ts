@@ -343,8 +343,10 @@ export function newGet(policy: BucketPolicy, setting: GetSetting = {}): GetOp<st
   return op;
 }
 
+type PutRequirement = "w" | "pw" | "dw" | "hostConfirms" | "strict";
+
 /** Any requirements on a put of `n` replicas. */
-export function anyRequirements(n: number): fc.Arbitrary<Required<Omit<AskedQuorum, "n" | "r" | "pr">>> {
+export function anyRequirements(n: number): fc.Arbitrary<{ [K in PutRequirement]: NonNullable<AskedQuorum[K]> }> {
   const upToN = fc.integer({ min: 0, max: n });
   return fc.record({
     w: fc.integer({ min: 1, max: n }),
