@@ -8,7 +8,7 @@
 // --compare coordination (`npm run coordination`): gets coordinated by nodes, and by the client itself (Dynamo 6.4).
 // --compare resolver: a bucket that keeps siblings, and one where the last write wins.
 import { prepare } from "./prepare.mjs";
-import { commandLine, inScratch, runCommand, saveJson } from "./shared/command.mjs";
+import { chosen, commandLine, inScratch, runCommand, saveJson } from "./shared/command.mjs";
 import { inRounds, keep, machineText, mediansText, medianTable, printTable } from "./shared/figures.mjs";
 import { generatorOf } from "./shared/generator.mjs";
 import { freePorts, ringtail, runForJson, startCluster } from "./shared/processes.mjs";
@@ -33,8 +33,7 @@ function options() {
   const texts = ["runs", "duration", "warm-up", "keys", "rate", "generator", "out", "compare"];
   const { values, whole } = commandLine(texts, ["quick"]);
   const { quick, generator = "node", compare = "durability", out } = values;
-  if (comparisons[compare] === undefined)
-    throw new Error(`--compare is ${compare}; allowed: ${Object.keys(comparisons).join(", ")}`);
+  chosen("--compare", [compare], Object.keys(comparisons));
   return {
     ...{ generator, compare: comparisons[compare], out },
     runs: whole("runs", quick ? 1 : 3),

@@ -5,7 +5,6 @@
 //   node tools/bench/members.mjs [--n 8,32,100,256,1000] [--crashes 5] [--seconds 20] [--slow 4,16,32] [--seed 1] [--json]
 //
 // It runs on what is built: `npm run build` first. n = 1,000 takes some minutes and 1.5 GB. `--smoke` tries n = 8 only, briefly.
-import { parseArgs } from "node:util";
 import { profiles } from "../../dist/membership/profile.js";
 import { suspicionMaxUs, suspicionMinUs, syncIntervalUs } from "../../dist/membership/suspicion.js";
 import {
@@ -16,35 +15,18 @@ import {
   plainSwim,
   settledWorld,
 } from "../../dist/sim/member-trials.js";
+import { commandLine, wholesOf } from "../shared/command.mjs";
 
-const { values: flags } = parseArgs({
-  options: {
-    n: { type: "string", default: "8,32,100,256,1000" },
-    crashes: { type: "string", default: "5" },
-    seconds: { type: "string", default: "20" },
-    slow: { type: "string", default: "1,4,16,32" },
-    "slow-members": { type: "string", default: "128" },
-    seed: { type: "string", default: "1" },
-    json: { type: "boolean", default: false },
-    smoke: { type: "boolean", default: false },
-  },
-});
-
-function numbers(name, least) {
-  const values = flags[name].split(",").map(Number);
-  if (values.some((value) => !Number.isInteger(value) || value < least)) {
-    console.error(`members: --${name} is ${flags[name]}; allowed: whole numbers from ${least}, with commas`);
-    process.exit(2);
-  }
-  return values;
-}
-
-const sizes = flags.smoke ? [8] : numbers("n", 3);
-const crashes = flags.smoke ? 2 : numbers("crashes", 1)[0];
-const seconds = flags.smoke ? 5 : numbers("seconds", 1)[0];
-const slowCounts = flags.smoke ? [1] : numbers("slow", 0);
-const slowMembers = flags.smoke ? 16 : numbers("slow-members", 8)[0];
-const seed = numbers("seed", 0)[0];
+const { values: flags, whole } = commandLine(
+  ["n", "crashes", "seconds", "slow", "slow-members", "seed"],
+  ["json", "smoke"],
+);
+const sizes = flags.smoke ? [8] : wholesOf("n", flags.n ?? "8,32,100,256,1000", 3);
+const crashes = flags.smoke ? 2 : whole("crashes", 5);
+const seconds = flags.smoke ? 5 : whole("seconds", 20);
+const slowCounts = flags.smoke ? [1] : wholesOf("slow", flags.slow ?? "1,4,16,32", 0);
+const slowMembers = flags.smoke ? 16 : whole("slow-members", 128, 8);
+const seed = whole("seed", 1, 0, 0xffff_ffff);
 
 /** Crashed members are as many as leave the group its size, within a few per cent. */
 function crashesAt(n) {
