@@ -15,42 +15,31 @@ import {
 } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
 
+/** By the type of the frame. */
+interface Messages {
+  readonly [FrameType.TREE_ROOTS]: { readonly asked: TreeRootsRequest; readonly answer: TreeRootsReply };
+  readonly [FrameType.TREE_BRANCH]: { readonly asked: TreeBranchRequest; readonly answer: TreeBranchReply };
+  readonly [FrameType.TREE_LEAVES]: { readonly asked: TreeLeavesRequest; readonly answer: TreeLeavesReply };
+  readonly [FrameType.LEAF_KEYS]: { readonly asked: LeafKeysRequest; readonly answer: LeafKeysReply };
+  readonly [FrameType.RECORD_FETCH]: { readonly asked: RecordFetchRequest; readonly answer: RecordFetchReply };
+}
+type QuestionType = keyof Messages;
+/** One of a kind of bodies, with the type of its frame. */
+type Framed<Bodies extends Record<QuestionType, unknown>> = {
+  [T in QuestionType]: { readonly type: T; readonly body: Bodies[T] };
+}[QuestionType];
+
 /** A question, by the type of its frame. The asker's node fills in the epoch. */
-export type Question =
-  | { readonly type: typeof FrameType.TREE_ROOTS; readonly body: Fields<TreeRootsRequest> }
-  | { readonly type: typeof FrameType.TREE_BRANCH; readonly body: Fields<TreeBranchRequest> }
-  | { readonly type: typeof FrameType.TREE_LEAVES; readonly body: Fields<TreeLeavesRequest> }
-  | { readonly type: typeof FrameType.LEAF_KEYS; readonly body: Fields<LeafKeysRequest> }
-  | { readonly type: typeof FrameType.RECORD_FETCH; readonly body: Fields<RecordFetchRequest> };
-
+export type Question = Framed<{ [T in QuestionType]: Fields<Messages[T]["asked"]> }>;
 /** A decoded question, as the responder gets it; views are borrowed until the call returns. */
-export type Asked =
-  | { readonly type: typeof FrameType.TREE_ROOTS; readonly body: TreeRootsRequest }
-  | { readonly type: typeof FrameType.TREE_BRANCH; readonly body: TreeBranchRequest }
-  | { readonly type: typeof FrameType.TREE_LEAVES; readonly body: TreeLeavesRequest }
-  | { readonly type: typeof FrameType.LEAF_KEYS; readonly body: LeafKeysRequest }
-  | { readonly type: typeof FrameType.RECORD_FETCH; readonly body: RecordFetchRequest };
-
+export type Asked = Framed<{ [T in QuestionType]: Messages[T]["asked"] }>;
 /** What the responder says; the node fills in the epoch. */
-export type Reply =
-  | { readonly type: typeof FrameType.TREE_ROOTS; readonly body: Fields<TreeRootsReply> }
-  | { readonly type: typeof FrameType.TREE_BRANCH; readonly body: Fields<TreeBranchReply> }
-  | { readonly type: typeof FrameType.TREE_LEAVES; readonly body: Fields<TreeLeavesReply> }
-  | { readonly type: typeof FrameType.LEAF_KEYS; readonly body: Fields<LeafKeysReply> }
-  | { readonly type: typeof FrameType.RECORD_FETCH; readonly body: Fields<RecordFetchReply> };
-
+export type Reply = Framed<{ [T in QuestionType]: Fields<Messages[T]["answer"]> }>;
 /** A decoded reply, as the exchange gets it; views are borrowed until the call returns. */
-export type Answer =
-  | { readonly type: typeof FrameType.TREE_ROOTS; readonly body: TreeRootsReply }
-  | { readonly type: typeof FrameType.TREE_BRANCH; readonly body: TreeBranchReply }
-  | { readonly type: typeof FrameType.TREE_LEAVES; readonly body: TreeLeavesReply }
-  | { readonly type: typeof FrameType.LEAF_KEYS; readonly body: LeafKeysReply }
-  | { readonly type: typeof FrameType.RECORD_FETCH; readonly body: RecordFetchReply };
-
-type QuestionType = Question["type"];
+export type Answer = Framed<{ [T in QuestionType]: Messages[T]["answer"] }>;
 
 /** The codecs of a question and of its reply. */
-export const questionCodecs: { readonly [T in QuestionType]: MessageCodec<Extract<Asked, { type: T }>["body"]> } = {
+export const questionCodecs: { readonly [T in QuestionType]: MessageCodec<Messages[T]["asked"]> } = {
   [FrameType.TREE_ROOTS]: TreeRootsRequest,
   [FrameType.TREE_BRANCH]: TreeBranchRequest,
   [FrameType.TREE_LEAVES]: TreeLeavesRequest,
@@ -58,7 +47,7 @@ export const questionCodecs: { readonly [T in QuestionType]: MessageCodec<Extrac
   [FrameType.RECORD_FETCH]: RecordFetchRequest,
 };
 /** The codecs of the replies. */
-export const replyCodecs: { readonly [T in QuestionType]: MessageCodec<Extract<Answer, { type: T }>["body"]> } = {
+export const replyCodecs: { readonly [T in QuestionType]: MessageCodec<Messages[T]["answer"]> } = {
   [FrameType.TREE_ROOTS]: TreeRootsReply,
   [FrameType.TREE_BRANCH]: TreeBranchReply,
   [FrameType.TREE_LEAVES]: TreeLeavesReply,
