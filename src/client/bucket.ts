@@ -17,6 +17,7 @@ import { MultiGet } from "./multi-get.ts";
 import {
   bucketBytes,
   type CallOptions,
+  checkSignal,
   keyBytes,
   type RequestSettings,
   resolveOptions,
@@ -112,6 +113,7 @@ export class Bucket<T> {
     merge: (siblings: T[]) => T | undefined | Promise<T | undefined>,
     options?: CallOptions,
   ): Promise<UpdateResult<T>> {
+    if (typeof merge !== "function") throw invalid(`merge is ${typeof merge}; allowed: a function of the siblings`);
     const bytes = keyBytes(key);
     const resolved = this.#resolve(options);
     const deadline = this.#deadlineOf(resolved);
@@ -146,13 +148,15 @@ export class Bucket<T> {
   /** Many keys at once, with one frame per node: for each key, in order, its result or its error. */
   getMany(keys: readonly (string | Uint8Array)[], options?: CallOptions): Promise<(GetResult<T> | RingtailError)[]> {
     try {
+      if (!Array.isArray(keys)) throw invalid(`the keys are ${typeof keys}; allowed: an array`);
       return this.#getMany(keys.map(keyBytes), this.#resolve(options), options?.signal);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #resolve(options: RequestSettings | undefined): RequestOptions {
+  #resolve(options: CallOptions | undefined): RequestOptions {
+    checkSignal(options?.signal);
     return resolveOptions(this.#defaults, options, this.#host.core.ring.policyOf(this.#bytes));
   }
 
@@ -217,13 +221,16 @@ export class Bucket<T> {
   }
 }
 
+function invalid(message: string): RingtailError {
+  return new RingtailError("INVALID_ARGUMENT", message);
+}
+
 function contextBytesOf(context: Context): Uint8Array {
   if (context instanceof Context) return context.bytes;
-  const text = "the context is none: pass what a get or put returned, or Context.parse(text)";
-  throw new RingtailError("INVALID_ARGUMENT", text);
+  throw invalid("the context is none: pass what a get or put returned, or Context.parse(text)");
 }
 
 function checkedId(requestId: Uint8Array): Uint8Array {
   if (requestId instanceof Uint8Array && requestId.length === 16) return requestId;
-  throw new RingtailError("INVALID_ARGUMENT", "a request id is a Uint8Array of 16 bytes");
+  throw invalid("a request id is a Uint8Array of 16 bytes");
 }

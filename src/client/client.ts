@@ -15,6 +15,7 @@ import type { ClientEnvironment } from "./environment.ts";
 import {
   type BucketOptions,
   type ClientOptions,
+  checkIsObject,
   coordinationOf,
   latencyTargetMsDefault,
   latencyTargetUsOf,
@@ -86,8 +87,9 @@ export class Client {
   /** A bucket whose values the codec reads and writes. */
   bucket<T>(name: string, options: BucketOptions<T> & { readonly codec: Codec<T> }): Bucket<T>;
   bucket<T>(name: string, options?: BucketOptions<T>): Bucket<T> | Bucket<Uint8Array> {
+    checkIsObject("the bucket's options", options);
     if (options?.codec === undefined) return new Bucket(this.#host, name, bytes, this.#defaults, options);
-    return new Bucket(this.#host, name, options.codec, this.#defaults, options);
+    return new Bucket(this.#host, name, checkedCodec(options.codec), this.#defaults, options);
   }
 
   /** Rejects what is in flight with `CLIENT_CLOSED` and resolves when no connection is left. May be called again. */
@@ -95,6 +97,14 @@ export class Client {
     this.#host.core.close(this.#host.env.now());
     return this.#closed;
   }
+}
+
+function checkedCodec<T>(codec: Codec<T>): Codec<T> {
+  if (typeof codec?.encode === "function" && typeof codec.decode === "function") return codec;
+  throw new RingtailError(
+    "INVALID_ARGUMENT",
+    "the codec is none; allowed: an object with the functions encode and decode",
+  );
 }
 
 function coreOptionsOf(options: ClientOptions): {

@@ -127,12 +127,25 @@ function asksNothing(given: RequestSettings): boolean {
   return hostConfirms === undefined && strict === undefined && overwrite === undefined;
 }
 
+/** What may be given as options at all; throws `INVALID_ARGUMENT`. */
+export function checkIsObject(what: string, given: unknown): void {
+  if (given === undefined || (typeof given === "object" && given !== null)) return;
+  throw new RingtailError("INVALID_ARGUMENT", `${what} are ${String(given)}; allowed: an object`);
+}
+
+/** Throws `INVALID_ARGUMENT` where a signal was given that is none: found later, it would break what is in flight. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || typeof signal?.addEventListener === "function") return;
+  throw new RingtailError("INVALID_ARGUMENT", `signal is ${typeof signal}; allowed: an AbortSignal`);
+}
+
 /** Base and overrides as one; the base itself where nothing is overridden. Throws `INVALID_ARGUMENT`. */
 export function resolveOptions(
   base: RequestOptions,
   given: RequestSettings | undefined,
   policy: BucketPolicy,
 ): RequestOptions {
+  checkIsObject("the options", given);
   if (given === undefined || asksNothing(given)) return base;
   const n =
     given.n === undefined ? base.n : wholeNumber("n", given.n, 1, policy.n, `1 to ${policy.n} (the bucket's n)`);

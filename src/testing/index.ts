@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { DurabilityName } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { silentLog } from "../base/log.ts";
-import type { ClientOptions } from "../client/options.ts";
+import { type ClientOptions, checkIsObject } from "../client/options.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
 import { type RunningNode, startNode } from "../io/run-node.ts";
 import { configOf, type NodeConfig } from "../node/config.ts";
@@ -144,6 +144,7 @@ class Cluster implements LocalCluster {
 
 /** Starts a cluster and resolves when every node serves. Rejects with `INVALID_ARGUMENT` for options that make no sense. */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
+  checkIsObject("the options", options);
   const count = options.nodes ?? 3;
   if (!Number.isInteger(count) || count < 1 || count > nodesMax) {
     throw new RingtailError("INVALID_ARGUMENT", `nodes is ${String(count)}; allowed: 1 to ${nodesMax}`);

@@ -140,6 +140,12 @@ describe("refusals before anything is sent", () => {
     ["delete", [""], "INVALID_ARGUMENT", "the key is empty"],
     ["update", ["", () => undefined], "INVALID_ARGUMENT", "the key is empty"],
     ["getMany", [["a", ""]], "INVALID_ARGUMENT", "the key is empty"],
+    ["getMany", ["abc"], "INVALID_ARGUMENT", "the keys are string; allowed: an array"],
+    ["get", ["k", { signal: {} }], "INVALID_ARGUMENT", "signal is object; allowed: an AbortSignal"],
+    ["getMany", [["k"], { signal: "now" }], "INVALID_ARGUMENT", "signal is string; allowed: an AbortSignal"],
+    ["get", ["k", null], "INVALID_ARGUMENT", "the options are null; allowed: an object"],
+    ["put", ["k", new Uint8Array(1), 5], "INVALID_ARGUMENT", "the options are 5; allowed: an object"],
+    ["update", ["k", "merge"], "INVALID_ARGUMENT", "merge is string; allowed: a function of the siblings"],
   ])("%s %j", async (method, args, code, message) => {
     const world = new ClientWorld();
     const bucket = (await world.open()).bucket("b") as unknown as Record<
@@ -159,6 +165,12 @@ describe("refusals before anything is sent", () => {
   ])("bucket %j", async (name, message) => {
     const client = await new ClientWorld().open();
     expect(() => client.bucket(name)).toThrow(message);
+  });
+
+  it("a bucket with options or a codec that are none", async () => {
+    const client = await new ClientWorld().open();
+    expect(() => client.bucket("b", 5 as never)).toThrow("the bucket's options are 5; allowed: an object");
+    expect(() => client.bucket("b", { codec: {} as never })).toThrow("the codec is none; allowed: an object with");
   });
 
   it("of values that the codec cannot write, and of stored ones that it cannot read", async () => {
@@ -406,7 +418,7 @@ describe("contexts", () => {
     expect(Context.of(bytes).toString()).toBe(Buffer.from(bytes).toString("base64url"));
   });
 
-  it.each(["a", "ab$d", "a b c"])("are not made of %j", (given) => {
+  it.each(["a", "ab$d", "a b c", undefined as never, 5 as never])("are not made of %j", (given) => {
     expect(() => Context.parse(given)).toThrow("not a context");
   });
 

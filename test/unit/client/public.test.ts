@@ -24,5 +24,8 @@ it("connect refuses malformed seed nodes before it dials", async () => {
     code: "INVALID_ARGUMENT",
     message: expect.stringContaining("seedNodes is nowhere; allowed: HOST:PORT"),
   });
-  await expect(ringtail.RingtailClient.connect({ seedNodes: [] })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  for (const none of [undefined, null, {}, { seedNodes: [] }, { seedNodes: "127.0.0.1:7401" }]) {
+    const refused = ringtail.RingtailClient.connect(none as never);
+    await expect(refused, JSON.stringify(none)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  }
 });
