@@ -3,6 +3,7 @@
  * its own: it is there from its first put on, under the default policy, whose name is "".
  */
 import type { Command } from "commander";
+import { noBytes } from "../base/bytes.ts";
 import { durabilityName, durabilityOf } from "../base/durability.ts";
 import { resolverName, resolverOf } from "../base/resolver.ts";
 import { bucketBytes } from "../client/options.ts";
@@ -26,16 +27,27 @@ export function addBucket(program: Command): void {
   const add = (usage: string, description: string, examples: readonly string[]): Command =>
     addAskOptions(bucket.command(usage).description(description), 2000, examples);
   add("list", "the policies that there are", ["bucket list", "bucket list --json"]).action(list);
-  add("set <name>", 'change a bucket\'s policy; "" is the one of every bucket that has none of its own', [
+  add("show <name>", 'the policy that a bucket has, its own or the default; "" is the default', [
+    "bucket show carts",
+    'bucket show "" --json',
+  ]).action(show);
+  const addChange = (usage: string, description: string, examples: readonly string[]): Command =>
+    add(usage, description, examples)
+      .option("--n <n>", "copies of each record: fixed, so only what it is already")
+      .option("--r <r>", "replicas that answer a get")
+      .option("--w <w>", "replicas that acknowledge a put")
+      .option("--durability <mode>", "memory, buffered, one-durable or durable")
+      .option(
+        "--resolver <resolver>",
+        "siblings: concurrent puts are all kept; lww: the last one wins, others are lost",
+      );
+  addChange("create <name>", "give a bucket a policy of its own; refused if it has one", [
+    "bucket create sessions --resolver lww",
+  ]).action((name, flags) => change(name, flags, true));
+  addChange("set <name>", 'change a bucket\'s policy; "" is the one of every bucket that has none of its own', [
     "bucket set sessions --resolver lww",
     "bucket set carts --w 3 --durability durable",
-  ])
-    .option("--n <n>", "copies of each record: fixed, so only what it is already")
-    .option("--r <r>", "replicas that answer a get")
-    .option("--w <w>", "replicas that acknowledge a put")
-    .option("--durability <mode>", "memory, buffered, one-durable or durable")
-    .option("--resolver <resolver>", "siblings: concurrent puts are all kept; lww: the last one wins, others are lost")
-    .action(set);
+  ]).action((name, flags) => change(name, flags, false));
 }
 
 function told({ name, n, r, w, durability, resolver, version }: BucketPolicy): Readonly<Record<string, unknown>> {
@@ -48,7 +60,11 @@ async function list(flags: AskFlags): Promise<void> {
     printJson({ epoch, buckets: buckets.map(told) });
     return;
   }
-  const rows = buckets.map(({ name, n, r, w, durability, resolver }) => [
+  printPolicies(buckets);
+}
+
+function printPolicies(policies: readonly BucketPolicy[]): void {
+  const rows = policies.map(({ name, n, r, w, durability, resolver }) => [
     name === "" ? "(all others)" : name,
     ...[n, r, w].map(String),
     durabilityName(durability),
@@ -57,10 +73,24 @@ async function list(flags: AskFlags): Promise<void> {
   printTable([["BUCKET", "N", "R", "W", "DURABILITY", "RESOLVER"], ...rows]);
 }
 
-async function set(name: string, flags: PolicyFlags): Promise<void> {
-  const bytes = name === "" ? new Uint8Array(0) : bucketBytes(name);
+/** A bucket's name in bytes; none for the default policy's. */
+function nameBytes(name: string): Uint8Array {
+  return name === "" ? noBytes : bucketBytes(name);
+}
+
+async function show(name: string, flags: AskFlags): Promise<void> {
+  const bytes = nameBytes(name);
+  const ring = await clusterRing(flags);
+  const policy = ring.policyOf(bytes);
+  if (flags.json === true) printJson({ epoch: ring.epoch, bucket: name, policy: told(policy) });
+  else printPolicies([policy]);
+}
+
+async function change(name: string, flags: PolicyFlags, isNew: boolean): Promise<void> {
+  const bytes = nameBytes(name);
   const { address } = await firstMembers(flags);
   const before = (await ringAt(address, timeoutOf(flags))).policyOf(bytes);
+  if (isNew && before.name === name) throw badArgument(`${name || "the default"} has a policy already: use bucket set`);
   const count = (flag: "n" | "r" | "w"): number => {
     const text = flags[flag];
     return text === undefined ? before[flag] : wholeNumber(`--${flag}`, text, 1, before.n);
@@ -75,7 +105,7 @@ async function set(name: string, flags: PolicyFlags): Promise<void> {
     resolver: resolver === undefined ? before.resolver : resolverOf(resolver),
     version: before.version + 1,
   };
-  if (saysTheSame(policy, before))
+  if (!isNew && saysTheSame(policy, before))
     throw badArgument("nothing is to be changed: give another --r, --w, --durability or --resolver");
   const epoch = await changeRing(address, { kind: RingChangeKind.setBucket, policy });
   if (flags.json === true) printJson({ epoch, policy: told(policy) });

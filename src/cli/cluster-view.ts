@@ -20,11 +20,10 @@ import {
 import { FrameType } from "../wire/frame-types.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
 import { badArgument, type JsonOption, wholeNumber } from "./output.ts";
-import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
+import { addSeedNodes, type SeedFlags, seedNodesOf } from "./seed-nodes.ts";
 
 /** Flags of every command that asks nodes. */
-export interface AskFlags extends JsonOption {
-  readonly seedNode?: readonly string[];
+export interface AskFlags extends JsonOption, SeedFlags {
   readonly timeoutMs: string;
 }
 

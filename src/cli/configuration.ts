@@ -16,8 +16,10 @@ export interface Sourced {
   readonly sources: ReadonlyMap<string, Source>;
 }
 
+/** `inFlightMiBMax` as `in-flight-mib-max`: a unit is one word. */
 function kebab(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const unitsAsWords = key.replace(/([KM])iB/g, "$1ib");
+  return unitsAsWords.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** The flag of a setting: `--in-flight-max`; lists are given by repeating it. */

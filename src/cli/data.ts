@@ -5,16 +5,15 @@ import { durabilityOf } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { Context } from "../client/context.ts";
 import type { WriteOptions } from "../client/options.ts";
-import type { GetResult, Receipt } from "../client/results.ts";
+import type { GetResult, Receipt, SiblingVersion } from "../client/results.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
 import { valueBytesMax } from "../wire/limits.ts";
 import { badArgument, type JsonOption, print, printJson, readNamed, valueText, wholeNumber } from "./output.ts";
-import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
+import { addSeedNodes, type SeedFlags, seedNodesOf } from "./seed-nodes.ts";
 
 const exitNotFound = 1;
 
-interface DataFlags extends JsonOption {
-  readonly seedNode?: readonly string[];
+interface DataFlags extends JsonOption, SeedFlags {
   readonly timeoutMs?: string;
   readonly context?: string;
   readonly durability?: string;
@@ -35,7 +34,7 @@ function addCommon(command: Command): Command {
     .option("--n <count>", "ask only so many of the key's owners")
     .option("--host-confirms <count>", "how many distinct hosts must answer")
     .option("--strict", "count owners only")
-    .option("--timeout-ms <ms>", "the deadline of the whole command (default: 1000)")
+    .option("--timeout-ms <ms>", "the deadline of the request, once the cluster is reached (default: 1000)")
     .option("--json", "print JSON");
 }
 
@@ -96,7 +95,8 @@ function optionsOf(flags: DataFlags): WriteOptions {
   return options as WriteOptions;
 }
 
-async function withClient<T>(flags: DataFlags, work: (client: RingtailClient) => Promise<T>): Promise<T> {
+/** A client for the time of one command. */
+export async function withClient<T>(flags: SeedFlags, work: (client: RingtailClient) => Promise<T>): Promise<T> {
   const client = await RingtailClient.connect({ seedNodes: seedNodesOf(flags) });
   try {
     return await work(client);
@@ -114,19 +114,24 @@ function receiptText(receipt: Receipt): string {
   return `${acks.join(", ")} in ${receipt.elapsedMs.toFixed(1)} ms`;
 }
 
-/** Every sibling and tombstone, in the record's order. */
-function versionsOf(
+/** Every sibling and tombstone, in the record's order, beside its value. */
+export function versionsOf(
   found: GetResult<Uint8Array>,
-): { value: Uint8Array; tombstone: boolean; dots: string[]; requestId: string }[] {
+): readonly { readonly value: Uint8Array; readonly version: SiblingVersion }[] {
   let next = 0;
-  return found.versions.map(({ tombstone, dots, requestId }) => {
-    const value = tombstone ? new Uint8Array(0) : (found.siblings[next] as Uint8Array);
-    if (!tombstone) next += 1;
-    const actorOf = (high: number, low: number): string =>
-      [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
-    const texts = dots.map(({ actorHigh, actorLow, counter }) => `${actorOf(actorHigh, actorLow)}:${counter}`);
-    return { value, tombstone, dots: texts, requestId: hexOf(requestId) };
+  return found.versions.map((version) => {
+    const value = version.tombstone ? new Uint8Array(0) : (found.siblings[next] as Uint8Array);
+    if (!version.tombstone) next += 1;
+    return { value, version };
   });
+}
+
+/** A version as `get --json` shows it. */
+function versionJson({ tombstone, dots, requestId }: SiblingVersion): Readonly<Record<string, unknown>> {
+  const actorOf = (high: number, low: number): string =>
+    [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
+  const texts = dots.map(({ actorHigh, actorLow, counter }) => `${actorOf(actorHigh, actorLow)}:${counter}`);
+  return { tombstone, dots: texts, requestId: hexOf(requestId) };
 }
 
 async function get(bucket: string, key: string, flags: DataFlags): Promise<void> {
@@ -136,7 +141,7 @@ async function get(bucket: string, key: string, flags: DataFlags): Promise<void>
   if (found.siblings.length === 0) process.exitCode = exitNotFound;
   const context = String(found.context);
   if (flags.json === true) {
-    const siblings = versions.map(({ value, ...rest }) => ({ ...valueText(value), ...rest }));
+    const siblings = versions.map(({ value, version }) => ({ ...valueText(value), ...versionJson(version) }));
     printJson({ bucket, key, found: found.siblings.length > 0, siblings, context, receipt: found.receipt });
     return;
   }
@@ -147,11 +152,13 @@ async function get(bucket: string, key: string, flags: DataFlags): Promise<void>
     return;
   }
   if (versions.length === 0) print(`no such key: ${bucket} ${key}`);
-  for (const [i, { value, tombstone }] of versions.entries()) {
+  for (const [i, { value, version }] of versions.entries()) {
     const label = versions.length === 1 ? "value" : `sibling ${i + 1} of ${versions.length}`;
     const text = valueText(value);
     print(
-      tombstone ? `${label}  (deleted)` : `${label}  ${text.value}${text.encoding === "base64" ? "  (base64)" : ""}`,
+      version.tombstone
+        ? `${label}  (deleted)`
+        : `${label}  ${text.value}${text.encoding === "base64" ? "  (base64)" : ""}`,
     );
   }
   print(`context  ${context}`, `answered by  ${receiptText(found.receipt)}`);

@@ -29,15 +29,6 @@ export function clusterRing(flags: AskFlags): Promise<Ring> {
 /** Asks all members of the ring that have not left, at the same time. */
 export function askEvery<Q, A>(ring: Ring, timeoutMs: number, question: NodeQuestion<Q, A>): Promise<NodeAnswer<A>[]> {
   const members = ring.members.filter(({ status }) => status !== "left");
-  return askMembers(members, timeoutMs, question);
-}
-
-/** The same of these members, whatever the ring says of them. */
-export function askMembers<Q, A>(
-  members: readonly Member[],
-  timeoutMs: number,
-  question: NodeQuestion<Q, A>,
-): Promise<NodeAnswer<A>[]> {
   return Promise.all(
     members.map(async (member) => {
       try {

@@ -1,6 +1,6 @@
 /** `ringtail explain`: who holds what of one key, why its tombstone is still there, or why there is nothing. */
 import type { Command } from "commander";
-import { utf8 } from "../base/bytes.ts";
+import { bucketBytes, keyBytes } from "../client/options.ts";
 import { entriesKept } from "../repair/reap-candidate.ts";
 import { ReapVerdict, reapVerdicts } from "../repair/reap-verdict.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -31,8 +31,8 @@ interface Copy {
 type Answer = NodeAnswer<ExplainReply>;
 
 async function explain(bucket: string, key: string, flags: AskFlags): Promise<void> {
+  const message = { bucket: bucketBytes(bucket), key: keyBytes(key) };
   const ring = await clusterRing(flags);
-  const message = { bucket: utf8(bucket), key: utf8(key) };
   const question = { type: FrameType.EXPLAIN, codec: ExplainRequest, message, reply: ExplainReply };
   const answers = await askEvery(ring, timeoutOf(flags), question);
   const copies = answers.flatMap((answer) => copiesOf(ring, answer));
@@ -112,9 +112,15 @@ function hindrancesOf(answers: readonly Answer[], copies: readonly Copy[]): stri
   return lines;
 }
 
-function dotText({ actorHigh, actorLow, counter }: Dot): string {
+/** The number of the node that an actor is an incarnation of. */
+export function nodeOf(actorHigh: number): number {
+  return actorHigh >>> 16;
+}
+
+/** A dot as `node.incarnation:counter`. */
+export function dotText({ actorHigh, actorLow, counter }: Dot): string {
   const incarnation = (actorHigh & 0xffff).toString(16).padStart(4, "0") + actorLow.toString(16).padStart(8, "0");
-  return `${actorHigh >>> 16}.${incarnation}:${counter}`;
+  return `${nodeOf(actorHigh)}.${incarnation}:${counter}`;
 }
 
 function versionText(version: VersionVector): string {

@@ -1,12 +1,12 @@
 /** `ringtail status` and `config`: who is there, and how a node is set up. */
 import type { Command } from "commander";
+import { type NodeStatus, stateOf, statusDocument, statusOfAll } from "../admin/cluster-status.ts";
 import { durabilityName } from "../base/durability.ts";
 import { ask } from "../io/ask.ts";
 import { type Setting, settings } from "../node/config.ts";
-import type { StatusReply } from "../wire/codec.ts";
 import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import { flagOf, loadConfiguration, settingOptions, variableOf } from "./configuration.ts";
-import { askMembers, clusterRing, type NodeAnswer } from "./every-node.ts";
+import { clusterRing } from "./every-node.ts";
 import { print, printJson, printTable } from "./output.ts";
 import { statusQuestion } from "./questions.ts";
 
@@ -28,19 +28,11 @@ export function addInspect(program: Command): void {
   config.action(showConfig);
 }
 
-function stateOf({ reply }: NodeAnswer<StatusReply>): string {
-  if (reply === undefined) return "down";
-  return reply.phase === "serving" ? "alive" : reply.phase;
-}
-
 async function showStatus(flags: AskFlags): Promise<void> {
   const ring = await clusterRing(flags);
-  const answers = await askMembers(ring.members, timeoutOf(flags), statusQuestion());
+  const answers = await statusOfAll(ring, timeoutOf(flags));
   if (flags.json === true) {
-    printJson({
-      cluster: { id: ring.clusterId, epoch: ring.epoch, partitions: ring.partitions },
-      nodes: answers.map(statusJson),
-    });
+    printJson(statusDocument(ring, answers));
     return;
   }
   const { n, r, w, durability } = ring.policyOf(new Uint8Array(0));
@@ -53,24 +45,7 @@ async function showStatus(flags: AskFlags): Promise<void> {
     print("insecure: nothing is encrypted and nobody is authenticated");
 }
 
-function statusJson(answer: NodeAnswer<StatusReply>): unknown {
-  const { member, reply, reason } = answer;
-  const { id, name, address, host, zone, number } = member;
-  const latencies = (reply?.latencies ?? []).map(({ name: kind, count, p50Us, p99Us, p999Us, maxUs }) => {
-    return [kind, { count, p50: p50Us, p99: p99Us, "p99.9": p999Us, max: maxUs }] as const;
-  });
-  return {
-    ...{ id, name, address, host, zone, state: stateOf(answer), pid: reply?.pid ?? null, number },
-    uptimeSeconds: reply?.uptimeSeconds ?? null,
-    insecure: reply?.insecure ?? null,
-    reason: reason === "" ? null : reason,
-    peers: Object.fromEntries((reply?.peers ?? []).map((peer) => [peer.number, peer.state])),
-    counters: Object.fromEntries((reply?.counters ?? []).map((counter) => [counter.name, counter.value])),
-    latenciesUs: Object.fromEntries(latencies),
-  };
-}
-
-function statusRow(answer: NodeAnswer<StatusReply>): string[] {
+function statusRow(answer: NodeStatus): string[] {
   const { member, reply, reason } = answer;
   const latency = (name: string): string => {
     const found = reply?.latencies.find((one) => one.name === name && one.count > 0);

@@ -28,6 +28,8 @@ const readyMs = 60_000;
 const pollMs = 50;
 const statusMs = 1_000;
 const killMs = 15_000;
+/** How long the dashboard is waited for. */
+const dashboardMs = 5_000;
 
 interface Member {
   readonly name: string;
@@ -72,10 +74,24 @@ export class LocalCluster {
     for (const { name, address, process: child, log } of this.#members) {
       say(`${name}  ${address}  pid ${child?.pid ?? "?"}  log ${log}`);
     }
+    const dashboard = await this.#dashboard();
+    if (dashboard !== undefined) say(`dashboard  ${dashboard}`);
     const n = Math.min(3, plan.nodes);
     const seconds = ((Date.now() - began) / 1000).toFixed(1);
     say(
       `ready after ${seconds} s: N=${n} R=${majority(n)} W=${majority(n)}, ${plan.durability}. Ctrl-C stops the cluster.`,
+    );
+  }
+
+  /** The first node's, if it is there: nodes do without where the port is taken. */
+  async #dashboard(): Promise<string | undefined> {
+    const { usualAdminAddress } = await import("../admin/server.ts");
+    const address = usualAdminAddress((this.#members[0] as Member).address);
+    if (address === undefined || process.env.RINGTAIL_ADMIN_LISTEN === "off") return undefined;
+    const healthy = fetch(`http://${address}/healthz`, { signal: AbortSignal.timeout(dashboardMs) });
+    return healthy.then(
+      ({ ok }) => (ok ? `http://${address}` : undefined),
+      () => undefined,
     );
   }
 

@@ -15,6 +15,7 @@ import { badArgument, reportError } from "./output.ts";
 import { addRepair } from "./repair.ts";
 import { addRing } from "./ring.ts";
 import { addServe } from "./serve.ts";
+import { addSiblings } from "./siblings.ts";
 import { addSim } from "./sim.ts";
 import { addSyncPoint } from "./sync-point.ts";
 import { addTop } from "./top.ts";
@@ -54,6 +55,7 @@ function newProgram(): Command {
     addTransfers,
     addHints,
     addExplain,
+    addSiblings,
     addWhy,
     addTop,
     addRepair,
@@ -66,9 +68,19 @@ function newProgram(): Command {
   const subcommands = program.commands.flatMap((command) => command.commands);
   for (const command of [program, ...program.commands, ...subcommands]) {
     command.exitOverride().showSuggestionAfterError(true);
-    command.configureOutput({ outputError: () => {} });
+    // What is wrong is told once, in one line, by `main`.
+    command.configureOutput({ outputError: () => {}, writeErr: () => {} });
   }
   return program;
+}
+
+/** What was wrong with the arguments, in one line. */
+function textOf(error: CommanderError, program: Command, argv: readonly string[]): string {
+  if (error.code !== "commander.help") return error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  const group = program.commands.find((command) => command.name() === argv[2]) ?? program;
+  const path = group === program ? "ringtail" : `ringtail ${group.name()}`;
+  const names = group.commands.map((command) => command.name());
+  return `no command; allowed: ${names.join(", ")} (see ${path} --help)`;
 }
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -79,17 +91,10 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   const program = newProgram();
   try {
-    if (argv.length <= 2) {
-      const names = program.commands.map((command) => command.name());
-      throw badArgument(`no command; allowed: ${names.join(", ")} (see ringtail --help)`);
-    }
     await program.parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
-    const reported =
-      error instanceof CommanderError
-        ? badArgument(error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " "))
-        : error;
+    const reported = error instanceof CommanderError ? badArgument(textOf(error, program, argv)) : error;
     process.exitCode = reportError(reported, argv.includes("--json"));
   }
 }

@@ -1,7 +1,11 @@
 /** `ringtail serve`: one node in this process, as in production. SIGINT and SIGTERM stop it cleanly. */
 import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
+import type { AdminServer } from "../admin/server.ts";
+import { RingtailError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import { readSecret } from "../io/secret.ts";
+import type { NodeConfig } from "../node/config.ts";
 import { loadConfiguration, settingOptions } from "./configuration.ts";
 import { print } from "./output.ts";
 
@@ -33,7 +37,9 @@ async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
   const log = pinoLog(config.name, config.logLevel, 2);
   if (config.insecure) log.warn("insecure: nothing is encrypted and nobody is authenticated");
   const secret = readSecret(config.secretFile);
+  const admin = await openAdmin(config, log);
   const node = await startNode({ config, directory: config.directory, log, secret });
+  admin?.serve(node.address);
   let stopping = false;
   const stop = (why: string): void => {
     if (stopping) return;
@@ -51,4 +57,21 @@ async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
     () => print(`${config.name} is ready`),
     () => {},
   );
+}
+
+/** The admin endpoint. Without one where it was asked for the node does not start; at its usual place it may be missing. */
+async function openAdmin({ adminListen, listen }: NodeConfig, log: Logger): Promise<AdminServer | undefined> {
+  if (adminListen === "off") return undefined;
+  const { AdminServer, usualAdminAddress } = await import("../admin/server.ts");
+  const address = adminListen === "" ? usualAdminAddress(listen) : adminListen;
+  try {
+    if (address === undefined) throw new RingtailError("INVALID_ARGUMENT", `no port is 80 above that of ${listen}`);
+    const admin = await AdminServer.listen(address);
+    log.info("dashboard and metrics", { url: `http://${admin.address}` });
+    return admin;
+  } catch (error) {
+    if (adminListen !== "" || !(error instanceof RingtailError)) throw error;
+    log.warn("no dashboard and no metrics; adminListen says where, or off", { reason: error.message });
+    return undefined;
+  }
 }

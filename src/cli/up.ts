@@ -4,7 +4,7 @@
  */
 import type { Command } from "commander";
 import { LocalCluster } from "./local-cluster.ts";
-import { print, wholeNumber } from "./output.ts";
+import { badArgument, print, wholeNumber } from "./output.ts";
 
 const examples = `
 Examples:
@@ -40,6 +40,8 @@ export function addUp(program: Command): void {
 }
 
 async function up(flags: UpFlags): Promise<void> {
+  if (flags.memory === true && (flags.durability ?? "memory") !== "memory")
+    throw badArgument(`both --memory and --durability ${flags.durability} were given; allowed: one of them`);
   const cluster = new LocalCluster({
     directory: flags.dir,
     nodes: flags.nodes === undefined ? undefined : wholeNumber("--nodes", flags.nodes, 1, 64),

@@ -232,7 +232,8 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-function listenReason(error: NodeJS.ErrnoException, address: string): string {
+/** Why an address cannot be listened on, as a sentence. */
+export function listenReason(error: NodeJS.ErrnoException, address: string): string {
   if (error.code === "EADDRINUSE") return `${address} is in use by another program (or node)`;
   if (error.code === "EADDRNOTAVAIL") return `${address} is no address of this machine`;
   if (error.code === "EACCES") return `${address} may not be used: permission denied`;

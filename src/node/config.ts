@@ -44,7 +44,7 @@ export function readSetting(key: string, value: unknown): Value {
     const known = settings.map((one) => one.key).join(", ");
     throw new RingtailError("INVALID_ARGUMENT", `no such setting: ${key} (there are: ${known})`);
   }
-  const text = Array.isArray(value) ? value.join(",") : String(value);
+  const text = textOf(setting, value);
   switch (setting.kind) {
     case "integer": {
       const number = /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN;
@@ -61,7 +61,7 @@ export function readSetting(key: string, value: unknown): Value {
       return list.filter((one) => one !== "");
     }
     case "address":
-      if (text !== "") parseAddress(key, text);
+      if (text !== "" && text !== setting.word) parseAddress(key, text);
       return text;
     case "durability":
       durabilityOf(text);
@@ -76,6 +76,13 @@ export function readSetting(key: string, value: unknown): Value {
       if (text.length > 255) throw refuse(key, `${text.length} characters long`, "at most 255 characters");
       return text;
   }
+}
+
+/** A value of a file may be a list only where a list is meant, and never an object or null: they would become odd texts. */
+function textOf({ key, kind }: Setting, value: unknown): string {
+  if (kind === "list" && Array.isArray(value) && value.every((one) => typeof one === "string")) return value.join(",");
+  if (["string", "number", "boolean"].includes(typeof value)) return String(value);
+  throw refuse(key, JSON.stringify(value), kind === "list" ? "a list of texts" : "a text, a number, true or false");
 }
 
 /** A whole configuration from settings that were given; the rest are defaults. Checks what spans several settings. */
@@ -111,16 +118,22 @@ function checkTogether(config: NodeConfig): void {
     throw refuse("reapAgeMs", String(config.reapAgeMs), allowed);
   }
   for (const seedNode of config.seedNodes) parseAddress("seedNodes", seedNode);
-  const { host } = parseAddress("listen", config.listen);
-  if (!isLoopback(host) && !config.insecure) {
-    throw new RingtailError(
-      "INVALID_ARGUMENT",
-      `listen is ${config.listen}, which is not a loopback address: nothing is encrypted yet, so this needs --insecure`,
-    );
+  checkListener("listen", config.listen, config.insecure);
+  if (config.adminListen !== "" && config.adminListen !== "off") {
+    checkListener("adminListen", config.adminListen, config.insecure);
   }
+  const { host } = parseAddress("listen", config.listen);
   if (!isLoopback(host) && config.secretFile === "") {
     throw refuse("secretFile", "", "the path of the cluster's secret, where the listen address is not loopback");
   }
   if (!config.bootstrap && config.expect > 1)
     throw refuse("expect", String(config.expect), "more than 1 only with bootstrap");
+}
+
+function checkListener(key: string, address: string, insecure: boolean): void {
+  if (insecure || isLoopback(parseAddress(key, address).host)) return;
+  throw new RingtailError(
+    "INVALID_ARGUMENT",
+    `${key} is ${address}, which is not a loopback address: nothing is encrypted yet, so this needs --insecure`,
+  );
 }

@@ -13,6 +13,7 @@ export interface NodeConfig {
   readonly logLevel: string;
   readonly listen: string;
   readonly advertise: string;
+  readonly adminListen: string;
   readonly host: string;
   readonly zone: string;
   readonly weight: number;
@@ -61,6 +62,8 @@ export interface Setting {
   readonly min?: number;
   readonly max?: number;
   readonly unit?: string;
+  /** What may stand in place of a value of this kind. */
+  readonly word?: string;
   readonly help: string;
 }
 
@@ -91,6 +94,13 @@ export const settings: readonly Setting[] = [
     kind: "address",
     value: "",
     help: "The address that others use to reach this node. Empty: the listen address.",
+  },
+  {
+    key: "adminListen",
+    kind: "address",
+    word: "off",
+    value: "",
+    help: "Where the dashboard, /metrics, /healthz and /readyz are served over HTTP. Empty: on 127.0.0.1, at the port of `listen` and 80 more, if that is free; off: nowhere. Any address that is not loopback needs `insecure`.",
   },
   {
     key: "host",

@@ -103,6 +103,22 @@ describe("the shopping cart", () => {
     expect((await cluster.run(["get", "carts", "dave"])).status).toBe(1);
   });
 
+  it("siblings tells which node made each branch", async () => {
+    await put("carts", "gina", "1");
+    await put("carts", "gina", "2");
+    interface Branches {
+      readonly siblings: readonly { readonly by: readonly string[]; readonly dots: string[]; readonly value: string }[];
+    }
+    const { siblings } = jsonOf(await cluster.run(["siblings", "carts", "gina", "--json"])) as Branches;
+    expect(siblings.map(({ value }) => value).sort()).toEqual(["1", "2"]);
+    for (const { by, dots } of siblings) {
+      expect(by.join()).toMatch(/^n[123]$/);
+      expect(dots.join()).toMatch(/^[123]\.[0-9a-f]{12}:\d+$/);
+    }
+    expect((await cluster.run(["siblings", "carts", "gina"])).stdout).toMatch(/^MADE BY .*\n(n[123] .*1 +[12]\n){2}$/);
+    expect((await cluster.run(["siblings", "carts", "nobody"])).stdout).toContain("no such key");
+  });
+
   it("for people: siblings, context and who answered; a missing key ends with 1", async () => {
     await put("carts", "erin", "1");
     await put("carts", "erin", "2");
@@ -338,6 +354,9 @@ const refusedByCluster: readonly Refused[] = [
 
 const refused: readonly Refused[] = [
   [[], "INVALID_ARGUMENT", /no command; allowed: up, serve, get/],
+  [["cluster"], "INVALID_ARGUMENT", /no command; allowed: join, leave, .*\(see ringtail cluster --help\)/],
+  [["bucket"], "INVALID_ARGUMENT", /no command; allowed: list, .*\(see ringtail bucket --help\)/],
+  [["explain", "carts", ""], "INVALID_ARGUMENT", /the key is empty; allowed: 1 to 1024 bytes/],
   [["frobnicate"], "INVALID_ARGUMENT", /unknown command 'frobnicate'/],
   [["gte", "b", "k"], "INVALID_ARGUMENT", /unknown command 'gte'.*get/],
   [["get", "b", "k", "--bogus", "--json"], "INVALID_ARGUMENT", /unknown option '--bogus'/],
@@ -387,6 +406,7 @@ const refused: readonly Refused[] = [
   [["up", "--durability", "none"], "INVALID_ARGUMENT", /no such durability: none/],
   [["up", "--dir", "/etc/hostname"], "STORAGE_FAILED", /\/etc\/hostname/],
   [["up", "--dir", "/etc/hostname/below"], "STORAGE_FAILED", /\/etc\/hostname/],
+  [["up", "--memory", "--durability", "durable"], "INVALID_ARGUMENT", /both --memory and --durability durable/],
   [["up", "stray"], "INVALID_ARGUMENT", /too many arguments/],
   [["bench", "--bogus", "--json"], "INVALID_ARGUMENT", /unknown option '--bogus'/],
   [["bench", "--processes", "65", "--json"], "INVALID_ARGUMENT", /--processes is 65; allowed: a whole number, 1 to 64/],

@@ -22,7 +22,7 @@ import {
 
 const fatal = 70;
 const one = ["--bootstrap", "--expect", "1", "--n", "1", "--r", "1", "--w", "1", "--partitions", "64"];
-const flags = [...one, "--durability", "durable", "--log-segment-ki-b", "64"];
+const flags = [...one, "--durability", "durable", "--log-segment-kib", "64"];
 const preload = join(root, "test/support/failing-sync.cjs");
 
 let place: string;

@@ -3,12 +3,14 @@
  * ends in an error answer or a closed connection. The node is the same process afterwards, answers others all the while,
  * and its memory stays bounded.
  */
+import { createSocket } from "node:dgram";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { crc32c } from "../../src/base/crc32c.ts";
 import { codeOf, type ErrorCode } from "../../src/base/errors.ts";
 import { Rng } from "../../src/base/rng.ts";
 import { writeWord } from "../../src/base/words.ts";
 import { type Bucket, RingtailClient, text } from "../../src/index.ts";
+import { datagramHeaderBytes } from "../../src/membership/packets.ts";
 import type { Member, Ring } from "../../src/ring/ring.ts";
 import {
   decode,
@@ -30,7 +32,7 @@ import {
 import { FrameType } from "../../src/wire/frame-types.ts";
 import { Role } from "../../src/wire/hello.ts";
 import { ringFromMessage } from "../../src/wire/ring-codec.ts";
-import { cleanUp, logOf, type NodeProcess, patienceMs, residentMiB, UpCluster, waitFor } from "../support/e2e.ts";
+import { cleanUp, jsonOf, logOf, type NodeProcess, patienceMs, residentMiB, UpCluster, waitFor } from "../support/e2e.ts";
 import { clientHello, frameOf, messageOf, type Received, WireClient } from "../support/wire-client.ts";
 import { codecNamed } from "../unit/wire/schema.ts";
 import { messageVectors } from "../unit/wire/vectors.ts";
@@ -58,7 +60,7 @@ const unfinished: WireClient[] = [];
 beforeAll(async () => {
   cluster = await UpCluster.start({
     flags: ["--no-restart"],
-    env: { RINGTAIL_OBJECT_BUFFER_MI_B: String(objectBufferMiB) },
+    env: { RINGTAIL_OBJECT_BUFFER_MIB: String(objectBufferMiB) },
   });
   target = cluster.node("n1");
   client = await RingtailClient.connect({ seedNodes: [target.address] });
@@ -359,6 +361,28 @@ function mutated(rng: Rng, bytes: Uint8Array): Uint8Array {
   }
   return Uint8Array.from(result);
 }
+
+describe("datagrams", () => {
+  it("of random bytes, of other clusters and with this cluster's header: nobody is believed, nobody is lost", async () => {
+    const rng = new Rng(41);
+    const socket = createSocket("udp4");
+    const [host, port] = target.address.split(":") as [string, string];
+    for (let i = 0; i < 3000; i += 1) {
+      const bytes = randomBytes(rng, rng.below(i % 50 === 0 ? 20_000 : 1400));
+      if (i % 2 === 0 && bytes.length > datagramHeaderBytes) {
+        bytes.set([1, 1 + rng.below(5)]);
+        bytes.set(bytesOf(ring.clusterId), 4);
+      }
+      await new Promise((resolve) => socket.send(bytes, Number(port), host, resolve));
+    }
+    socket.close();
+    await expectUnharmed();
+    await waitFor("all members live in the eyes of the one that was attacked", async () => {
+      const { members } = jsonOf(await cluster.run(["members", "--json"])) as { members: { state: string }[] };
+      return members.length === 3 && members.every(({ state }) => state === "alive");
+    });
+  });
+});
 
 describe("frames whose bodies are malformed", () => {
   it.each(roleNames)("as a %s: mutated bodies are each answered, on a connection that goes on", async (role) => {

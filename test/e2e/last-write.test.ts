@@ -36,6 +36,13 @@ describe("ringtail bucket", () => {
     expect(jsonOf(set)).toMatchObject({ policy: { name: "sessions", n: 3, r: 2, w: 2, resolver: "lww", version: 2 } });
     const listed = jsonOf(await cluster.run(["bucket", "list", "--json"])) as { buckets: { name: string }[] };
     expect(listed.buckets.map(({ name }) => name)).toEqual(["", "sessions"]);
+    const shown = jsonOf(await cluster.run(["bucket", "show", "sessions", "--json"])) as { policy: object };
+    expect(shown.policy).toMatchObject({ name: "sessions", resolver: "lww" });
+    expect((await cluster.run(["bucket", "show", "another"])).stdout).toMatch(/\(all others\) +3 +2 +2/);
+    const again = await cluster.run(["bucket", "create", "sessions", "--r", "1"]);
+    expect(again.stderr).toContain("sessions has a policy already: use bucket set");
+    expect((await cluster.run(["bucket", "create", "plain"])).status).toBe(0);
+    expect((await cluster.run(["bucket", "show", "plain"])).stdout).toMatch(/plain +3 +2 +2 +\S+ +siblings/);
     expect((await cluster.run(["bucket", "list"])).stdout).toMatch(/sessions +3 +2 +2 +buffered +lww/);
   });
 });

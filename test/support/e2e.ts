@@ -144,7 +144,8 @@ export interface RunOptions {
 
 function environment(added: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("RINGTAIL_"));
-  return { ...Object.fromEntries(own), ...added };
+  // Whoever tests the admin endpoint says so: its usual port may be another test's.
+  return { ...Object.fromEntries(own), RINGTAIL_ADMIN_LISTEN: "off", ...added };
 }
 
 /** A process of node's that runs in the background; `cleanUp` kills it. */

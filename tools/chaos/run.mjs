@@ -13,9 +13,9 @@ const smallDiskMiB = 96;
 
 function nodesOf({ nodes: count, basePort, directory, durability }) {
   const settings = {
-    ...{ durability, "object-buffer-mi-b": 4, "log-segment-ki-b": 1024, "repair-pass-ms": 30_000 },
+    ...{ durability, "object-buffer-mib": 4, "log-segment-kib": 1024, "repair-pass-ms": 30_000 },
     // The victim's disk is smaller than the default reserve.
-    "disk-reserve-mi-b": 16,
+    "disk-reserve-mib": 16,
   };
   return servedNodes({ count, basePort, directory, settings });
 }

@@ -16,8 +16,8 @@ const readWithinMs = 60_000;
 /** A cycle's settings: small buffers and segments make rotation, write-back and replay meet the kill more often. */
 function drawSettings(rng) {
   return {
-    "object-buffer-mi-b": rng.pick([1, 4, 64]),
-    "log-segment-ki-b": rng.pick([64, 256, 1024, 16_384]),
+    "object-buffer-mib": rng.pick([1, 4, 64]),
+    "log-segment-kib": rng.pick([64, 256, 1024, 16_384]),
     durability: rng.pick(["buffered", "one-durable", "durable"]),
     "repair-pass-ms": rng.pick([30_000, 600_000]),
   };

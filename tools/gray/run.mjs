@@ -46,7 +46,7 @@ export const causeNames = Object.keys(causes);
 /** Runs one cause; resolves with its row. `atEnd` is told how to end what was started. */
 export async function runGray(asked, cause, atEnd) {
   const { nodes: count, basePort, directory, durability, bufferMiB } = asked;
-  const settings = { durability, "object-buffer-mi-b": bufferMiB };
+  const settings = { durability, "object-buffer-mib": bufferMiB };
   const own = () => ({ preload: [slowDisk] });
   const nodes = servedNodes({ count, basePort, directory, settings, own });
   const proxy = new ChaosProxy(new Rng(asked.seed), nodes);

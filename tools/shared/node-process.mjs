@@ -38,7 +38,8 @@ export class NodeProcess {
     const modules = this.clockOffsetMs === 0 ? this.preload : [...this.preload, clock];
     const preload = modules.flatMap((path) => ["--require", path]);
     const args = ["--v8-pool-size=1", ...preload, program, "serve", ...this.settings, ...extra];
-    const env = { ...process.env, ...this.env, CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) };
+    const own = { RINGTAIL_ADMIN_LISTEN: "off", CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) };
+    const env = { ...process.env, ...own, ...this.env };
     const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], env });
     closeSync(log);
     this.#child = child;
