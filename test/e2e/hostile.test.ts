@@ -32,7 +32,16 @@ import {
 import { FrameType } from "../../src/wire/frame-types.ts";
 import { Role } from "../../src/wire/hello.ts";
 import { ringFromMessage } from "../../src/wire/ring-codec.ts";
-import { cleanUp, jsonOf, logOf, type NodeProcess, patienceMs, residentMiB, UpCluster, waitFor } from "../support/e2e.ts";
+import {
+  cleanUp,
+  jsonOf,
+  logOf,
+  type NodeProcess,
+  patienceMs,
+  residentMiB,
+  UpCluster,
+  waitFor,
+} from "../support/e2e.ts";
 import { clientHello, frameOf, messageOf, type Received, WireClient } from "../support/wire-client.ts";
 import { codecNamed } from "../unit/wire/schema.ts";
 import { messageVectors } from "../unit/wire/vectors.ts";
