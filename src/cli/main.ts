@@ -2,26 +2,7 @@
 /** The program `ringtail`: its commands, and how each of them ends. */
 import { Command, CommanderError } from "commander";
 import { softwareName } from "../base/version.ts";
-import { addBench } from "./bench.ts";
-import { addBucket } from "./bucket.ts";
-import { addCheck } from "./check.ts";
-import { addCluster } from "./cluster.ts";
-import { addData } from "./data.ts";
-import { addExplain } from "./explain.ts";
-import { addHints } from "./hints.ts";
-import { addInspect } from "./inspect.ts";
-import { addMembers } from "./members.ts";
 import { badArgument, reportError } from "./output.ts";
-import { addRepair } from "./repair.ts";
-import { addRing } from "./ring.ts";
-import { addServe } from "./serve.ts";
-import { addSiblings } from "./siblings.ts";
-import { addSim } from "./sim.ts";
-import { addSyncPoint } from "./sync-point.ts";
-import { addTop } from "./top.ts";
-import { addTransfers } from "./transfers.ts";
-import { addUp } from "./up.ts";
-import { addWhy } from "./why.ts";
 
 const examples = `
 Examples:
@@ -35,7 +16,41 @@ Examples:
 
 Ends with 0 on success, 1 when a key is not there, 2 and above for errors (README.md has the table).`;
 
-function newProgram(): Command {
+interface CommandFile {
+  readonly names: readonly string[];
+  readonly load: () => Promise<(program: Command) => void>;
+}
+
+/** In the order in which help shows them. */
+const commandFiles: readonly CommandFile[] = [
+  { names: ["up"], load: async () => (await import("./up.ts")).addUp },
+  { names: ["serve"], load: async () => (await import("./serve.ts")).addServe },
+  { names: ["get", "put", "delete"], load: async () => (await import("./data.ts")).addData },
+  { names: ["status", "config"], load: async () => (await import("./inspect.ts")).addInspect },
+  { names: ["ring"], load: async () => (await import("./ring.ts")).addRing },
+  { names: ["members", "events"], load: async () => (await import("./members.ts")).addMembers },
+  { names: ["cluster"], load: async () => (await import("./cluster.ts")).addCluster },
+  { names: ["bucket"], load: async () => (await import("./bucket.ts")).addBucket },
+  { names: ["transfers"], load: async () => (await import("./transfers.ts")).addTransfers },
+  { names: ["hints"], load: async () => (await import("./hints.ts")).addHints },
+  { names: ["explain"], load: async () => (await import("./explain.ts")).addExplain },
+  { names: ["siblings"], load: async () => (await import("./siblings.ts")).addSiblings },
+  { names: ["why"], load: async () => (await import("./why.ts")).addWhy },
+  { names: ["top"], load: async () => (await import("./top.ts")).addTop },
+  { names: ["repair"], load: async () => (await import("./repair.ts")).addRepair },
+  { names: ["sync-point"], load: async () => (await import("./sync-point.ts")).addSyncPoint },
+  { names: ["bench"], load: async () => (await import("./bench.ts")).addBench },
+  { names: ["check"], load: async () => (await import("./check.ts")).addCheck },
+  { names: ["sim"], load: async () => (await import("./sim.ts")).addSim },
+];
+
+/** The file of the command that is named; all of them where none is. Loading all takes longer than most commands do. */
+function filesFor(name: string | undefined): readonly CommandFile[] {
+  const named = commandFiles.filter(({ names }) => name !== undefined && names.includes(name));
+  return named.length > 0 ? named : commandFiles;
+}
+
+async function newProgram(name: string | undefined): Promise<Command> {
   const program = new Command("ringtail");
   program
     .description("Ringtail: an always-writable, replicated key-value store")
@@ -43,28 +58,8 @@ function newProgram(): Command {
   program.addHelpText("after", examples);
   // What follows a command is the command's, also where one above it has a flag of that name.
   program.enablePositionalOptions();
-  for (const add of [
-    addUp,
-    addServe,
-    addData,
-    addInspect,
-    addRing,
-    addMembers,
-    addCluster,
-    addBucket,
-    addTransfers,
-    addHints,
-    addExplain,
-    addSiblings,
-    addWhy,
-    addTop,
-    addRepair,
-    addSyncPoint,
-    addBench,
-    addCheck,
-    addSim,
-  ])
-    add(program);
+  const adders = await Promise.all(filesFor(name).map(({ load }) => load()));
+  for (const add of adders) add(program);
   const subcommands = program.commands.flatMap((command) => command.commands);
   for (const command of [program, ...program.commands, ...subcommands]) {
     command.exitOverride().showSuggestionAfterError(true);
@@ -89,7 +84,7 @@ async function main(argv: readonly string[]): Promise<void> {
     if (error.code !== "EPIPE") throw error;
     process.exit();
   });
-  const program = newProgram();
+  const program = await newProgram(argv[2]);
   try {
     await program.parseAsync(argv);
   } catch (error) {
