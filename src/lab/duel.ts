@@ -8,7 +8,7 @@ import { latencyHistogram } from "../metrics/metrics.ts";
 import type { Bench, Measured } from "./bench.ts";
 import { enoughBeyond, merged } from "./result.ts";
 import type { LoggedRun } from "./series.ts";
-import { type Estimate, medianEstimate, percentileEstimate, ratioEstimate, wilcoxon } from "./statistics.ts";
+import { type Estimate, medianEstimate, percentileEstimates, ratioEstimates, wilcoxon } from "./statistics.ts";
 
 /** One block: what was answered, in slices of about a second. */
 export interface DuelBlock {
@@ -53,41 +53,43 @@ export function wholeOf(blocks: readonly DuelBlock[]): Histogram {
 
 /** Block i of one side belongs to block i of the other. */
 export function duelOf(a: readonly DuelBlock[], b: readonly DuelBlock[]): Duel {
-  const sides = { a: wholeOf(a), b: wholeOf(b) };
-  const rows = compared.map((percentile) => rowOf(a, b, percentile, sides));
   const mean = (blocks: readonly DuelBlock[]): number =>
     blocks.reduce((sum, { throughput }) => sum + throughput, 0) / blocks.length;
   const rates = a.map(({ throughput }, i) => (b[i] as DuelBlock).throughput / throughput);
+  const wholes = { a: a.map((block) => wholeOf([block])), b: b.map((block) => wholeOf([block])) };
+  const ratiosAt = (percentile: number): number[] =>
+    wholes.a.map(
+      (one, i) =>
+        (wholes.b[i] as Histogram).getValueAtPercentile(percentile) / Math.max(1, one.getValueAtPercentile(percentile)),
+    );
   return {
     pairs: a.length,
-    rows,
+    rows: rowsOf(a, b, ratiosAt),
     throughput: { a: mean(a), b: mean(b), ratio: medianEstimate(rates) },
-    pairRatios: ratiosOf(a, b, 99),
+    pairRatios: ratiosAt(99),
   };
 }
 
-function ratiosOf(a: readonly DuelBlock[], b: readonly DuelBlock[], percentile: number): number[] {
-  const at = (block: DuelBlock): number => wholeOf([block]).getValueAtPercentile(percentile);
-  return a.map((block, i) => at(b[i] as DuelBlock) / Math.max(1, at(block)));
-}
-
-function rowOf(
+function rowsOf(
   a: readonly DuelBlock[],
   b: readonly DuelBlock[],
-  percentile: number,
-  sides: { a: Histogram; b: Histogram },
-): DuelRow {
+  ratiosAt: (percentile: number) => readonly number[],
+): DuelRow[] {
   const slices = { a: a.flatMap((block) => block.slices), b: b.flatMap((block) => block.slices) };
-  const ratios = ratiosOf(a, b, percentile);
-  const paired = a.length > 1;
-  return {
-    percentile,
-    a: inMs(percentileEstimate(slices.a, percentile)),
-    b: inMs(percentileEstimate(slices.b, percentile)),
-    ratio: paired ? medianEstimate(ratios) : ratioEstimate(slices.a, slices.b, percentile),
-    p: ratios.length < pairsForTest ? null : wilcoxon(ratios.map(Math.log)),
-    enough: [sides.a, sides.b].every(({ totalCount }) => enoughBeyond(totalCount, percentile)),
-  };
+  const sides = { a: percentileEstimates(slices.a, compared), b: percentileEstimates(slices.b, compared) };
+  const unpaired = a.length > 1 ? [] : ratioEstimates(slices.a, slices.b, compared);
+  const counts = [slices.a, slices.b].map((side) => side.reduce((sum, { totalCount }) => sum + totalCount, 0));
+  return compared.map((percentile, i) => {
+    const ratios = ratiosAt(percentile);
+    return {
+      percentile,
+      a: inMs(sides.a[i] as Estimate),
+      b: inMs(sides.b[i] as Estimate),
+      ratio: unpaired[i] ?? medianEstimate(ratios),
+      p: ratios.length < pairsForTest ? null : wilcoxon(ratios.map(Math.log)),
+      enough: counts.every((count) => enoughBeyond(count, percentile)),
+    };
+  });
 }
 
 function inMs({ value, low, high }: Estimate): Estimate {

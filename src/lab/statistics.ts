@@ -54,19 +54,21 @@ class Rows {
     this.#rows = maps.map((map) => Float64Array.from(this.values, (value) => map.get(value) ?? 0));
   }
 
-  /** The percentile of so many rows together, drawn with repetition; without `rng` of each row once. */
-  percentile(percentile: number, rng: Rng | undefined): number {
+  /** The percentiles, ascending, of so many rows together, drawn with repetition; without `rng` of each row once. */
+  percentiles(percentiles: readonly number[], rng: Rng | undefined): number[] {
     const sum = new Float64Array(this.values.length);
     for (const own of this.#rows) {
       const row = rng === undefined ? own : (this.#rows[rng.below(this.#rows.length)] as Float64Array);
       for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] as number) + (row[i] as number);
     }
-    let left = Math.max(1, Math.ceil((sum.reduce((a, b) => a + b, 0) * percentile) / 100 - 1e-9));
-    for (let i = 0; i < sum.length; i += 1) {
-      left -= sum[i] as number;
-      if (left <= 0) return this.values[i] as number;
-    }
-    return 0;
+    const total = sum.reduce((a, b) => a + b, 0);
+    let at = 0;
+    let below = 0;
+    return percentiles.map((percentile) => {
+      const wanted = Math.max(1, Math.ceil((total * percentile) / 100 - 1e-9));
+      for (; at < sum.length && below + (sum[at] as number) < wanted; at += 1) below += sum[at] as number;
+      return this.values[at] ?? 0;
+    });
   }
 }
 
@@ -82,23 +84,35 @@ export function countsOf(histogram: Histogram): Map<number, number> {
   return counts;
 }
 
-/** A percentile of what was recorded in blocks, microseconds, by a bootstrap over the blocks. */
-export function percentileEstimate(blocks: readonly Histogram[], percentile: number): Estimate {
+/** Percentiles, ascending, of what was recorded in blocks, microseconds, by a bootstrap over the blocks. */
+export function percentileEstimates(blocks: readonly Histogram[], percentiles: readonly number[]): Estimate[] {
   const rows = new Rows(blocks);
-  const rng = new Rng(seed);
-  const drawn = Array.from({ length: resamples / 2 }, () => rows.percentile(percentile, rng));
-  return intervalOf(rows.percentile(percentile, undefined), drawn);
+  return estimatesOf((drawing) => rows.percentiles(percentiles, drawing), new Rng(seed));
 }
 
-/** The ratio of b's percentile to a's: both are drawn again, each from its own blocks. */
-export function ratioEstimate(a: readonly Histogram[], b: readonly Histogram[], percentile: number): Estimate {
+/** The ratios of b's percentiles to a's, ascending: both are drawn again, each from its own blocks. */
+export function ratioEstimates(
+  a: readonly Histogram[],
+  b: readonly Histogram[],
+  percentiles: readonly number[],
+): Estimate[] {
   const rows = { a: new Rows(a), b: new Rows(b) };
-  const rng = new Rng(seed);
-  const ratio = (drawing: Rng | undefined): number =>
-    rows.b.percentile(percentile, drawing) / rows.a.percentile(percentile, drawing);
-  return intervalOf(
-    ratio(undefined),
-    Array.from({ length: resamples / 2 }, () => ratio(rng)),
+  const ratios = (drawing: Rng | undefined): number[] => {
+    const above = rows.b.percentiles(percentiles, drawing);
+    const below = rows.a.percentiles(percentiles, drawing);
+    return above.map((one, i) => one / (below[i] as number));
+  };
+  return estimatesOf(ratios, new Rng(seed));
+}
+
+/** One estimate of each of some values, from the same draws: drawing is what takes the time. */
+function estimatesOf(draw: (drawing: Rng | undefined) => number[], rng: Rng): Estimate[] {
+  const drawn = Array.from({ length: resamples / 2 }, () => draw(rng));
+  return draw(undefined).map((value, i) =>
+    intervalOf(
+      value,
+      drawn.map((one) => one[i] as number),
+    ),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Happening } from "../happenings.ts";
 import { reportOf } from "../report.ts";
 import { type BenchResult, enoughBeyond, merged, type Percentiles, percentiles } from "../result.ts";
 import { spectrumOf } from "../spectrum.ts";
-import { type Estimate, percentileEstimate } from "../statistics.ts";
+import { type Estimate, percentileEstimates } from "../statistics.ts";
 import type { Knee, SweepPoint } from "../sweep.ts";
 import type { Page, Section } from "./page.ts";
 import { curvePlot, goodputPlot, type NamedSpectrum, pairsPlot, seriesPlot, spectrumPlot } from "./plots.ts";
@@ -58,7 +58,7 @@ function certainty(seconds: readonly Histogram[]): { note?: string } {
   if (seconds.length < 5) return {};
   const samples = seconds.reduce((sum, { totalCount }) => sum + totalCount, 0);
   const told = [99, 99.9, 99.99].filter((percentile) => enoughBeyond(samples, percentile));
-  const each = told.map((percentile) => `p${percentile} ${between(percentileEstimate(seconds, percentile))}`);
+  const each = percentileEstimates(seconds, told).map((estimate, i) => `p${told[i]} ${between(estimate)}`);
   return { note: `95 % intervals, all operations, whole seconds drawn again: ${each.join("; ")}.` };
 }
 
