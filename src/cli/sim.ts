@@ -1,4 +1,5 @@
 /** `ringtail sim`: the whole cluster in the deterministic simulator; the same seed tells the same story. */
+import { setFlagsFromString } from "node:v8";
 import type { Command } from "commander";
 import type { RunResult } from "../sim/run.ts";
 import { exitViolated, print, printJson, wholeNumber } from "./output.ts";
@@ -35,7 +36,14 @@ export function addSim(program: Command): void {
     .action(sim);
 }
 
+/**
+ * A run passes through the whole program and stays nowhere for long: what is compiled is not run often enough to pay for
+ * the best code. So less is inlined, and what is compiled well must have been run more often.
+ */
+const compilation = ["--max-inlined-bytecode-size-cumulative=300", "--interrupt-budget=200000"];
+
 async function sim(flags: SimFlags): Promise<void> {
+  for (const flag of compilation) setFlagsFromString(flag);
   // Loaded when asked for: every other command starts faster without it.
   const { resultText, runSim } = await import("../sim/run.ts");
   const seed = wholeNumber("--seed", flags.seed, 0, 0xffff_ffff);

@@ -9,7 +9,7 @@ import { shapeWord, unanswered, waitsWord } from "../metrics/phases.ts";
 
 /** The place of an op in its table is in the low bits of its id (base/slab.ts). */
 const placeMask = 0xffff;
-const placesAtFirst = 1024;
+const placesAtFirst = 16;
 
 /** Of the gets or the puts of one node. */
 export class SlotTimes {

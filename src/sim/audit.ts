@@ -6,6 +6,7 @@ import { utf8Text } from "../base/bytes.ts";
 import { keyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
+import type { SiblingSet } from "../version/sibling-set.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Report } from "./violation.ts";
 
@@ -15,22 +16,25 @@ export interface Invariant {
   check(audit: Audit): void;
 }
 
+function nameOf(fullKey: Uint8Array): string {
+  return utf8Text(keyOf(fullKey));
+}
+
 export class Audit {
   readonly cluster: Cluster;
   readonly report: Report;
   readonly ring: Ring;
-  /** Per node: what its disk holds, key's name -> sealed record. */
+  /** Per node: what its disk holds, as full keys and sealed records. */
+  readonly records: readonly (readonly (readonly [Uint8Array, Uint8Array])[])[];
+  /** The same, key's name -> sealed record. */
   readonly disks: readonly ReadonlyMap<string, Uint8Array>[];
 
   constructor(cluster: Cluster, ring: Ring, report: Report) {
     this.cluster = cluster;
     this.ring = ring;
     this.report = report;
-    this.disks = cluster.drives.map((drive) => {
-      const held = new Map<string, Uint8Array>();
-      for (const [fullKey, sealed] of drive.records()) held.set(utf8Text(keyOf(fullKey)), sealed);
-      return held;
-    });
+    this.records = cluster.drives.map((drive) => [...drive.records()]);
+    this.disks = this.records.map((held) => new Map(held.map(([fullKey, sealed]) => [nameOf(fullKey), sealed])));
   }
 
   get now(): Instant {
@@ -45,6 +49,11 @@ export class Audit {
   /** The seats of those who are in the cluster at the end. */
   get members(): readonly number[] {
     return this.cluster.members();
+  }
+
+  /** A sealed record of one of them, opened. */
+  open(sealed: Uint8Array): SiblingSet {
+    return this.cluster.ledger.opened.open(sealed);
   }
 
   blame(invariant: string, text: string, key?: string): void {

@@ -4,7 +4,6 @@
  * brings a copy to a replica that missed the write, so this holds only after the convergence reads.
  */
 import { Durability } from "../../base/durability.ts";
-import { openRecord } from "../../version/record.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
 import type { Audit, Invariant } from "../audit.ts";
 import {
@@ -28,7 +27,7 @@ export const ackedWritesSurvive: Invariant = {
       const covered = coveredByContexts(writes);
       for (const seat of audit.owners(key)) {
         const sealed = audit.disks[seat]?.get(key);
-        const set = sealed === undefined ? undefined : openRecord(sealed);
+        const set = sealed === undefined ? undefined : audit.open(sealed);
         const present = new Set(set?.siblings.map((sibling) => idName(sibling.requestId)));
         for (const write of acked) checkCopy(audit, seat, { set, present, covered }, write);
       }

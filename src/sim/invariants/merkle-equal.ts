@@ -6,22 +6,21 @@ import { bucketOf } from "../../base/full-key.ts";
 import { Hash64, hashKey } from "../../base/hash.ts";
 import { noLeaves } from "../../repair/merkle-tree.ts";
 import { leafOfHash, leavesPerTree, partitionBitsOf } from "../../storage/keys.ts";
-import { openRecord } from "../../version/record.ts";
 import { causalHash } from "../../version/sibling-set.ts";
 import type { Audit, Invariant } from "../audit.ts";
 
 /** The trees of a disk, by n << 16 | partition. */
 function treesOf(audit: Audit, seat: number): Map<number, Uint32Array> {
-  const { ring, cluster } = audit;
+  const { ring } = audit;
   const trees = new Map<number, Uint32Array>();
   const place = new Hash64();
   const causal = new Hash64();
-  for (const [fullKey, sealed] of cluster.drives[seat]?.records() ?? []) {
+  for (const [fullKey, sealed] of audit.records[seat] ?? []) {
     hashKey(fullKey, place);
     const id = ring.policyOf(bucketOf(fullKey)).n * 0x10000 + ring.partitionOf(place.high);
     const words = trees.get(id) ?? new Uint32Array(2 * leavesPerTree);
     trees.set(id, words);
-    causalHash(openRecord(sealed), fullKey, causal);
+    causalHash(audit.open(sealed), fullKey, causal);
     const leaf = leafOfHash(place.high, partitionBitsOf(ring.partitions));
     words[2 * leaf] = (words[2 * leaf] as number) ^ causal.high;
     words[2 * leaf + 1] = (words[2 * leaf + 1] as number) ^ causal.low;

@@ -2,7 +2,7 @@
  * no-phantom-values (G5): whatever lies on a disk at the end was submitted for that key, with that value, and was not
  * refused.
  */
-import { checkRecord, openRecord } from "../../version/record.ts";
+import { checkRecord } from "../../version/record.ts";
 import type { Sibling } from "../../version/sibling-set.ts";
 import type { Audit, Invariant } from "../audit.ts";
 import { idName, type Operation, operationText, valueNumber } from "../history.ts";
@@ -20,7 +20,7 @@ export const noPhantomValues: Invariant = {
           audit.blame("no-phantom-values", `node ${seat + 1} keeps a damaged record: ${fault}`, key);
           continue;
         }
-        for (const sibling of openRecord(sealed).siblings) checkSibling(audit, seat, key, sibling, writes);
+        for (const sibling of audit.open(sealed).siblings) checkSibling(audit, seat, key, sibling, writes);
       }
     }
   },
