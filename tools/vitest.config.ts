@@ -6,6 +6,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { ClosingLineReporter } from "./reporter.ts";
+import { LongestFirst } from "./sequencer.ts";
 
 // biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export
 export default defineConfig({
@@ -20,6 +21,7 @@ export default defineConfig({
     pool: "forks",
     isolate: false,
     maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     reporters: [new ClosingLineReporter()],
   },
 });

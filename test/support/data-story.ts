@@ -46,6 +46,16 @@ export class DataStory {
     return held;
   }
 
+  /** The same of a condition that is dear to ask: several times a second. */
+  untilSeen(within: DurationUs, condition: () => boolean): boolean {
+    const end = instant(this.cluster.world.now + within);
+    while (!condition()) {
+      if (this.cluster.world.now >= end) return false;
+      this.until(100_000, () => false);
+    }
+    return true;
+  }
+
   pass(duration: DurationUs): void {
     this.cluster.world.runFor(duration);
   }

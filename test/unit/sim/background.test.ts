@@ -41,7 +41,7 @@ describe("an emptied store", () => {
     const story = new DataStory({});
     expect(story.cluster.awaitReady()).toBe(true);
     expect(story.write(0, 40, 100)).toBe(40);
-    expect(story.until(30_000_000, () => story.repaired)).toBe(true);
+    expect(story.untilSeen(30_000_000, () => story.repaired)).toBe(true);
     const { world, drives } = story.cluster;
     const node = world.nodes[1];
     node?.kill(world.now);
@@ -51,7 +51,7 @@ describe("an emptied store", () => {
     expect(unsynced(story, 1)).toBe(16);
     // Two of three have the record, and the third must not make one of them superfluous.
     expect(story.read(keys(40), 2)).toEqual({ ok: 40, missing: [] });
-    expect(story.until(60_000_000, () => unsynced(story, 1) === 0)).toBe(true);
+    expect(story.untilSeen(60_000_000, () => unsynced(story, 1) === 0)).toBe(true);
     expect(story.read(keys(40), 3)).toEqual({ ok: 40, missing: [] });
     story.pass(3_000_000);
     expect(story.repaired).toBe(true);
@@ -85,12 +85,12 @@ describe("anti-entropy", () => {
     expect(story.write(0, 30, 500)).toBeGreaterThan(0);
     expect(story.repaired).toBe(false);
     network.heal();
-    expect(story.until(60_000_000, () => story.repaired)).toBe(true);
+    expect(story.untilSeen(60_000_000, () => story.repaired)).toBe(true);
     const status = (hurry: boolean): RepairStatusReply =>
       story.ask(0, FrameType.REPAIR_STATUS, RepairStatusRequest, { hurry }, RepairStatusReply);
     const asked = status(true);
     expect(asked.pairs).toBe(2 * 16);
-    expect(story.until(60_000_000, () => status(false).verifiedUs >= asked.nowUs)).toBe(true);
+    expect(story.untilSeen(60_000_000, () => status(false).verifiedUs >= asked.nowUs)).toBe(true);
     const reply = story.ask(0, FrameType.HINT_STATUS, HintStatusRequest, {}, HintStatusReply);
     expect(reply.rows.reduce((sum, row) => sum + row.count, 0)).toBe(0);
   });
@@ -172,7 +172,7 @@ describe("a join under load", () => {
     };
     for (let i = 0; i < 60 && strays() > 0; i += 1) story.pass(1_000_000);
     expect(strays()).toBe(0);
-    expect(story.until(60_000_000, () => story.repaired)).toBe(true);
+    expect(story.untilSeen(60_000_000, () => story.repaired)).toBe(true);
     story.pass(3_000_000);
     expect(story.wrongTrees()).toEqual([]);
   }, 60_000);
