@@ -22,7 +22,7 @@ export interface LoadOptions {
   /** Requests at a time. */
   readonly writers?: number;
   readonly keys?: number;
-  /** Between two operations of one writer. */
+  /** Between two operations of one writer: nodes that start again meanwhile need the cores. */
   readonly pauseMs?: number;
 }
 
@@ -85,7 +85,7 @@ export class CheckedLoad {
     // A machine that is busy with other tests must not fail what the cluster does.
     this.#bucket = client.bucket(bucketName, { codec: text, timeoutMs: 5_000 });
     this.#name = name;
-    this.#options = { writers: 16, keys: 500, pauseMs: 0, ...options };
+    this.#options = { writers: 16, keys: 500, pauseMs: 5, ...options };
     this.#workers = Array.from({ length: this.#options.writers }, () => this.#work());
   }
 
