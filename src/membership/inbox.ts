@@ -22,6 +22,7 @@ import {
   type StateSync,
 } from "../wire/codec.ts";
 import { Alarm } from "./effects.ts";
+import type { Addressed } from "./mailer.ts";
 import { idOrNone, type Member, MemberState, type Update } from "./member.ts";
 import { incarnationMax } from "./own-member.ts";
 import { DatagramType, datagramHeaderBytes, messageOf, updateOf } from "./packets.ts";
@@ -147,7 +148,11 @@ export class Inbox {
       if (ping.head?.boot === this.#parts.own.boot) return;
       this.#parts.clones.begin(now, from, 0);
     }
-    this.#parts.mailer.ack(now, { address: from, sequence: ping.sequence }, this.#parts.table.get(sender));
+    this.#ack(now, { address: from, sequence: ping.sequence }, sender, ping.head);
+  }
+
+  #ack(now: Instant, to: Addressed, sender: NodeId, head: GossipHead | null): void {
+    this.#parts.mailer.ack(now, to, this.#parts.table.get(sender), head?.incarnation ?? 0);
   }
 
   #onPingReq(now: Instant, from: string, request: PingReq): void {
@@ -156,7 +161,7 @@ export class Inbox {
     // A stranger gets no help: else anybody could have others pinged in this node's name.
     if (sender === undefined || target === "" || this.#parts.table.get(sender) === undefined) return;
     const asker = { address: from, sequence: request.sequence };
-    if (target === this.#parts.own.id) this.#parts.mailer.ack(now, asker, this.#parts.table.get(sender));
+    if (target === this.#parts.own.id) this.#ack(now, asker, sender, request.head);
     else this.#parts.relays.begin(now, asker, this.#parts.table.get(target));
   }
 
@@ -187,7 +192,7 @@ export class Inbox {
     const { head, sequence } = decode(Ping, bytes, datagramHeaderBytes, bytes.length);
     if (head === null || head.boot === this.#parts.own.boot || idOrNone(head.nodeId) !== this.#parts.own.id) return;
     this.#parts.answeringTwin = true;
-    this.#parts.mailer.ack(now, { address: from, sequence }, undefined);
+    this.#parts.mailer.ack(now, { address: from, sequence }, undefined, 0);
     this.#parts.answeringTwin = false;
   }
 

@@ -32,7 +32,8 @@ export interface MailerEffects {
   sendDatagram(now: Instant, address: string, bytes: Uint8Array): void;
 }
 
-interface Addressed {
+/** Where an answer goes, and to which question. */
+export interface Addressed {
   readonly address: string;
   readonly sequence: number;
 }
@@ -106,14 +107,19 @@ export class Mailer {
     this.#send(now, helper.address, this.#write(DatagramType.pingReq, PingReq, message, claim, undefined));
   }
 
-  /** `asker`: the member that is answered; to a stranger nothing but the ack is sent, which is no larger than its ping. */
-  ack(now: Instant, to: Addressed, asker: Member | undefined): void {
+  /**
+   * `asker`: the member that is answered, which has said this incarnation of itself; to a stranger nothing but the ack is
+   * sent, which is no larger than its ping. A member that speaks below the incarnation it is known by is told so: nobody
+   * else may tell a second process that lives on a copy of its directory.
+   */
+  ack(now: Instant, to: Addressed, asker: Member | undefined, said: number): void {
     const message = { head: this.#own.head(), sequence: to.sequence, target: this.#own.idBytes };
     if (asker === undefined) {
       this.#send(now, to.address, this.#writer.write(DatagramType.ack, Ack, message));
       return;
     }
-    const claim = this.claimAgainst(asker);
+    const overtaken = asker.state === MemberState.alive && said < asker.incarnation;
+    const claim = overtaken ? claimAbout(asker, MemberState.alive, "") : this.claimAgainst(asker);
     this.#send(now, to.address, this.#write(DatagramType.ack, Ack, message, claim, this.#own.id));
   }
 

@@ -3,6 +3,7 @@
  *
  * - clone: a directory is copied, and a second process runs with it on another machine, told the address of the first
  *   (more often) or one of its own. Both refuse until somebody chooses: the copy is stopped, the other one started again.
+ *   If the copy's store had come further, the other one's directory counts as from the past, and is given up.
  * - wipe: a node comes back at its address with an empty disk. It is a new node, which replaces the one that it was.
  * - rollback: a node is killed, and comes back with its disk as it was some time ago. Whoever has seen it further on says
  *   so, and it refuses: then it is wiped.
@@ -127,7 +128,9 @@ export class IdentityActs {
     const original = this.#original;
     if (original === undefined) return;
     const fencedBy = this.#cluster.nodeAt(original.position)?.shared.fencedBy ?? "";
-    if (fencedBy !== "") restart(now, original);
+    if (fencedBy === "") return;
+    restart(now, original);
+    this.#later(lookUs, (at) => this.#watchPast(at, original.position));
   }
 
   /** The ring is settled: nobody looks any more. */

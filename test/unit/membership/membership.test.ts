@@ -297,6 +297,24 @@ describe("claims", () => {
     expect([rig.membership.incarnation, rig.membership.counters.refuted]).toEqual([10, 1]);
   });
 
+  it("a member that speaks below the incarnation it is known by is told so, again and again: it may be a copy of it", () => {
+    const rig = new MemberRig();
+    rig.add(2);
+    const known = claim(2, { incarnation: 67 });
+    rig.receive(2, "gossip", {}, [known]);
+    const copy = { head: rig.head(2, { incarnation: 66, boot: 9 }), sequence: 1, ...target(1) };
+    for (let i = 0; i < 20; i += 1) rig.receive(2, "ping", copy, [], "10.0.1.2:7401");
+    const acks = rig.take("ack");
+    const told = ({ message }: (typeof acks)[number]): boolean =>
+      message.updates.some((update) => updateOf(update)?.id === known.id && updateOf(update)?.incarnation === 67);
+    expect(acks).toHaveLength(20);
+    expect(acks.every(told)).toBe(true);
+    expect(acks.every(({ to }) => to === "10.0.1.2:7401")).toBe(true);
+    // To itself it is no news.
+    for (let i = 0; i < 20; i += 1) rig.receive(2, "ping", { ...copy, head: rig.head(2, { incarnation: 67 }) });
+    expect(rig.take("ack").some(told)).toBe(false);
+  });
+
   it("a refutation waits for its lease", () => {
     const rig = new MemberRig();
     rig.add(2);
