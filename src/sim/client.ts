@@ -358,8 +358,9 @@ export class SimClient implements Place, CallOwner {
     if (this.ring !== undefined && epoch > this.ring.epoch && this.#options.rng.chance(500)) this.fetchRing();
   }
 
-  #keyOf(link: ClientLink): ContextKey {
-    const id = clusterIdOf(hexBytes(link.clusterId));
+  /** A node that had no ring yet when it was greeted has named no cluster. */
+  #keyOf({ clusterId }: ClientLink): ContextKey {
+    const id = clusterId === "" ? (this.ring as Ring).clusterId : clusterIdOf(hexBytes(clusterId));
     return new ContextKey(0, deriveKey(idBytes(id), "context"));
   }
 

@@ -115,10 +115,18 @@ export class IdentityActs {
     return node === this.#twin ? reason.includes(misplaced) : undefined;
   }
 
-  /** Whether there is no copy, or it does not serve any more and says why. */
-  get copyRefuses(): boolean {
+  /**
+   * Whether there is no copy, or one of the two does not serve any more and says why: both, if they have met; or the one
+   * that comes back while the other has gone on, for its directory is from the past.
+   */
+  get parted(): boolean {
     const node = this.#twin?.process as Node | undefined;
-    return node === undefined || node.shared.fencedBy !== "";
+    return node === undefined || node.shared.fencedBy !== "" || this.#originalFencedBy !== "";
+  }
+
+  get #originalFencedBy(): string {
+    const original = this.#original;
+    return original === undefined ? "" : (this.#cluster.nodeAt(original.position)?.shared.fencedBy ?? "");
   }
 
   /** The healed cluster has had time to find out: people stop the copy, and start the other one again if it refuses. */
@@ -126,9 +134,7 @@ export class IdentityActs {
     this.#twin?.kill(now, "the copy is stopped");
     this.#twin = undefined;
     const original = this.#original;
-    if (original === undefined) return;
-    const fencedBy = this.#cluster.nodeAt(original.position)?.shared.fencedBy ?? "";
-    if (fencedBy === "") return;
+    if (original === undefined || this.#originalFencedBy === "") return;
     restart(now, original);
     this.#later(lookUs, (at) => this.#watchPast(at, original.position));
   }

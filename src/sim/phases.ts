@@ -223,7 +223,7 @@ export class Run {
   #partTwins(faults: Faults): void {
     const identities = this.#identities as IdentityActs;
     const { world } = this.cluster;
-    const parted = this.#until(partWithinUs, () => identities.copyRefuses);
+    const parted = this.#until(partWithinUs, () => identities.parted);
     if (!parted && !this.#dead)
       this.#blame("twins-refuse", "a second process with the directory of a node goes on serving");
     identities.choose(world.now, (now, node) => faults.restart(now, node));

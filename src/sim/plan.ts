@@ -70,7 +70,7 @@ export type IdentityClass = "clone" | "wipe" | "rollback";
 
 /** All that befalls directories. */
 export const identityClasses: readonly IdentityClass[] = ["clone", "wipe", "rollback"];
-/** Not the copy: until somebody has found out that it lives twice, a node may say what a run's judges forbid. It has its stories. */
+/** The copy is drawn apart, and seldom. */
 const drawnIdentities: readonly IdentityClass[] = ["wipe", "rollback"];
 
 /** What clients do; a seed has most of these on. */
@@ -178,6 +178,7 @@ const seatsMax = 9;
 const ringActsPerMille = 330;
 const reapsPerMille = 250;
 const identityPerMille = 200;
+const clonePerMille = 40;
 const firewallPerMille = 60;
 const ownCoordinationPerMille = 250;
 /** Not with a directory from the past: its ring may be one that has no such bucket yet. */
@@ -198,7 +199,10 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const loads = rng.fork("loads");
   const loadFaults = loads.chance(loadFaultsPerMille) ? subset(loads, loadFaultClasses, 700) : [];
   const common = { firewall, ownCoordination, loadFaults };
-  if (identities.chance(identityPerMille)) return { ...withIdentity(whole, identities), ...common };
+  if (identities.chance(identityPerMille))
+    return { ...withIdentity(whole, identities.pick(drawnIdentities), identities), ...common };
+  const clones = rng.fork("clones");
+  if (clones.chance(clonePerMille)) return { ...withIdentity(whole, "clone", clones), ...common };
   const lastWrites = rng.fork("last-writes").chance(lastWritesPerMille);
   // Damage is an excuse for what a directory lacks, too: not both in one run.
   const disks = rng.fork("disks");
@@ -214,8 +218,7 @@ function withDiskFaults(plan: RunPlan, rng: Rng): RunPlan {
  * A directory's fate takes seconds, and changes of the ring of its own. With two nodes nobody could replace a lost one;
  * and a machine that went down excuses what it lacks, so that nobody would say that its directory is from the past.
  */
-function withIdentity(plan: RunPlan, rng: Rng): RunPlan {
-  const identity = rng.pick(drawnIdentities);
+function withIdentity(plan: RunPlan, identity: IdentityClass, rng: Rng): RunPlan {
   if (plan.ringActs.length > 0 || plan.nodes < 3 || plan.n < 2 || plan.w < 2) return plan;
   const faults = identity === "rollback" ? plan.faults.filter((one) => one !== "power") : plan.faults;
   const chaosUs = plan.chaosUs + rng.between(4_000_000, 8_000_000);
