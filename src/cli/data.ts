@@ -5,7 +5,8 @@ import { durabilityOf } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { Context } from "../client/context.ts";
 import type { WriteOptions } from "../client/options.ts";
-import type { GetResult, Receipt, SiblingVersion } from "../client/results.ts";
+import type { Ack, Receipt } from "../client/receipt.ts";
+import type { GetResult, SiblingVersion } from "../client/results.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
 import { valueBytesMax } from "../wire/limits.ts";
 import { badArgument, type JsonOption, print, printJson, readNamed, valueText, wholeNumber } from "./output.ts";
@@ -109,9 +110,18 @@ function contextOf(flags: DataFlags): { readonly context?: Context } {
   return flags.context === undefined ? {} : { context: Context.parse(flags.context) };
 }
 
-function receiptText(receipt: Receipt): string {
-  const acks = receipt.acks.map(({ node, role, durable }) => `${node} (${role}${durable ? ", durable" : ""})`);
-  return `${acks.join(", ")} in ${receipt.elapsedMs.toFixed(1)} ms`;
+function ackText({ node, role, durable, times }: Ack): string {
+  const after = times === undefined ? "" : `, after ${times.answeredMs.toFixed(1)} ms`;
+  return `${node} (${role}${durable ? ", durable" : ""}${after})`;
+}
+
+/** Who answered, and the parts of the time that are known and took any. */
+function receiptText({ acks, elapsedMs, times, completedBy }: Receipt): string {
+  const parts = { coordinator: times.coordinatorMs, wire: times.wireMs, queue: times.queueMs, stood: times.stoodMs };
+  const shown = Object.entries(parts).filter(([, ms]) => ms !== undefined && ms >= 0.05);
+  const spent = shown.map(([name, ms]) => `${name} ${ms?.toFixed(1)}`).join(", ");
+  const by = completedBy === undefined ? "" : `, completed by ${completedBy}`;
+  return `${acks.map(ackText).join(", ")} in ${elapsedMs.toFixed(1)} ms${spent === "" ? "" : ` (${spent})`}${by}`;
 }
 
 /** Every sibling and tombstone, in the record's order, beside its value. */

@@ -24,8 +24,9 @@ import {
   valueBytes,
   type WriteOptions,
 } from "./options.ts";
+import { receiptOf } from "./receipt.ts";
 import { getRequest, putRequest, type Request, type RequestOptions } from "./request.ts";
-import { type GetResult, getResultOf, type PutResult, receiptOf, type UpdateResult } from "./results.ts";
+import { type GetResult, getResultOf, type PutResult, type UpdateResult } from "./results.ts";
 import { timingOf } from "./timing.ts";
 
 /** Rounds of one update: each repeats the get because the put was refused for too many siblings. */

@@ -12,8 +12,9 @@ import type { GetReply, MultiGetReply, MultiGetResult } from "../wire/codec.ts";
 import { keysPerMultiGetMax } from "../wire/limits.ts";
 import type { CallHost, ReplyReader } from "./call.ts";
 import type { Codec } from "./codecs.ts";
+import { receiptOf } from "./receipt.ts";
 import { getRequest, multiGetRequest, type Request, type RequestEvents, type RequestOptions } from "./request.ts";
-import { type GetResult, getResultOf, receiptOf } from "./results.ts";
+import { type GetResult, getResultOf } from "./results.ts";
 import { timingOf } from "./timing.ts";
 
 /** Keys in one frame are also bounded by their bytes, so that a frame is written in one piece of bearable size. */

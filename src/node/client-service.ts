@@ -410,7 +410,7 @@ function fillAcks(acks: number[], targets: Uint16Array, acked: number, durable: 
   for (let slot = 0; slot < targets.length && acked >>> slot !== 0; slot += 1) {
     if (((acked >>> slot) & 1) === 0) continue;
     const role = (((fallbacks >>> slot) & 1) << 16) | (((durable >>> slot) & 1) << 17);
-    acks.push((targets[slot] as number) | role);
+    acks.push((targets[slot] as number) | role | ((slot + 1) << 18));
   }
 }
 

@@ -101,6 +101,10 @@ describe("values and siblings", () => {
     for (const ack of receipt.acks) expect(ack).toMatchObject({ role: "owner", durable: true });
     expect(receipt.elapsedMs).toBeGreaterThanOrEqual(receipt.times.coordinatorMs);
     expect(receipt).toMatchObject({ stalePossible: false, epoch: 1 });
+    expect(receipt.acks.map(({ node }) => node)).toContain(receipt.completedBy);
+    const answered = receipt.acks.map(({ times }) => times?.answeredMs ?? Number.NaN);
+    expect(Math.max(...answered)).toBeLessThanOrEqual(receipt.times.coordinatorMs);
+    expect(Math.min(...answered)).toBeGreaterThanOrEqual(0);
     expect((await bucket.get("k", { r: 1 })).receipt).toMatchObject({ stalePossible: true });
   });
 });

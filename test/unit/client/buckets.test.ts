@@ -6,6 +6,7 @@ import { json, text } from "../../../src/client/codecs.ts";
 import { Context } from "../../../src/client/context.ts";
 import { unionArrays } from "../../../src/client/resolvers.ts";
 import type { GetResult } from "../../../src/client/results.ts";
+import { shapeWord, unanswered, waitsWord } from "../../../src/metrics/phases.ts";
 import { fastestOf } from "../../../src/version/context.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
 import { ClientWorld, ringOf } from "../../support/client-world.ts";
@@ -94,6 +95,25 @@ describe("get and put", () => {
       attempts: 1,
       epoch: 1,
     });
+  });
+
+  it("tell in the receipt where the time went, as the coordinator measured it", async () => {
+    const world = new ClientWorld();
+    const bucket = (await world.open()).bucket("b");
+    const slot = (number: number, place: number): number => number | ((place + 1) << 18);
+    // Three slots, completed by the second, coordinated by the first; the third has not answered.
+    const head = [shapeWord(3, 1, 0, false, false), 300, 40, 20, 0];
+    const phases = [...head, 200, waitsWord(160, 32), 90, 500, waitsWord(0, 16), 400, unanswered, 0, 0];
+    for (const node of world.nodes) {
+      node.script = () => ({ reply: { acks: [slot(2, 0), slot(1, 1)], coordinator: 2, elapsedUs: 800, phases } });
+    }
+    const { receipt } = await world.settle(bucket.get("k"));
+    expect(receipt.completedBy).toBe("node-1");
+    expect(receipt.times).toMatchObject({ coordinatorMs: 0.8, queueMs: 0.3, stoodMs: 0.04, gcMs: 0.02 });
+    expect(receipt.acks.map(({ node, times }) => ({ node, ...times }))).toEqual([
+      { node: "node-2", answeredMs: 0.2, loopMs: 0.032, keyMs: 0.16, storageMs: 0.09 },
+      { node: "node-1", answeredMs: 0.5, loopMs: 0.016, keyMs: 0, storageMs: 0.4 },
+    ]);
   });
 
   it("send what the bucket and the call ask for", async () => {
