@@ -264,8 +264,8 @@ export class Dispatcher {
     if (code === "OVERLOADED") this.#throttle.onOverloaded(now);
     else this.#throttle.onAnswer(now);
     if (code === "NODE_STOPPING") node?.avoid(after(now, stoppingUs));
-    else if (code === "OVERLOADED") node?.avoid(after(now, reply.retryAfterUs));
-    else node?.sample(now, now - request.sentAt);
+    // A refusal is as good as an answer that takes so long: the more of them, the more go elsewhere, and never all at once.
+    else node?.sample(now, code === "OVERLOADED" ? reply.retryAfterUs : now - request.sentAt);
     this.#keeper.learn(now, reply.epoch, connection.number);
     if (code === "WRONG_OWNER") this.#keeper.doubt(now, connection.number);
     if (leavesDoubt(code) || reply.inDoubt) request.uncertain = code;

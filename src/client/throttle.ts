@@ -1,17 +1,20 @@
 /**
  * Throttle: a client that is told OVERLOADED again and again asks less (mechanisms.md 1.9). A refusal costs a node little,
- * but a thousand of them cost it what it could have answered with, so a client sends at most twice as much as is answered:
- * the rest fails here, by chance, and costs nobody anything. The formula is that of "Site Reliability Engineering", chapter
- * 21, over one second, so that it ends with the overload.
+ * but a thousand of them cost it what it could have answered with, so of what a client sends a fifth is refused at the
+ * most: the rest fails here, by chance, and costs nobody anything. The formula is that of "Site Reliability Engineering",
+ * chapter 21. What it sends beyond what is answered is how it finds out that more would be: by a quarter every 0.2 s, so
+ * that it is back within a second or two of an overload's end.
  */
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import { RecentCount } from "./recent-count.ts";
 
 const slots = 10;
-const slotUs = 100_000;
-/** So many refusals more than answers are bad luck. */
-const patience = 32;
+const slotUs = 20_000;
+/** Of so many answers one refusal is no reason to ask less. */
+const answersPerRefusal = 4;
+/** So many more are bad luck. */
+const patience = 8;
 
 export class Throttle {
   readonly #answered = new RecentCount(slots, slotUs);
@@ -32,7 +35,7 @@ export class Throttle {
   holdsBack(now: Instant, rng: Rng): boolean {
     const answered = this.#answered.sum(now);
     const refused = this.#refused.sum(now);
-    const surplus = refused - answered - patience;
+    const surplus = refused - Math.floor(answered / answersPerRefusal) - patience;
     if (surplus <= 0 || rng.below(refused + answered) >= surplus) return false;
     this.#refused.add(now);
     return true;

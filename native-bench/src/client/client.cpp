@@ -180,6 +180,11 @@ void Client::onReply(Instant now, Connection& connection, const Frame& frame) {
   if (frame.type != expectedType) return;
   KnownNode* node = known(request->node);
   withdraw(*request);
+  if (frame.status == overloaded) {
+    throttle_.onOverloaded(now);
+  } else {
+    throttle_.onAnswer(now);
+  }
   if (frame.status != statusOk) {
     onRefusal(now, *request, frame);
   } else {
@@ -211,7 +216,8 @@ void Client::onRefusal(Instant now, Request& request, const Frame& frame) {
     if (frame.status == nodeStopping) {
       node->avoid(now + stoppingUs);
     } else if (frame.status == overloaded) {
-      node->avoid(now + reply.retryAfterUs);
+      // As good as an answer that takes so long.
+      node->sample(now, reply.retryAfterUs);
     } else {
       node->sample(now, now - request.sentAt);
     }

@@ -17,6 +17,7 @@
 #include "client/key-space.h"
 #include "client/known-node.h"
 #include "client/request-table.h"
+#include "client/throttle.h"
 #include "ring/preference-lists.h"
 #include "ring/ring.h"
 
@@ -31,6 +32,8 @@ struct ClientOptions {
   uint32_t r = 0;
   uint32_t w = 0;
   uint32_t durability = 0;
+  // Whether it asks less of nodes that refuse, as the SDK does.
+  bool throttles = true;
 };
 
 // How a request ends: exactly one of these. The request is gone when they return; nothing may be begun inside them.
@@ -60,6 +63,8 @@ class Client final : public ConnectionEvents {
 
   // Who is told how requests end, and how long each may take. To be changed only while none is in flight.
   void use(RequestEvents& events, int64_t timeoutUs);
+  // Whether the next request should not be sent, because nodes refuse most; it counts as refused here. To be asked before `make`.
+  bool holdsBack(Instant now) { return options_.throttles && throttle_.holdsBack(now, rng_); }
   // The next request to begin: fill in the caller's part, then call `begin`. Null: too many are in flight.
   Request* make(Instant now);
   void begin(Instant now, Request& request);
@@ -105,6 +110,7 @@ class Client final : public ConnectionEvents {
   RequestEvents* events_ = nullptr;
   RequestTable table_;
   std::vector<Request*> delayed_;
+  Throttle throttle_;
   int64_t budget_;
   uint64_t retries_ = 0;
 

@@ -36,6 +36,7 @@ ClientOptions clientOptionsOf(const Options& options) {
   client.connectionsPerNode = options.plan.connections;
   client.inFlightMax = options.plan.inFlightMax < 256 ? 256 : options.plan.inFlightMax;
   client.bucket = options.workload.bucket;
+  client.throttles = options.plan.throttles;
   client.r = options.workload.r;
   client.w = options.workload.w;
   client.durability = durabilityOf(options.workload.durability);

@@ -44,6 +44,8 @@ constexpr const char* clusterHelp =
   --connections <count>    per node, 1 to 8 (default: 1)
   --in-flight-max <count>  operations at once; one that must wait for others voids the run (default: 16384)
   --timeout-ms <ms>        of each operation (default: 1000)
+  --throttle <on-or-off>   on: of nodes that refuse, no more is asked than a quarter beyond what they answer, as the SDK
+                           does; what is held back counts as OVERLOADED (default: on)
 )";
 
 constexpr const char* inProcessHelp =
@@ -158,6 +160,7 @@ RunPlan planOf(const Flags& flags) {
   plan.durationUs = flags.seconds("--duration", "20", 0.1);
   plan.warmUpUs = flags.seconds("--warm-up", "5", 0);
   plan.connections = flags.whole("--connections", 1, 1, 8);
+  plan.throttles = flags.oneOf("--throttle", "on", {"on", "off"}) == 0;
   plan.seed = flags.whole("--seed", 1, 0, 0xffff'ffff);
   return plan;
 }

@@ -18,9 +18,17 @@ Traffic::Traffic(Client& client, Contexts& contexts, Recorder& recorder, const W
 uint32_t Traffic::takeEnded() { return std::exchange(ended_, 0); }
 
 void Traffic::send(Instant now, Instant intended, bool held) {
+  uint32_t key = choice_.next();
+  bool isGet = kinds_.below(100) < readPercent_;
+  if (client_.holdsBack(now)) {
+    ended_ += 1;
+    recorder_.sent(intended, now, held);
+    recorder_.failed(isGet, intended, overloaded);
+    return;
+  }
   Request& request = *client_.make(now);
-  request.key = choice_.next();
-  request.isGet = kinds_.below(100) < readPercent_;
+  request.key = key;
+  request.isGet = isGet;
   request.intended = intended;
   if (!request.isGet) {
     values_ += 1;

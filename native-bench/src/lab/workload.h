@@ -35,6 +35,7 @@ struct RunPlan {
   uint32_t connections = 1;
   uint32_t inFlightMax = 16'384;
   uint32_t seed = 1;
+  bool throttles = true;
 };
 
 // By the schema's `Durability`: 1 memory, 2 buffered, 3 one-durable, 4 durable; empty for another number.
