@@ -71,15 +71,15 @@ function sumOf(ops: readonly ExplainedOp[]): DurationUs {
 /** How that node stood still during a stretch of time; in ages, so that its own clock does not matter. */
 function stoodAt(reply: WhyReply | undefined, youngestUs: DurationUs, lengthUs: DurationUs): Stood {
   if (reply === undefined) return neverStood;
-  let gcUs = 0;
-  let diskUs = 0;
+  const stood = { gcUs: 0, diskUs: 0, keyUs: 0 };
   for (const pause of reply.pauses) {
     const from = Math.max(pause.ageUs, youngestUs);
     const us = Math.max(0, Math.min(pause.ageUs + pause.lengthUs, youngestUs + lengthUs) - from);
-    if (pause.kind === PauseKind.gc) gcUs += us;
-    else if (pause.kind === PauseKind.disk) diskUs += us;
+    if (pause.kind === PauseKind.gc) stood.gcUs += us;
+    else if (pause.kind === PauseKind.disk) stood.diskUs += us;
+    else if (pause.kind === PauseKind.key) stood.keyUs += us;
   }
-  return { gcUs, diskUs };
+  return stood;
 }
 
 function explain(op: SlowOp, reply: WhyReply, byNumber: ReadonlyMap<number, WhyReply>): ExplainedOp {

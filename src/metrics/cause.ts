@@ -22,7 +22,7 @@ export const causeMeanings: Readonly<Record<Cause, string>> = {
   gc: "the garbage collector stopped the process",
   loop: "the event loop of the process was held up",
   link: "the way between two nodes",
-  "hot-key": "other changes of the same key came first",
+  "hot-key": "one key came first: other changes of the same key, or turns that went to one key",
   peer: "a replica had to fail or be given up first, or nobody answered",
   queue: "short waits: other requests' work came first",
 };
@@ -30,14 +30,15 @@ export const causeMeanings: Readonly<Record<Cause, string>> = {
 /** A process that is late by less than this has work to do; by more, it was held up. */
 export const stallUs: DurationUs = 5_000;
 
-/** How long, while an operation went on, a process stood still for the collector, and in calls to its disk. */
+/** How long, while an operation went on, a process stood still for the collector, in calls to its disk, and for one key. */
 export interface Stood {
   readonly gcUs: DurationUs;
   readonly diskUs: DurationUs;
+  readonly keyUs: DurationUs;
 }
 
 /** It did not. */
-export const neverStood: Stood = { gcUs: 0, diskUs: 0 };
+export const neverStood: Stood = { gcUs: 0, diskUs: 0, keyUs: 0 };
 
 /** An operation as the coordinator told of it. */
 export interface SlowOperation {
@@ -88,11 +89,12 @@ export class Anatomy {
   }
 }
 
-/** Deals out how a process stood still: what the collector and the disk are known to have taken, and the lateness beyond. */
-function giveStanding(anatomy: Anatomy, lateUs: DurationUs, { gcUs, diskUs }: Stood, far: boolean): void {
+/** Deals out how a process stood still: what the collector, the disk and one key are known to have taken, and the lateness beyond. */
+function giveStanding(anatomy: Anatomy, lateUs: DurationUs, { gcUs, diskUs, keyUs }: Stood, far: boolean): void {
   anatomy.give("gc", gcUs, far);
   anatomy.give("disk", diskUs, far);
-  anatomy.give(lateUs >= stallUs ? "loop" : "queue", lateUs - gcUs - diskUs, far);
+  anatomy.give("hot-key", keyUs, far);
+  anatomy.give(lateUs >= stallUs ? "loop" : "queue", lateUs - gcUs - diskUs - keyUs, far);
 }
 
 /** Takes an operation apart. `own` and `far`: how the coordinator and the completing node stood still meanwhile. */

@@ -6,15 +6,17 @@
 import type { DurationUs, Instant } from "../base/time.ts";
 
 /** Why a process stood still; numbers of the schema's `Pause`. */
-export const PauseKind: Readonly<{ loop: 0; gc: 1; disk: 2 }> = {
+export const PauseKind: Readonly<{ loop: 0; gc: 1; disk: 2; key: 3 }> = {
   /** The event loop came back late: long work, another process's turn, SIGSTOP. What follows is part of it. */
   loop: 0,
   /** The garbage collector stopped it. */
   gc: 1,
   /** A call to the disk that should not take time took some. */
   disk: 2,
+  /** A turn of the loop was spent on one key; the node sees that itself. */
+  key: 3,
 };
-export type PauseKind = 0 | 1 | 2;
+export type PauseKind = 0 | 1 | 2 | 3;
 
 /** So many are remembered. */
 export const pausesMax = 512;
@@ -28,7 +30,7 @@ export class Pauses {
   #noted = 0;
   #lastEnd = 0;
   /** By kind, the number of the one noted last. */
-  readonly #lastOf: number[] = [-1, -1, -1];
+  readonly #lastOf: number[] = [-1, -1, -1, -1];
 
   /** When the latest of them ended: whatever began later was not held up. */
   get lastEnd(): number {

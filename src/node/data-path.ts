@@ -3,11 +3,11 @@
  * replicas and peers, and the hints that are kept meanwhile. `Node` tells it what happens and knows no more of it.
  */
 import type { Status } from "../base/errors.ts";
-import { type Instant, never } from "../base/time.ts";
+import { type DurationUs, type Instant, never } from "../base/time.ts";
+import { PauseKind } from "../metrics/pauses.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Store } from "../storage/store.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
-import type { Background } from "./background.ts";
 import { ClientService } from "./client-service.ts";
 import { Coordination } from "./coordination.ts";
 import { CoordinationReplies } from "./coordination-replies.ts";
@@ -23,6 +23,9 @@ import { Routing } from "./routing.ts";
 import type { NodeState } from "./state.ts";
 import type { StoreQuestions } from "./store-questions.ts";
 
+/** A turn that went to one key and took less than this is nobody's cause. */
+const keyTurnUs: DurationUs = 1_000;
+
 export class DataPath {
   readonly epochs: EpochGate;
   readonly clientService: ClientService;
@@ -35,18 +38,18 @@ export class DataPath {
   readonly #routing: Routing;
   readonly #forwarding: Forwarding;
   readonly #replies: CoordinationReplies;
-  readonly #background: Background;
+  readonly #shared: NodeState;
   /** When this turn began. */
   #turnAt: Instant = never;
 
   constructor(shared: NodeState, peers: Peers) {
+    this.#shared = shared;
     this.epochs = new EpochGate(shared);
     this.#routing = new Routing(shared, peers);
     this.watch = new OpWatch(shared);
     this.clientService = new ClientService(shared, this.#routing, this.epochs, this.watch);
     this.peerService = new PeerService(shared, this.epochs);
     const { background } = shared;
-    this.#background = background;
     this.hinting = new Hinting({
       shared,
       peers,
@@ -95,10 +98,14 @@ export class DataPath {
 
   /** The end of a turn: clients' requests that stand in line. Returns whether the next turn should come at once. */
   endTurn(now: Instant): boolean {
-    const again = this.#inbox.endTurn(now, Math.max(0, now - this.#turnAt));
+    const tookUs = Math.max(0, now - this.#turnAt);
+    if (this.#shared.turnKeys.end() && tookUs >= keyTurnUs) {
+      this.#shared.env.pauses.note(PauseKind.key, this.#turnAt, now);
+    }
+    const again = this.#inbox.endTurn(now, tookUs);
     // With more in line the loop does not rest: what is done from here on is part of the next turn.
     this.#turnAt = again ? now : never;
-    if (this.#inbox.overloaded) this.#background.yield();
+    if (this.#inbox.overloaded) this.#shared.background.yield();
     this.coordination.settle(now);
     return again;
   }

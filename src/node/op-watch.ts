@@ -47,6 +47,7 @@ export class OpWatch {
   readonly topPuts: TopKeys = new TopKeys();
   readonly totals: ReadonlyMap<Cause, CauseTotal> = new Map(causes.map((cause) => [cause, { ops: 0, us: 0 }]));
   readonly #shared: NodeState;
+  readonly #isOff: boolean;
   readonly #gets: SlotTimes = new SlotTimes();
   readonly #puts: SlotTimes = new SlotTimes();
   /** Filled for each answer and encoded, or copied, before the next one. */
@@ -54,6 +55,7 @@ export class OpWatch {
 
   constructor(shared: NodeState) {
     this.#shared = shared;
+    this.#isOff = shared.config.withoutPhases;
     this.slowOps = new SlowOps((op) => this.#count(op));
   }
 
@@ -63,18 +65,21 @@ export class OpWatch {
 
   /** A request that came at `arrivedAt` is begun, to be coordinated here: it was worked on at once, or it stood in line. */
   took(now: Instant, op: AnyOp, arrivedAt: Instant): void {
+    if (this.#isOff) return;
     op.waitedUs = arrivedAt === now ? this.#shared.loopWaitUs : now - arrivedAt;
+    const { hashHigh, hashLow } = op;
     const top = op instanceof PutOp ? this.topPuts : this.topGets;
-    top.record(now, op.hashHigh, op.hashLow, op.fullKey);
+    top.record(now, hashHigh, hashLow, op.fullKey);
+    this.#shared.turnKeys.begun(hashHigh, hashLow);
   }
 
   asked(now: Instant, op: AnyOp, slot: number): void {
-    this.#timesOf(op).asked(now, op.id, slot);
+    if (!this.#isOff) this.#timesOf(op).asked(now, op.id, slot);
   }
 
   /** The own replica has minted, and the others are about to be asked. */
   prepared(op: AnyOp, local: ReplicaOp<ReplicaOrigin>): void {
-    this.#puts.waited(op.id, op.localSlot, local.keyUs);
+    if (!this.#isOff) this.#puts.waited(op.id, op.localSlot, local.keyUs);
   }
 
   /** A peer's answer to a read. */
@@ -94,6 +99,7 @@ export class OpWatch {
 
   /** The own replica has finished what an op wanted of it. */
   ownAnswered(now: Instant, op: AnyOp, local: ReplicaOp<ReplicaOrigin>): void {
+    if (this.#isOff) return;
     const stoodUs = stoodUsOf(now, local, this.#shared.env);
     const storageUs = storageUsOf(now, local, stoodUs);
     this.#timesOf(op).answered(now, op.id, op.localSlot, local.keyUs, stoodUs, storageUs);
@@ -102,6 +108,7 @@ export class OpWatch {
   /** An op is being answered: its phase vector, which holds until the next call. Keeps the op if it was slow. */
   answered(now: Instant, op: AnyOp): number[] {
     const words = this.#words;
+    if (this.#isOff) return words;
     const times = this.#timesOf(op);
     const { pauses } = this.#shared.env;
     const cameAt = (op.started - op.waitedUs) as Instant;
@@ -134,6 +141,7 @@ export class OpWatch {
     return {
       gcUs: pauses.overlap(PauseKind.gc, from, op.answeredAt),
       diskUs: pauses.overlap(PauseKind.disk, from, op.answeredAt),
+      keyUs: pauses.overlap(PauseKind.key, from, op.answeredAt),
     };
   }
 

@@ -69,6 +69,7 @@ export class OpMaker {
     op.deadline = after(now, asked.timeoutUs);
     op.begunAt = now;
     op.loopUs = this.#shared.loopWaitUs;
+    this.#shared.turnKeys.begun(op.hashHigh, op.hashLow);
     return op;
   }
 }

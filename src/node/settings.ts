@@ -47,6 +47,7 @@ export interface NodeConfig {
   readonly repairWindowMs: number;
   readonly reapAgeMs: number;
   readonly backgroundUnbounded: boolean;
+  readonly withoutPhases: boolean;
   readonly bodyMaxBytes: number;
   readonly latencyTargetMs: number;
 }
@@ -351,6 +352,12 @@ export const settings: readonly Setting[] = [
     max: 604_800_000,
     unit: "ms",
     help: "A tombstone is forgotten when it has stayed as it is for so long, and every node has answered that nothing older of its key is left anywhere; versions are pruned alike. Longer than any write can be on its way between two nodes. Shorter: space is free sooner, and more is read; longer: more tombstones lie about.",
+  },
+  {
+    key: "withoutPhases",
+    kind: "flag",
+    value: false,
+    help: "Replies do not tell where their time went, and nothing is kept for `ringtail why` and `ringtail top`: for measuring what these cost.",
   },
   {
     key: "backgroundUnbounded",

@@ -10,6 +10,7 @@ import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import { type MemberState, type MemberView, noProgress, type StoreProgress } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import { Metrics } from "../metrics/metrics.ts";
+import { TurnKeys } from "../metrics/turn-keys.ts";
 import { DiskRoom } from "../replica/replica-options.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ContextKey } from "../version/context.ts";
@@ -71,6 +72,8 @@ export class NodeState {
   onReadOnly: (number: NodeNumber, readOnly: boolean) => void = () => {};
   /** How long what is being read may have waited for this process. */
   loopWaitUs: DurationUs = 0;
+  /** Told of all work for a key. */
+  readonly turnKeys: TurnKeys = new TurnKeys();
   /** What background work may have of this node. */
   readonly background: Background;
   /** Records are missing from the store's middle: its Merkle trees must be made anew before they are compared. */
@@ -123,7 +126,7 @@ export class NodeState {
 
   /** Something was read from a link: once per chunk, before its frames. */
   onRead(now: Instant): void {
-    this.loopWaitUs = this.env.loopWaitUs(now);
+    if (!this.config.withoutPhases) this.loopWaitUs = this.env.loopWaitUs(now);
   }
 
   /** The ring this node obeys, or undefined while it has none. */

@@ -48,11 +48,11 @@ describe("dissect", () => {
     expect(causeIn({ keyUs: 15_000 })).toBe("hot-key far");
     expect(causeIn({ loopUs: 15_000 })).toBe("loop far");
     expect(causeIn({ elapsedUs: 5_000, loopUs: 4_500 })).toBe("queue far");
-    expect(causeIn({ loopUs: 15_000, far: { gcUs: 12_000, diskUs: 0 } })).toBe("gc far");
-    expect(causeIn({ loopUs: 15_000, far: { gcUs: 0, diskUs: 12_000 } })).toBe("disk far");
+    expect(causeIn({ loopUs: 15_000, far: { ...neverStood, gcUs: 12_000 } })).toBe("gc far");
+    expect(causeIn({ loopUs: 15_000, far: { ...neverStood, diskUs: 12_000 } })).toBe("disk far");
     expect(causeIn({ waited: 60_000 })).toBe("loop");
     expect(causeIn({ held: 16_000 })).toBe("loop");
-    expect(causeIn({ held: 16_000, own: { gcUs: 14_000, diskUs: 0 } })).toBe("gc");
+    expect(causeIn({ held: 16_000, own: { ...neverStood, gcUs: 14_000 } })).toBe("gc");
     expect(causeIn({ elapsedUs: 300, waited: 3_000 })).toBe("queue");
     expect(causeIn({ completing: -1 })).toBe("peer");
     expect(causeIn({ added: true, asked: 19_000 })).toBe("peer");
@@ -67,7 +67,7 @@ describe("dissect", () => {
 
   it("deals out the whole time, neither more nor less, of any words", () => {
     const word = fc.integer({ min: 0, max: 0xffff_ffff });
-    const stood = fc.record({ gcUs: fc.nat(1e6), diskUs: fc.nat(1e6) });
+    const stood = fc.record({ gcUs: fc.nat(1e6), diskUs: fc.nat(1e6), keyUs: fc.nat(1e6) });
     fc.assert(
       fc.property(
         fc.array(word, { maxLength: 29 }),

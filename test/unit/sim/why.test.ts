@@ -121,6 +121,20 @@ describe("one cause at a time, the one that is ranked first", () => {
     expect(first(tailOf(story, 3))).toEqual({ cause: "hot-key", node: 2 });
   });
 
+  it("hot-key: turns that are spent on one key, where no put has to wait for another", () => {
+    const causeOf = (keyOf: (round: number, i: number) => string): string => {
+      const story = ready({});
+      (story.cluster.world.nodes[victim] as SimNode).turnLeastUs = 20_000;
+      for (let round = 0; round < 8; round += 1) {
+        for (let i = 0; i < 30; i += 1) put(story, keyOf(round, i), victim);
+        story.pass(300_000);
+      }
+      return first(tailOf(story, 3)).cause;
+    };
+    expect(causeOf((round) => `hot-${round}`)).toBe("hot-key");
+    expect(causeOf((round, i) => `cold-${round}-${i}`)).not.toBe("hot-key");
+  });
+
   it("peer: an owner is silent, and a put waits until a fallback is asked in its place", () => {
     const story = ready({ nodes: 4, w: 3, joiners: 0 });
     const { world } = story.cluster;
