@@ -32,7 +32,11 @@ export const intervalUs: DurationUs = 100_000;
  * requests that is depends on the machine and on who else wants its CPUs: it is found out, turn by turn.
  */
 const turnUs: DurationUs = 2_500;
-const perTurnLeast = 4;
+/**
+ * With fewer, what each turn costs of its own (one write per link, one append to the log) is most of its work: where others
+ * want the CPU too, turns are long however little they do, and doing less would only make each request dearer.
+ */
+export const perTurnLeast = 16;
 /** In an overload of the CPU no more than this need be worked on at once to keep it busy. */
 const atOnceLeast = 32;
 const perTurnMost = 64;

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { enableCanaries } from "../../../src/base/canary.ts";
 import { type Instant, instant } from "../../../src/base/time.ts";
 import { Asker } from "../../../src/node/asker.ts";
-import { Inbox, type InboxEffects, intervalUs, targetUs } from "../../../src/node/inbox.ts";
+import { Inbox, type InboxEffects, intervalUs, perTurnLeast, targetUs } from "../../../src/node/inbox.ts";
 import type { Session } from "../../../src/node/session.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
 
@@ -15,6 +15,8 @@ function client(name: string): Session {
 }
 
 const turnUs = 2_000;
+/** Ten times what a turn begins at the least. */
+const flooded = 10 * perTurnLeast;
 const body = new Uint8Array([1, 2, 3]);
 
 /** A node whose turns begin a fixed number of requests, since each turn counts as longer than it should be. */
@@ -68,8 +70,8 @@ class Rig implements InboxEffects {
 /** Twice as much as can be begun, for so long. */
 function overload(rig: Rig, from: Session, turns: number): void {
   for (let i = 0; i < turns; i += 1) {
-    rig.ask(from, 4, FrameType.GET, 10_000 + 8 * i);
-    rig.ask(from, 4, FrameType.PUT, 10_004 + 8 * i);
+    rig.ask(from, perTurnLeast, FrameType.GET, 10_000 + 2 * perTurnLeast * i);
+    rig.ask(from, perTurnLeast, FrameType.PUT, 10_000 + 2 * perTurnLeast * i + perTurnLeast);
     rig.turn();
   }
 }
@@ -94,15 +96,15 @@ describe("no overload", () => {
 
   test("short turns begin more and more, long ones fewer", () => {
     const rig = new Rig().slow();
-    rig.ask(client("a"), 1_000);
+    rig.ask(client("a"), 3_000);
     const before = rig.begun_.length;
     rig.turn();
     const few = rig.begun_.length - before;
     for (let i = 0; i < 20; i += 1) rig.turn(100);
     const then = rig.begun_.length;
     rig.turn(100);
-    expect(few).toBe(4);
-    expect(rig.begun_.length - then).toBeGreaterThan(8 * few);
+    expect(few).toBe(perTurnLeast);
+    expect(rig.begun_.length - then).toBe(64);
   });
 
   test("where no more may be worked on the line waits, and goes on when it may", () => {
@@ -135,12 +137,12 @@ describe("overload", () => {
     const rig = new Rig().slow();
     const flood = client("a");
     for (let i = 0; i < 400; i += 1) {
-      rig.ask(flood, 40);
+      rig.ask(flood, flooded);
       rig.turn();
       expect(rig.inbox.longestWait(rig.now)).toBeLessThanOrEqual(intervalUs);
     }
     expect(rig.inbox.overloaded).toBe(true);
-    expect(rig.inbox.waiting).toBeLessThan(40 * 8);
+    expect(rig.inbox.waiting).toBeLessThan(flooded * 8);
     expect(Math.max(...rig.begun_.map(({ waited }) => waited))).toBeLessThanOrEqual(intervalUs);
     const lately = rig.begun_.slice(-100);
     expect(Math.max(...lately.map(({ waited }) => waited))).toBeLessThanOrEqual(2 * targetUs);
@@ -150,7 +152,7 @@ describe("overload", () => {
     enableCanaries(["line-without-end"]);
     const rig = new Rig().slow();
     for (let i = 0; i < 200; i += 1) {
-      rig.ask(client("a"), 40);
+      rig.ask(client("a"), flooded);
       rig.turn();
     }
     expect(rig.inbox.longestWait(rig.now)).toBeGreaterThan(2 * intervalUs);
@@ -161,7 +163,7 @@ describe("overload", () => {
     overload(rig, client("a"), 100);
     const before = rig.begun_.length;
     overload(rig, client("a"), 100);
-    expect(rig.begun_.length - before).toBe(4 * 100);
+    expect(rig.begun_.length - before).toBe(perTurnLeast * 100);
   });
 
   test("reads are refused before writes, and are not starved", () => {
@@ -172,8 +174,8 @@ describe("overload", () => {
     overload(rig, client("a"), 100);
     const reads = (rows: readonly { readonly type: number }[]): number =>
       rows.filter(({ type }) => type === FrameType.GET).length;
-    expect(reads(rig.begun_)).toBeGreaterThanOrEqual(90);
-    expect(reads(rig.begun_)).toBeLessThanOrEqual(110);
+    expect(reads(rig.begun_)).toBeGreaterThanOrEqual(perTurnLeast * 22);
+    expect(reads(rig.begun_)).toBeLessThanOrEqual(perTurnLeast * 28);
     expect(reads(rig.refused)).toBeGreaterThan(2 * (rig.refused.length - reads(rig.refused)));
   });
 
@@ -181,13 +183,14 @@ describe("overload", () => {
     const rig = new Rig().slow();
     const flood = client("a");
     for (let i = 0; i < 100; i += 1) {
-      rig.ask(flood, 40, FrameType.GET, 100 * i);
+      rig.ask(flood, flooded, FrameType.GET, flooded * i);
       rig.turn();
     }
     rig.begun_.length = 0;
-    rig.ask(flood, 40, FrameType.GET, 100_000);
+    rig.ask(flood, flooded, FrameType.GET, 100_000);
     rig.turn();
-    expect(rig.begun_.map(({ frameId }) => frameId)).toEqual([100_039, 100_038, 100_037, 100_036]);
+    const newest = Array.from({ length: perTurnLeast }, (_, i) => 100_000 + flooded - 1 - i);
+    expect(rig.begun_.map(({ frameId }) => frameId)).toEqual(newest);
   });
 
   test("fewer are under way at once while turns are long, and more again while they are short", () => {
@@ -202,7 +205,7 @@ describe("overload", () => {
     expect(rig.begun_.length).toBeGreaterThan(0);
     rig.inFlight = 60;
     for (let i = 0; i < 60; i += 1) {
-      rig.ask(client("b"), 8);
+      rig.ask(client("b"), 2 * perTurnLeast);
       rig.turn(100);
     }
     rig.begun_.length = 0;
@@ -241,7 +244,7 @@ describe("clients take turns", () => {
     const flood = client("flood");
     const modest = client("modest");
     for (let i = 0; i < 300; i += 1) {
-      rig.ask(flood, 60);
+      rig.ask(flood, flooded);
       rig.ask(modest, 1);
       rig.turn();
     }
