@@ -31,7 +31,7 @@ export class KnownNode {
   readonly waiting: WaitingList = new WaitingList();
   /** Places taken by requests sent to this node and not answered. */
   inFlight = 0;
-  /** Not chosen before this instant while another node can be: it said that it is overloaded or stopping. */
+  /** Not chosen before this instant while another node can be: it is stopping, or was silent. */
   avoidUntil: Instant = instant(0);
   /** Whether the last dial failed or the connection broke, and no other is up since. */
   isDown = false;

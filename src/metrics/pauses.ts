@@ -26,6 +26,8 @@ export class Pauses {
   readonly #kinds = new Uint8Array(pausesMax);
   readonly #from = new Float64Array(pausesMax);
   readonly #until = new Float64Array(pausesMax);
+  /** The number of the one before it of its kind. */
+  readonly #before = new Float64Array(pausesMax);
   /** How many were ever noted: the newest is at `#noted - 1`, modulo. */
   #noted = 0;
   #lastEnd = 0;
@@ -42,11 +44,12 @@ export class Pauses {
     this.#lastEnd = Math.max(this.#lastEnd, until);
     const latest = this.#lastOf[kind] as number;
     const last = latest % pausesMax;
-    if (latest >= 0 && this.#noted - latest <= pausesMax && from <= (this.#until[last] as number)) {
+    if (this.#remembers(latest) && from <= (this.#until[last] as number)) {
       this.#until[last] = Math.max(until, this.#until[last] as number);
       return;
     }
     const at = this.#noted % pausesMax;
+    this.#before[at] = latest;
     this.#lastOf[kind] = this.#noted;
     this.#noted += 1;
     this.#kinds[at] = kind;
@@ -58,10 +61,19 @@ export class Pauses {
   overlap(kind: PauseKind, from: Instant, until: Instant): DurationUs {
     if (this.#lastEnd <= from) return 0;
     let sum = 0;
-    this.forEach((one, began, ended) => {
-      if (one === kind) sum += Math.max(0, Math.min(ended, until) - Math.max(began, from));
-    });
+    // Of one kind they are noted in the order in which they end: those before the first that is too old are older still.
+    for (let number = this.#lastOf[kind] as number; this.#remembers(number); ) {
+      const at = number % pausesMax;
+      const ended = this.#until[at] as number;
+      if (ended <= from) break;
+      sum += Math.max(0, Math.min(ended, until) - Math.max(this.#from[at] as number, from));
+      number = this.#before[at] as number;
+    }
     return Math.min(sum, until - from);
+  }
+
+  #remembers(number: number): boolean {
+    return number >= 0 && this.#noted - number <= pausesMax;
   }
 
   /** Visits those that are remembered, newest first. */
