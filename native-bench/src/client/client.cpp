@@ -11,6 +11,9 @@ constexpr int attemptsMax = 5;
 constexpr int64_t jitterFirstUs = 10'000;
 constexpr int64_t stoppingUs = 1'000'000;
 constexpr int64_t silentUs = 1'000'000;
+// An owner is slow above so many times what the fastest of the others takes, but never below a floor.
+constexpr int64_t slowFactor = 4;
+constexpr int64_t slowFloorUs = 1'000;
 constexpr int64_t urgentJitterUs = 5'000;
 // Retries: one for ten requests, and so many more at once. In tenths.
 constexpr int64_t budgetMax = 320;
@@ -57,13 +60,23 @@ KnownNode* Client::pick(Instant now, const Request& request) {
   if (!request.isGet) {
     uint32_t prefer = fastestOf(contexts_.get(request.key));
     for (KnownNode* node : usable_) {
-      if (node->number == prefer) return node;
+      if (node->number == prefer && !isSlow(now, *node)) return node;
     }
   }
   if (usable_.size() == 1) return usable_[0];
   size_t first = rng_.below(usable_.size());
   size_t second = (first + 1 + rng_.below(usable_.size() - 1)) % usable_.size();
   return usable_[second]->load(now) < usable_[first]->load(now) ? usable_[second] : usable_[first];
+}
+
+// Next to the fastest of the other owners: where all are slow nobody is (src/client/router.ts).
+bool Client::isSlow(Instant now, const KnownNode& node) const {
+  int64_t fastest = 0;
+  for (const KnownNode* other : usable_) {
+    int64_t us = other == &node ? 0 : other->latencyUs(now);
+    if (us > 0 && (fastest == 0 || us < fastest)) fastest = us;
+  }
+  return fastest > 0 && node.latencyUs(now) > std::max(slowFloorUs, slowFactor * fastest);
 }
 
 // No owner can be asked: an owner that is up but would rather not; any other node that is; the first owner, to wait

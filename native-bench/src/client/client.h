@@ -81,6 +81,7 @@ class Client final : public ConnectionEvents {
  private:
   KnownNode* known(uint32_t number);
   KnownNode* pick(Instant now, const Request& request);
+  bool isSlow(Instant now, const KnownNode& node) const;
   KnownNode* fallback(Instant now, const Request& request, const uint16_t* list, size_t owners);
   void dispatch(Instant now, Request& request);
   void send(Instant now, KnownNode& node, Connection& connection, Request& request);

@@ -7,7 +7,6 @@ namespace ringtail {
 
 namespace {
 
-constexpr int averageShift = 3;
 constexpr int64_t halfLifeUs = 1'000'000;
 
 }  // namespace
@@ -27,7 +26,7 @@ Connection* KnownNode::freeConnection() const {
 }
 
 int64_t KnownNode::load(Instant now) const {
-  return (averageAt(now) >> averageShift) * static_cast<int64_t>(inFlight + waiting.size() + 1);
+  return latencyUs(now) * static_cast<int64_t>(inFlight + waiting.size() + 1);
 }
 
 void KnownNode::sample(Instant now, int64_t tookUs) {

@@ -24,6 +24,8 @@ class KnownNode {
   Connection* freeConnection() const;
   // How long a further request would take, as far as known: requests ahead of it times latency.
   int64_t load(Instant now) const;
+  // The smoothed latency; 0: not known any more.
+  int64_t latencyUs(Instant now) const { return averageAt(now) >> averageShift; }
   // An attempt took this long, or that long without an answer.
   void sample(Instant now, int64_t tookUs);
   void avoid(Instant until) {
@@ -46,12 +48,14 @@ class KnownNode {
 
  private:
   static constexpr int64_t backoffFirstUs = 250'000;
+  // Fractional bits of the average.
+  static constexpr int averageShift = 3;
   static constexpr int64_t backoffMaxUs = 5'000'000;
 
   int64_t averageAt(Instant now) const;
 
   int64_t backoffUs_ = backoffFirstUs;
-  // With 3 fractional bits; a sample counts 1/8.
+  // A sample counts 1/8.
   int64_t average_ = 0;
   Instant sampledAt_ = 0;
 };
