@@ -1,6 +1,6 @@
 /**
- * RingWatch: what rings a run has seen. A node saves a ring before it obeys it, so each is seen here first, at the save;
- * the node sees no difference. The checkers (one-ring-per-epoch, ownership-never-gaps) listen, and everybody who must
+ * RingWatch: what rings a run has seen. A node saves a ring before it obeys it, so each is seen here first, as its save
+ * begins, and again when the node may obey it: the save has ended well, or a start finds the file. The node sees no difference. The checkers (one-ring-per-epoch, ownership-never-gaps) listen, and everybody who must
  * know whose seat is still in the cluster asks.
  */
 import type { Hash64 } from "../base/hash.ts";
@@ -27,6 +27,9 @@ export interface RingSaved {
 /** Told of every ring that a node saves. */
 export type RingWatcher = (saved: RingSaved) => void;
 
+/** A ring that a node may obey from now on. */
+export type RingKept = Omit<RingSaved, "isNews">;
+
 /** Told when a node keeps, for the first time, that it copies what it is to own. */
 export type CopyWatcher = (seat: number, transfer: TransferProgress) => void;
 
@@ -36,6 +39,7 @@ const confirmed = transferStates.indexOf("confirmed");
 /** The rings of one world. */
 export class RingWatch {
   readonly #watchers: RingWatcher[] = [];
+  readonly #keptWatchers: ((kept: RingKept) => void)[] = [];
   readonly #known: Map<string, Ring> = new Map();
   readonly #memberAt: Map<string, Member> = new Map();
   readonly #copyWatchers: CopyWatcher[] = [];
@@ -45,6 +49,10 @@ export class RingWatch {
 
   watch(watcher: RingWatcher): void {
     this.#watchers.push(watcher);
+  }
+
+  watchKept(watcher: (kept: RingKept) => void): void {
+    this.#keptWatchers.push(watcher);
   }
 
   watchCopying(watcher: CopyWatcher): void {
@@ -63,18 +71,29 @@ export class RingWatch {
 
   /** A node saves these bytes as its ring. */
   onSave(at: Instant, seat: number, file: Uint8Array): void {
-    const hash = ringHash(file);
-    const name = `${hash.high}.${hash.low}`;
-    const known = this.#known.get(name);
-    const ring = known ?? ringOf(file);
+    const { ring, hash } = this.#ringOf(file);
     if (ring === undefined) return;
-    if (known === undefined) this.#known.set(name, ring);
     const isNews = ring.epoch > (this.#newest?.epoch ?? 0);
     if (isNews) {
       this.#newest = ring;
       for (const member of ring.members) this.#memberAt.set(member.address, member);
     }
     for (const watcher of this.#watchers) watcher({ at, seat, ring, hash, isNews });
+  }
+
+  /** These bytes are the ring of a node's disk. */
+  onKept(at: Instant, seat: number, file: Uint8Array): void {
+    const { ring, hash } = this.#ringOf(file);
+    if (ring === undefined) return;
+    for (const watcher of this.#keptWatchers) watcher({ at, seat, ring, hash });
+  }
+
+  #ringOf(file: Uint8Array): { readonly ring: Ring | undefined; readonly hash: Hash64 } {
+    const hash = ringHash(file);
+    const name = `${hash.high}.${hash.low}`;
+    const ring = this.#known.get(name) ?? loadRing(filesWith(file));
+    if (ring !== undefined) this.#known.set(name, ring);
+    return { ring, hash };
   }
 
   /** A node saves these bytes as what it knows of its transfers. */
@@ -90,34 +109,49 @@ export class RingWatch {
   }
 }
 
-function ringOf(file: Uint8Array): Ring | undefined {
-  return loadRing(filesWith(file));
-}
-
 function filesWith(file: Uint8Array): StateFiles {
   return { load: () => file, save: () => {}, attach: () => {} };
+}
+
+/** What is watched of a node's state files. */
+export interface FileWatch {
+  onSave(name: StateFileName, file: Uint8Array): void;
+  /** These bytes are on the disk: a save has ended well, or a start finds them. */
+  onKept(name: StateFileName, file: Uint8Array): void;
 }
 
 /** A node's state files, with the watch before them. */
 export class WatchedStateFiles implements StateFiles {
   readonly #inner: StateFiles;
-  readonly #onSave: (name: StateFileName, file: Uint8Array) => void;
+  readonly #watch: FileWatch;
+  /** By token: saves under way. */
+  readonly #open: Map<number, { readonly name: StateFileName; readonly file: Uint8Array }> = new Map();
 
-  constructor(inner: StateFiles, onSave: (name: StateFileName, file: Uint8Array) => void) {
+  constructor(inner: StateFiles, watch: FileWatch) {
     this.#inner = inner;
-    this.#onSave = onSave;
+    this.#watch = watch;
   }
 
   attach(events: StateFileEvents): void {
-    this.#inner.attach(events);
+    this.#inner.attach({
+      onStateWritten: (now, token, error) => {
+        const save = this.#open.get(token);
+        this.#open.delete(token);
+        if (save !== undefined && error === null) this.#watch.onKept(save.name, save.file);
+        events.onStateWritten(now, token, error);
+      },
+    });
   }
 
   load(name: StateFileName): Uint8Array | null {
-    return this.#inner.load(name);
+    const file = this.#inner.load(name);
+    if (file !== null) this.#watch.onKept(name, file);
+    return file;
   }
 
   save(name: StateFileName, bytes: Uint8Array, token: number): void {
-    this.#onSave(name, bytes);
+    this.#watch.onSave(name, bytes);
+    this.#open.set(token, { name, file: bytes.slice() });
     this.#inner.save(name, bytes, token);
   }
 }

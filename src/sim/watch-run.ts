@@ -52,9 +52,10 @@ function watchRings({ cluster, isLost, report }: WatchRequest): void {
     report,
   );
   rings.watch((saved) => {
-    oneRing.onRing(saved);
+    oneRing.onSave(saved);
     if (saved.isNews) noGaps.onRing(saved.at);
   });
+  rings.watchKept((kept) => oneRing.onKept(kept));
   rings.watchCopying((seat, { partition, replaced }) => {
     noGaps.onCopying(seat, cluster.seatOf(replaced), partition);
   });

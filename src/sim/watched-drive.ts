@@ -41,9 +41,14 @@ export class WatchedDrive implements Drive {
     return {
       engine: new WatchedEngine(engine, this.#node, this.#watch, { now: this.#now, later, found }),
       writeAheadLog: new WatchedLog(writeAheadLog, this.#node, this.#watch, this.#now, later),
-      stateFiles: new WatchedStateFiles(stateFiles, (name, file) => {
-        if (name === "ring") this.#rings.onSave(this.#now(), this.#node, file);
-        else if (name === "transfers") this.#rings.onTransfers(this.#node, file);
+      stateFiles: new WatchedStateFiles(stateFiles, {
+        onSave: (name, file) => {
+          if (name === "ring") this.#rings.onSave(this.#now(), this.#node, file);
+          else if (name === "transfers") this.#rings.onTransfers(this.#node, file);
+        },
+        onKept: (name, file) => {
+          if (name === "ring") this.#rings.onKept(this.#now(), this.#node, file);
+        },
       }),
     };
   }

@@ -18,13 +18,15 @@ function hash(low: number): Hash64 {
 }
 
 describe("one-ring-per-epoch", () => {
-  /** Rings saved one after the other, each as "seat epoch hash". */
+  /** Rings saved one after the other, each as "seat epoch hash", and " lost" where the save fails. */
   function judge(...saves: readonly string[]): string[] {
     const found: Violation[] = [];
     const watch = new OneRingPerEpoch((violation) => found.push(violation));
     for (const save of saves) {
       const [seat = 0, epoch = 0, low = 0] = save.split(" ").map(Number);
-      watch.onRing({ at: now, seat, ring: { epoch }, hash: hash(low) });
+      const seen = { at: now, seat, ring: { epoch }, hash: hash(low) };
+      watch.onSave(seen);
+      if (!save.endsWith(" lost")) watch.onKept(seen);
     }
     return found.map((violation) => violation.text);
   }
@@ -36,6 +38,11 @@ describe("one-ring-per-epoch", () => {
   it("finds two rings of one epoch, also long after the first", () => {
     expect(judge("0 1 10", "1 1 11")).toEqual(["node 2 and node 1 obey different rings of epoch 1"]);
     expect(judge("0 1 10", "0 2 20", "2 1 11")).toEqual(["node 3 and node 1 obey different rings of epoch 1"]);
+  });
+
+  it("lets a first ring be made anew where its save has failed, since nobody has seen it", () => {
+    expect(judge("0 1 10 lost", "0 1 11", "1 1 11")).toEqual([]);
+    expect(judge("0 1 10 lost", "0 1 11", "1 1 10")).toHaveLength(1);
   });
 
   it("finds a node that goes back", () => {
