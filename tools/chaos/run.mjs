@@ -11,7 +11,7 @@ import { Nemesis } from "./nemesis.mjs";
 
 const smallDiskMiB = 96;
 
-function nodesOf({ nodes: count, basePort, directory, durability }) {
+function nodesOf({ nodes: count, "base-port": basePort, directory, durability }) {
   const settings = {
     ...{ durability, "object-buffer-mib": 4, "log-segment-kib": 1024, "repair-pass-ms": 30_000 },
     // The victim's disk is smaller than the default reserve.
@@ -22,6 +22,7 @@ function nodesOf({ nodes: count, basePort, directory, durability }) {
 
 /** Runs; resolves with the report. Rejects when the cluster does not start or does not come back. */
 export async function runChaos(asked, say) {
+  say(`seed ${asked.seed}: ${asked.nodes} nodes for ${asked.duration} s, data and logs in ${asked.directory}`);
   const rng = new Rng(asked.seed);
   const nodes = nodesOf(asked);
   const proxy = new ChaosProxy(rng.fork("proxy"), nodes);
@@ -46,7 +47,7 @@ export async function runChaos(asked, say) {
     const permitted = { diskFull, corruption: asked.corruption };
     const nemesis = new Nemesis({ rng: rng.fork("nemesis"), nodes, directories, proxy, victim, permitted, say });
     check.start();
-    await nemesis.run(Date.now() + 1000 * asked.seconds, asked.everyMs);
+    await nemesis.run(Date.now() + 1000 * asked.duration, asked["every-ms"]);
     return await judge({ asked, nodes, proxy, nemesis, check, say });
   } finally {
     await check?.close();
@@ -66,13 +67,14 @@ async function judge({ asked, nodes, proxy, nemesis, check, say }) {
   await check.stop();
   const seedNode = nodes.map(({ address }) => address);
   const tell = (rest) => say(`waiting: ${rest}`);
-  const rest = await new CatchUp({ seedNode, timeoutMs: "2000" }, tell).within(asked.settleMs);
+  const settleMs = 1000 * asked["settle-seconds"];
+  const rest = await new CatchUp({ seedNode, timeoutMs: "2000" }, tell).within(settleMs);
   const convergedMs = rest === "" ? Date.now() - healed : null;
-  const missed = await check.readFinally(asked.settleMs);
+  const missed = await check.readFinally(settleMs);
   const verdict = check.verdict();
   return {
     seed: asked.seed,
-    seconds: asked.seconds,
+    seconds: asked.duration,
     nodes: nodes.length,
     faults: Object.values(nemesis.counts).reduce((sum, count) => sum + count, 0),
     faultsByKind: nemesis.counts,
@@ -80,7 +82,7 @@ async function judge({ asked, nodes, proxy, nemesis, check, say }) {
     nodesEndedThemselves: nodes.flatMap(({ name, lastWords }) => lastWords.map((words) => `${name}: ${words}`)),
     convergedMs,
     notConverged: rest,
-    finalReadsMissed: missed.length,
+    readsMissed: missed.length,
     firstMissed: missed[0] ?? "",
     errors: check.errors,
     ...verdict,

@@ -14,27 +14,28 @@ const keysVerifiedMax = 200;
 const readWithinMs = 60_000;
 
 /** A cycle's settings: small buffers and segments make rotation, write-back and replay meet the kill more often. */
-function drawSettings(rng) {
+export function drawSettings(rng) {
   return {
     "object-buffer-mib": rng.pick([1, 4, 64]),
     "log-segment-kib": rng.pick([64, 256, 1024, 16_384]),
-    durability: rng.pick(["buffered", "one-durable", "durable"]),
     "repair-pass-ms": rng.pick([30_000, 600_000]),
   };
 }
 
-function makeNode({ directory, port }) {
+function makeNode({ directory, port }, durability) {
   const address = `127.0.0.1:${port}`;
   const fixed = { name: "n1", listen: address, directory: join(directory, "n1"), "secret-file": secretIn(directory) };
   const alone = { n: 1, r: 1, w: 1, "replicas-max": 1, partitions: 16 };
-  const settings = [...flagsOf({ ...fixed, ...alone }), "--bootstrap"];
+  const settings = [...flagsOf({ ...fixed, ...alone, durability }), "--bootstrap"];
   return new NodeProcess({ name: "n1", settings, address, log: join(directory, "n1.log") });
 }
 
 /** Runs; resolves with the report. Rejects when the node does not start again. */
 export async function runTorture(asked, say) {
   const rng = new Rng(asked.seed);
-  const node = makeNode(asked);
+  // The cluster's from its first start on.
+  const durability = rng.fork("durability").pick(["buffered", "one-durable", "durable"]);
+  const node = makeNode(asked, durability);
   const began = Date.now();
   let killedWhileStarting = await startHarshly(node, rng);
   const check = await Check.connect({
@@ -60,6 +61,7 @@ export async function runTorture(asked, say) {
     missed.push(...(await check.readFinally(readWithinMs)));
     return {
       seed: asked.seed,
+      durability,
       seconds: Math.round((Date.now() - began) / 1000),
       cycles: asked.cycles,
       killedWhileStarting,
