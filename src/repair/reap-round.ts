@@ -69,6 +69,12 @@ export class ReapRound {
     return this.#waiting.size === 0;
   }
 
+  /** The time is over: who has said nothing by now stands against all of it. */
+  onSilence(): void {
+    this.#waiting.clear();
+    this.#note(null);
+  }
+
   #note(reply: ReapReply | null): void {
     for (let i = 0; i < this.#verdicts.length; i += 1) {
       this.#object(i, reply === null ? ReapVerdict.silent : (reply.verdicts[i] ?? ReapVerdict.silent));

@@ -166,6 +166,7 @@ export class Reaper {
     const round = this.#round;
     if (round !== null && round.deadline <= now) {
       mark("reap.silence");
+      round.onSilence();
       if (round.committing) this.#finish(round);
       else this.#giveUp(round.request.keys.length);
     }
@@ -241,7 +242,6 @@ export class Reaper {
     markOf(candidate, this.#mark);
     const { high, low } = this.#hash;
     const seenUs = this.#sightings.see(now, high, low, this.#mark.high, this.#mark.low, 4 * this.#ageUs);
-    if (seenUs < 0) mark("reap.no-place");
     return seenUs >= this.#ageUs || canary("reap-at-once");
   }
 

@@ -6,6 +6,7 @@
  * A table of integers, by key hash, with a short probe. What finds no place is looked at again in the next pass; a key that
  * is not seen again loses its place to others.
  */
+import { mark } from "../base/mark.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 
 const probes = 8;
@@ -31,7 +32,10 @@ export class Sightings {
       this.#columns = this.#columns.doubled();
       slot = this.#slotFor(now, high, low, forgetUs);
     }
-    if (slot < 0) return -1;
+    if (slot < 0) {
+      mark("reap.no-place");
+      return -1;
+    }
     const columns = this.#columns;
     const same = columns.holds(slot, high, low) && columns.marks[2 * slot] === markHigh;
     if (!same || columns.marks[2 * slot + 1] !== markLow) {

@@ -50,8 +50,13 @@ export class ReapWorld implements ReaperEffects {
   readonly reaper: Reaper;
   /** By key's name: the record at the node that decides. */
   readonly records = new Map<string, SiblingSet>();
-  /** What a member has against a key; missing: nothing. "-": it does not answer. */
-  readonly objections = new Map<string, number | "-">();
+  /**
+   * What a member has against a key, by "member/key", or "commit member/key" when it is to forget it; missing: nothing.
+   * "-": the question fails; "?": no word ever comes.
+   */
+  readonly objections = new Map<string, number | "-" | "?">();
+  /** By member: the lower part of the actor under which it mints; missing: one that is in no record. */
+  readonly actors = new Map<number, number>();
   readonly forgotten: string[] = [];
   readonly lines: string[] = [];
   readonly ring: Ring;
@@ -132,12 +137,15 @@ export class ReapWorld implements ReaperEffects {
 
   #answer({ id, member, request, commits }: Question): void {
     const names = request.keys.map(({ fullKey }) => String.fromCharCode(...keyOf(fullKey)));
-    const objections = names.map((name) => this.objections.get(`${member}/${name}`) ?? ReapVerdict.clear);
+    const phase = commits ? "commit " : "";
+    const objections = names.map((name) => this.objections.get(`${phase}${member}/${name}`) ?? ReapVerdict.clear);
+    if (objections.includes("?")) return;
     const silent = objections.includes("-");
     const told = silent ? "nothing" : objections.map((one) => reapVerdicts[one as number]).join(", ");
     this.say(`${commits ? "commit" : "prepare"} ${names.join(" ")} at node ${member}: ${told}`);
-    const verdicts = Uint8Array.from(objections.map((one) => (one === "-" ? 0 : one)));
-    const reply = silent ? null : { epoch: 2, verdicts, actorHigh: (member << 16) >>> 0, actorLow: 99 };
+    const verdicts = Uint8Array.from(objections.map((one) => (typeof one === "string" ? 0 : one)));
+    const actorLow = this.actors.get(member) ?? 99;
+    const reply = silent ? null : { epoch: 2, verdicts, actorHigh: (member << 16) >>> 0, actorLow };
     if (!commits) this.reaper.onPrepared(this.now, id, member, reply);
     else {
       for (const [i, name] of names.entries()) if (verdicts[i] === 0 && !silent) this.#forget(member, name, request, i);

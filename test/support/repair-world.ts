@@ -183,7 +183,7 @@ export class Site implements ExchangeEffects {
     this.world.bytes += bytes.length;
     this.world.later(() => {
       if (this.world.cut) return;
-      const answer = { type: reply.type, body: decode(codec, bytes, 0, bytes.length) } as Answer;
+      const answer = this.world.distort({ type: reply.type, body: decode(codec, bytes, 0, bytes.length) } as Answer);
       asker.exchange.onAnswer(this.world.now, ticket, statusOk, answer);
       bytes.fill(0xee);
     });
@@ -313,6 +313,8 @@ export class RepairWorld {
   readonly tickets: Map<number, Site> = new Map();
   /** Messages are lost. */
   cut = false;
+  /** What becomes of an answer on its way. */
+  distort: (answer: Answer) => Answer = (answer) => answer;
   messages = 0;
   bytes = 0;
   now: Instant = instant(1_000_000);

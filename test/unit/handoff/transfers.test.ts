@@ -145,6 +145,21 @@ describe("questions of peers", () => {
     rest(world);
   });
 
+  it("whose answer is no page are repeated, and nothing of it is kept", () => {
+    const world = worldOf();
+    const node = world.node(4);
+    const answer = node.answerPull.bind(node);
+    let spoilt = 0;
+    node.answerPull = (now, replyTo, status, reply) => {
+      const bad = spoilt < 2 && reply !== null && reply.records.length > 0;
+      if (bad) spoilt += 1;
+      answer(now, replyTo, status, bad ? { ...reply, records: reply.records.slice(1) } : reply);
+    };
+    world.move(3, 5);
+    rest(world);
+    expect(spoilt).toBe(2);
+  });
+
   it("with a newer epoch make the node look for the ring", () => {
     const world = worldOf();
     let asked = 0;
@@ -179,6 +194,23 @@ describe("an old copy", () => {
     expect(seen.size).toBe(5);
     expect(node.gaveUps).toContain(3);
     rest(world);
+  });
+
+  it("is kept when its partition is given back before it was deleted", () => {
+    const world = worldOf();
+    world.move(3, 5);
+    const left = world.runUntil(() => {
+      world.flip();
+      return world.node(4).core?.isGivenUp(three, 3) === true;
+    }, 10_000_000);
+    expect(left).toBe(true);
+    const { newest } = world;
+    const owners = newest.owners.slice();
+    owners[3] = 4;
+    world.choose(nextRing(newest, { owners, goal: owners }));
+    rest(world);
+    expect(world.node(4).core?.readRule(three, 3)).toBe(ReadRule.serve);
+    expect(world.node(4).gaveUps).toContain(3);
   });
 
   it("that no list names is found at a boot and cleaned up", () => {

@@ -3,10 +3,28 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hexOf } from "../../../src/base/bytes.ts";
 import { statusOk, wireOf } from "../../../src/base/errors.ts";
+import { Hash64, hashKey } from "../../../src/base/hash.ts";
 import { instant } from "../../../src/base/time.ts";
-import { crowdedNames, keyNamed, RepairWorld, windowUs } from "../../support/repair-world.ts";
+import { leafOfHash } from "../../../src/storage/keys.ts";
+import { FrameType } from "../../../src/wire/frame-types.ts";
+import { crowdedNames, keyNamed, nameOf, RepairWorld, windowUs } from "../../support/repair-world.ts";
 
 const names = crowdedNames();
+
+/** So many names whose keys all are in the first leaf. */
+function namesOfOneLeaf(count: number): string[] {
+  const found: string[] = [];
+  const hash = new Hash64();
+  const fullKey = keyNamed("0000000");
+  for (let i = 0; found.length < count; i += 1) {
+    for (let at = fullKey.length - 1, rest = i; rest > 0; rest = Math.trunc(rest / 10), at -= 1) {
+      fullKey[at] = 48 + (rest % 10);
+    }
+    hashKey(fullKey, hash);
+    if (leafOfHash(hash.high, 0) === 0) found.push(nameOf(fullKey));
+  }
+  return found;
+}
 
 /** Both nodes hold all of `held`. */
 function worldWith(held: readonly string[], options: ConstructorParameters<typeof RepairWorld>[0] = {}): RepairWorld {
@@ -121,6 +139,28 @@ describe("exchange", () => {
     world.run({ credits: false });
     expect(world.a.pulled.length).toBe(1);
     expect(world.a.exchange.busy).toBe(false);
+  });
+
+  it("ends with a peer whose answer is none to the question, and nothing has happened", () => {
+    const world = worldWith(names.slice(0, 20));
+    world.a.set(keyNamed(names[0] as string), null);
+    world.distort = () => ({ type: FrameType.RECORD_FETCH, body: { records: [] } }) as never;
+    world.a.begin();
+    world.run();
+    expect(world.a.results[0]?.status).toBe(wireOf("INVALID_ARGUMENT"));
+    expect(world.a.pulled).toEqual([]);
+  });
+
+  it("repairs a leaf in portions when more keys of it differ than are kept in mind", () => {
+    const world = worldWith([], { pageKeys: 256 });
+    const crowd = namesOfOneLeaf(1_100);
+    for (const name of crowd) world.b.put(name, "only there");
+    world.a.begin({ leavesMax: 4096 });
+    world.run();
+    world.a.begin({ leavesMax: 4096 });
+    world.run();
+    expect(world.differing()).toEqual([]);
+    expect(new Set(world.a.pulled).size).toBe(crowd.length);
   });
 
   it("leaves a tree that the peer refuses", () => {

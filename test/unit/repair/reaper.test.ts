@@ -54,7 +54,10 @@ describe("reaper", () => {
     ["an owner that is not synced", ReapVerdict.unsynced],
     ["another record", ReapVerdict.differs],
     ["another ring", ReapVerdict.otherRing],
-    ["silence", "-"],
+    ["a transfer", ReapVerdict.transferPending],
+    ["a copy that cannot be read", ReapVerdict.unreadable],
+    ["a question that fails", "-"],
+    ["silence", "?"],
     ["something that only a later version knows", 200],
   ] as const) {
     it(`forgets nothing while ${what} stands against it at anybody`, () => {
@@ -117,6 +120,32 @@ describe("reaper", () => {
     expect(longVersion.without(longVersion.version.words.slice(-3))).toBeNull();
   });
 
+  it("leaves entries whose actors somebody still writes under", () => {
+    const { world, names } = worldWith(1);
+    const [name] = names as [string];
+    // The sibling is node 5's, and node 1 knows its own entry; of the other three each node knows its own.
+    world.records.set(name, written([2, 3, 4, 1, 5], false));
+    for (const member of [2, 3, 4]) world.actors.set(member, member);
+    passAll(world);
+    expect(world.forgotten).toEqual([]);
+    expect(world.reaper.counters.hindered).toBeGreaterThan(0);
+    world.actors.delete(3);
+    passAll(world);
+    expect(world.forgotten).toContain(`1/${name} 1 entries`);
+  });
+
+  it("counts nothing as forgotten that an owner has kept", () => {
+    for (const word of ["-", "?"] as const) {
+      const { world, names } = worldWith(1);
+      const [name] = names as [string];
+      world.records.set(name, tombstone);
+      world.objections.set(`commit 3/${name}`, word);
+      passAll(world);
+      expect(world.forgotten.slice(0, 2)).toEqual([`1/${name}`, `2/${name}`]);
+      expect(world.reaper.counters.tombstones).toBe(0);
+    }
+  });
+
   it("would forget what a fallback still keeps a value of, if it asked owners only", () => {
     enableCanaries(["reap-asks-owners-only"]);
     const { world, names } = worldWith(1);
@@ -134,6 +163,7 @@ describe("reaper", () => {
     world.records.set(held, tombstone);
     world.say("Two keys are deleted; node 4, no owner, keeps a hint of one; node 3 misses a commit.");
     world.objections.set(`4/${held}`, ReapVerdict.hint);
+    world.objections.set(`commit 3/${free}`, "-");
     world.pass(1);
     world.pass(ageUs / 2);
     world.pass(ageUs / 2);
