@@ -1,8 +1,7 @@
 /**
  * Marks that must be reached. `test/marks.json` names every one in the source: those that runs of the simulator reach
- * within its number of seeds, those that only a test does, with its file, and those that nothing has been proven to reach.
- * Here a few seeds reach most of the first kind; `npm run marks` (which sets the variable) runs all seeds, and all those
- * tests.
+ * within its number of seeds, and those that only a test does, with its file. Here a few seeds reach most of the first kind;
+ * `npm run marks` (which sets the variable) runs all seeds, and all those tests.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
@@ -12,7 +11,6 @@ interface Marks {
   readonly seeds: number;
   readonly sim: readonly string[];
   readonly test: Readonly<Record<string, string>>;
-  readonly unproven: readonly string[];
 }
 
 const known = JSON.parse(readFileSync(new URL("marks.json", import.meta.url), "utf8")) as Marks;
@@ -33,7 +31,7 @@ it("every mark in the source is in the list, once, and no other", () => {
   const root = new URL("../src/", import.meta.url);
   const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
   const found = files.flatMap((file) => marksIn(readFileSync(new URL(file, root), "utf8")));
-  expect([...known.sim, ...Object.keys(known.test), ...known.unproven].sort()).toEqual([...new Set(found)].sort());
+  expect([...known.sim, ...Object.keys(known.test)].sort()).toEqual([...new Set(found)].sort());
 });
 
 it("runs of the simulator reach the marks that are theirs", () => {
