@@ -33,23 +33,32 @@ const fallbackBit = 1 << 16;
 
 /** Reads everything; returns why, of each read that no attempt brought an answer for. */
 export async function readEverywhere(reads: FinalReads): Promise<string[]> {
-  const deadline = Date.now() + reads.withinMs;
+  // Counted in ticks: a machine that stood still meanwhile is no reason to give up.
+  let leftMs = reads.withinMs;
+  const timer = setInterval(() => {
+    leftMs -= pauseMs;
+  }, pauseMs);
   const todo = reads.keys.flatMap((key) => reads.members.map((member) => ({ key, member })));
   const missed: string[] = [];
   const work = async (): Promise<void> => {
     for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-      const reason = await readAgain(reads, next.key, next.member, deadline);
+      const reason = await readAgain(reads, next.key, next.member, () => leftMs <= 0);
       if (reason !== null) missed.push(`${next.key} at ${next.member.name}: ${reason}`);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  await Promise.all(Array.from({ length: atOnce }, work)).finally(() => clearInterval(timer));
   return missed;
 }
 
-async function readAgain(reads: FinalReads, key: string, member: Member, deadline: number): Promise<string | null> {
+async function readAgain(
+  reads: FinalReads,
+  key: string,
+  member: Member,
+  isOver: () => boolean,
+): Promise<string | null> {
   for (;;) {
     const reason = await readOnce(reads, key, member);
-    if (reason === null || Date.now() >= deadline) return reason;
+    if (reason === null || isOver()) return reason;
     await sleep(pauseMs);
   }
 }
