@@ -24,6 +24,7 @@ export const floors: Readonly<Record<string, number>> = {
   client: 4,
   io: 5,
   sim: 5,
+  admin: 6,
   lab: 6,
   cli: 6,
   testing: 6,
