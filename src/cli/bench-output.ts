@@ -1,5 +1,4 @@
 /** BenchOutput: what `ringtail bench` leaves behind: progress while it runs, HDR logs, and the report with its plots. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Measured } from "../lab/bench.ts";
@@ -8,7 +7,7 @@ import { type Happening, happeningsOf, type Noted, readNoted } from "../lab/happ
 import { histogramLogText } from "../lab/histogram-log.ts";
 import { htmlOf, type Page, svgFilesOf } from "../lab/page/page.ts";
 import { allEvents } from "./members.ts";
-import { badArgument, readNamed, writeNamed } from "./output.ts";
+import { makeNamed, readNamed, writeNamed } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 /** Where results go. */
@@ -46,13 +45,7 @@ export class BenchOutput {
     this.#flags = flags;
     if (flags.hlog !== undefined) writeNamed(flags.hlog, "the histogram log", "");
     if (flags.report !== undefined) writeNamed(flags.report, "the report", "");
-    if (flags.svg !== undefined) {
-      try {
-        mkdirSync(flags.svg, { recursive: true });
-      } catch (error) {
-        throw badArgument(`cannot make the directory ${flags.svg}: ${(error as NodeJS.ErrnoException).code}`);
-      }
-    }
+    if (flags.svg !== undefined) makeNamed(flags.svg);
     this.#noted = flags.events === undefined ? [] : readNoted(flags.events, readNamed(flags.events).toString());
   }
 

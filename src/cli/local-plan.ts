@@ -1,9 +1,9 @@
 /** What a local cluster is made with: settled when it is made, kept beside its data, and held to afterwards. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { durabilityOf } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
-import { badArgument } from "./output.ts";
+import { badArgument, makeNamed } from "./output.ts";
 
 /** What a cluster is made with; kept in DIR/cluster.json. */
 export interface Plan {
@@ -24,7 +24,7 @@ export interface AskedPlan {
 export function planOf(directory: string, asked: AskedPlan): Plan {
   const { nodes, basePort, durability } = asked;
   if (durability !== undefined) durabilityOf(durability);
-  mkdirSync(directory, { recursive: true });
+  makeNamed(directory);
   const file = join(directory, "cluster.json");
   if (existsSync(file)) return checkedPlan(file, asked);
   const plan: Plan = { nodes: nodes ?? 3, basePort: basePort ?? 7401, durability: durability ?? "one-durable" };

@@ -9,9 +9,10 @@
  * Open it in this order: `prepareDataDirectory`, `RocksEngine.open` (which takes the lock), `LogFiles` and
  * `DiskStateFiles`.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { RingtailError } from "../base/errors.ts";
+import { makeDirectory } from "./make-directory.ts";
 
 /** The layout above. */
 export const directoryFormat = 1;
@@ -32,7 +33,7 @@ export interface DataDirectory {
  */
 export function prepareDataDirectory(directory: string): DataDirectory {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     const stamp = readStamp(directory);
     if (stamp === null) writeStamp(directory);
     else checkStamp(directory, stamp);

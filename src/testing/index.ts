@@ -3,7 +3,7 @@
  * RocksDB in a temporary directory, gone after `close`. With a directory of one's own the data stays, and the next
  * cluster on it finds it again, under the same addresses.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import type { DurabilityName } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { silentLog } from "../base/log.ts";
 import { type ClientOptions, checkIsObject } from "../client/options.ts";
+import { makeDirectory } from "../io/make-directory.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
 import { type RunningNode, startNode } from "../io/run-node.ts";
 import { configOf, type NodeConfig } from "../node/config.ts";
@@ -185,7 +186,7 @@ function sharedConfig(options: LocalClusterOptions, count: number): Partial<Reco
 
 /** Where the nodes listened the last time on this directory, or free ports. */
 function knownAddresses(directory: string, count: number): readonly string[] {
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   const file = join(directory, addressesFile);
   if (!existsSync(file)) return new Array<string>(count).fill("127.0.0.1:0");
   const known = JSON.parse(readFileSync(file, "utf8")) as readonly string[];
