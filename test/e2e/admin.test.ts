@@ -68,7 +68,7 @@ describe("one node", () => {
     expect(metrics.headers.get("content-type")).toContain("version=0.0.4");
     const text = await metrics.text();
     expect(text).toMatch(/^ringtail_ready 1$/m);
-    expect(text).toMatch(/^ringtail_put_latency_seconds_count [2-9]$/m);
+    expect(text).toMatch(/^ringtail_put_latency_samples_total [2-9]$/m);
     expect(text).toMatch(/^ringtail_repair_oldest_unverified_seconds \d/m);
 
     const shown = jsonOf(await ringtail(["status", "--json", ...seedNode])) as { cluster: object; nodes: object[] };
