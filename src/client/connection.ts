@@ -1,5 +1,5 @@
 /**
- * Connection: one connection to one node. It says hello, checks who answers (mechanisms.md 3.13), and then carries
+ * Connection: one connection to one node. It says hello, checks who answers, and then carries
  * frames of many requests at once, matched by frame id. Which requests those are is the core's business; this class
  * knows places, not requests.
  *

@@ -1,5 +1,5 @@
 /**
- * Copies: the decision of a get that a client coordinates itself (Dynamo 6.4; mechanisms.md 3.10): the answers of a key's N
+ * Copies: the decision of a get that a client coordinates itself (Dynamo 6.4): the answers of a key's N
  * owners, counted and merged by the very code that nodes merge with (`version/`). Only owners that hold the whole
  * partition answer, so a "no such key" counts. Pure: who is asked, and over what, is the caller's.
  */

@@ -1,6 +1,6 @@
 /**
  * ClientCore: the client's thinking, without promises, clocks or sockets: its life from the first seed node to the last
- * connection, the ring it goes by, and the one alarm that all its deadlines are drained from (architecture.md 1). What
+ * connection, the ring it goes by, and the one alarm that all its deadlines are drained from. What
  * becomes of each request is dispatcher.ts's. `client.ts` puts promises around it, the load generator drives it as it
  * is, and the simulator runs it on a made-up world.
  */

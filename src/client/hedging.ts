@@ -1,5 +1,5 @@
 /**
- * Hedging: when a get is asked of a second owner because the first is late (mechanisms.md 1.9, 1.10). The decisions are
+ * Hedging: when a get is asked of a second owner because the first is late. The decisions are
  * metrics/hedge.ts's; the dispatcher sends. Puts are never asked twice for being late alone: they cost what they write.
  */
 import type { DurationUs, Instant } from "../base/time.ts";

@@ -2,9 +2,9 @@
  * KnownNode: what the client knows of one node: its connections, how loaded and how fast it is, whether it is away, and
  * the requests that wait for it. Facts only; who is chosen is the router's decision.
  *
- * The latency estimate is an exponential average in whole numbers that rises faster than it falls: a node that is slow now
- * and then is asked in between to find that out, each time at somebody's cost. It decays with time: one updated only by
- * traffic would keep a node that was slow once from ever being asked again (mechanisms.md 3.14).
+ * The latency estimate is an exponential average in whole numbers that rises faster than it falls: a node that is slow
+ * now and then is asked in between to find that out, each time at somebody's cost. It decays with time: one updated
+ * only by traffic would keep a node that was slow once from ever being asked again.
  */
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant } from "../base/time.ts";

@@ -1,7 +1,7 @@
 /**
- * OwnCoordination: gets that the client coordinates itself, without a node in between (Dynamo 6.4; mechanisms.md 3.10): all N
- * owners are asked for their copies at once, and the R-th answer is the application's. Where that does not work, because
- * an owner is away, busy, or still receiving the partition, a node coordinates, as ever: it knows of fallbacks and hints.
+ * OwnCoordination: gets that the client coordinates itself, without a node in between (Dynamo 6.4): all N owners are
+ * asked for their copies at once, and the R-th answer is the application's. Where that does not work, because an owner
+ * is away, busy, or still receiving the partition, a node coordinates, as ever: it knows of fallbacks and hints.
  *
  * Owners whose copies differ are repaired by a node: one is asked for the same key, and what a get finds it repairs.
  */

@@ -2,8 +2,7 @@
  * Retries: what may be tried again, when, and how often. Pure decisions; the core keeps the ledger.
  *
  * Only errors that another attempt can cure are retried, never past the deadline, and within a budget: retries that
- * follow load make an overload permanent. A put is repeated with its request id, so that it stays one write
- * (mechanisms.md 1.9, 3.3).
+ * follow load make an overload permanent. A put is repeated with its request id, so that it stays one write.
  */
 import { type ErrorCode, errorTable } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";

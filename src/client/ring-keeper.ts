@@ -1,7 +1,7 @@
 /**
- * RingKeeper: keeps the client's ring up to date. Every reply carries the node's epoch; a newer one, or a `WRONG_OWNER`,
- * makes the client fetch the ring from the node that told, once however many replies say so, and after a jitter, so that
- * an epoch change is not followed by a stampede. While in use it also asks some node every 10 s (mechanisms.md 3.10).
+ * RingKeeper: keeps the client's ring up to date. Every reply carries the node's epoch; a newer one, or a
+ * `WRONG_OWNER`, makes the client fetch the ring from the node that told, once however many replies say so, and after a
+ * jitter, so that an epoch change is not followed by a stampede. While in use it also asks some node every 10 s.
  */
 import { RingtailError, type Status, statusOk } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";

@@ -1,9 +1,8 @@
 /**
- * Router: which node a request goes to. An owner of the key, so that no node passes it on (zero hops): for a put the one
- * that answered the preceding get first if it is not slow next to the others, else the better of two random owners by
- * latency and queue (mechanisms.md 1.9, 1.10, 3.2). An owner
- * that is away or stopping, or where the last attempt failed, comes after every other; a fallback is asked
- * only when no owner can be, and any node at all before none, since every node answers every query.
+ * Router: which node a request goes to. An owner of the key, so that no node passes it on (zero hops): for a put the
+ * one that answered the preceding get first if it is not slow next to the others, else the better of two random owners
+ * by latency and queue. An owner that is away or stopping, or where the last attempt failed, comes after every other; a
+ * fallback is asked only when no owner can be, and any node at all before none, since every node answers every query.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";

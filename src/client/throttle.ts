@@ -1,9 +1,9 @@
 /**
- * Throttle: a client that is told OVERLOADED again and again asks less (mechanisms.md 1.9). A refusal costs a node little,
- * but a thousand of them cost it what it could have answered with, so of what a client sends a fifth is refused at the
- * most: the rest fails here, by chance, and costs nobody anything. The formula is that of "Site Reliability Engineering",
- * chapter 21. What it sends beyond what is answered is how it finds out that more would be: by a quarter every 0.2 s, so
- * that it is back within a second or two of an overload's end.
+ * Throttle: a client that is told OVERLOADED again and again asks less. A refusal costs a node little, but a thousand
+ * of them cost it what it could have answered with, so of what a client sends a fifth is refused at the most: the rest
+ * fails here, by chance, and costs nobody anything. The formula is that of "Site Reliability Engineering", chapter 21.
+ * What it sends beyond what is answered is how it finds out that more would be: by a quarter every 0.2 s, so that it is
+ * back within a second or two of an overload's end.
  */
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";

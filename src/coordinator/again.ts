@@ -1,10 +1,10 @@
 /**
- * Again: the one retry of an op that was refused because replicas already have a newer ring (mechanisms.md 3.1, the
- * fence). At `reply` the node asks `mayTryAgain`; instead of answering it waits for that ring, until the deadline at the
- * most, fills a fresh op's lists in from it and begins that one; whatever comes of it is the answer.
+ * Again: the one retry of an op that was refused because replicas already have a newer ring. At `reply` the node asks
+ * `mayTryAgain`; instead of answering it waits for that ring, until the deadline at the most, fills a fresh op's lists
+ * in from it and begins that one; whatever comes of it is the answer.
  *
- * A put keeps its dot and its record: nothing is minted twice, the sealed bytes are merely sent to the new lists. So the
- * second attempt needs neither the value nor that this node is still one of the targets.
+ * A put keeps its dot and its record: nothing is minted twice, the sealed bytes are merely sent to the new lists. So
+ * the second attempt needs neither the value nor that this node is still one of the targets.
  */
 import { assert } from "../base/assert.ts";
 import { statusOk } from "../base/errors.ts";

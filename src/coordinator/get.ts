@@ -4,14 +4,15 @@
  * (Dynamo 4.5). The remaining answers are collected until the deadline, and whoever is behind the merged record is sent
  * it: read repair, after the answer and bounded, because it must not stand in anybody's way (mechanisms 1.4, 3.14).
  *
- * Of large records one slot, `bodySlot`, sends the whole and the others what it takes to compare (heads.ts). If that slot
- * is late the record is fetched from another: after `hedgeDelay` if the node's budget has room for it, else when the slot has
- * been silent for so long that it is taken for failing. A late record that comes after all does no harm: it is merged, or
- * its op has left. So nobody is told to stop, and one round trip is all that it takes where replicas agree.
+ * Of large records one slot, `bodySlot`, sends the whole and the others what it takes to compare (heads.ts). If that
+ * slot is late the record is fetched from another: after `hedgeDelay` if the node's budget has room for it, else when
+ * the slot has been silent for so long that it is taken for failing. A late record that comes after all does no harm:
+ * it is merged, or its op has left. So nobody is told to stop, and one round trip is all that it takes where replicas
+ * agree.
  *
- * The target list is asked as it stands. A fallback in it answers from its hints, and what it does not know says nothing;
- * nor does an owner that is still receiving the partition, but its record is merged. The pending member of a list that
- * changes is asked only when the owner that it replaces says that it is none any more (mechanisms.md 3.1, confirm).
+ * The target list is asked as it stands. A fallback in it answers from its hints, and what it does not know says
+ * nothing; nor does an owner that is still receiving the partition, but its record is merged. The pending member of a
+ * list that changes is asked only when the owner that it replaces says that it is none any more.
  *
  * A slot that did not answer, or failed, is left to anti-entropy: nobody knows what it lacks. Fallbacks are never
  * repaired: they keep hints for others, not copies.
@@ -70,16 +71,16 @@ export class GetOp<O> extends Op<O> implements AskedGet {
 /** What a get asks of the node around it; each call is one effect. */
 export interface GetEffects<O> extends RouteEffects<GetOp<O>> {
   /**
-   * Asks a slot, the local one included, for its record: `onRecord`, `onUnsynced` or `onFailure` follows, or nothing. If the
-   * slot is among `op.fallbacks` it is asked for what its hints hold, whoever they are for. If `wantsHead(op, slot)` it may
-   * answer with the head of a large record: `onHead`.
+   * Asks a slot, the local one included, for its record: `onRecord`, `onUnsynced` or `onFailure` follows, or nothing.
+   * If the slot is among `op.fallbacks` it is asked for what its hints hold, whoever they are for. If `wantsHead(op,
+   * slot)` it may answer with the head of a large record: `onHead`.
    */
   readReplica(now: Instant, op: GetOp<O>, slot: number): void;
   /** Writes `op.merged` to a slot that is behind, the local one included: `onRepaired` follows, or nothing. */
   repairReplica(now: Instant, op: GetOp<O>, slot: number): void;
   /**
-   * How long after its beginning a get whose record is larger than what is sent anyway may wait for it before another slot
-   * is asked; 0: as long as that slot is not silent. At most once per get.
+   * How long after its beginning a get whose record is larger than what is sent anyway may wait for it before another
+   * slot is asked; 0: as long as that slot is not silent. At most once per get.
    */
   hedgeDelay(now: Instant, op: GetOp<O>): DurationUs;
   /** Whether another slot may be asked now; takes it from the node's budget. */

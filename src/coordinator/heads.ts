@@ -1,6 +1,6 @@
 /**
  * Heads: what the slots of a get have told of records that they did not send. Above `bodyMax` one slot, the op's
- * `bodySlot`, sends its record whole and the others only its head: header and version (mechanisms.md 1.4). A head that is
+ * `bodySlot`, sends its record whole and the others only its head: header and version. A head that is
  * the same as, or older than, what the get holds counts as the answer that it stands for; any other one is news, and
  * the slot is asked again, for the whole record.
  *

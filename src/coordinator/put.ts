@@ -5,7 +5,7 @@
  *
  * An owner that fails is replaced by the next fallback, which keeps a hint for it (Dynamo 4.6). One that is only silent
  * is replaced at once while W is not met; after that it is first asked whether it holds the write, because it usually
- * does (mechanisms.md 3.6): what is wanted and what is done about it is `#cover`.
+ * does: what is wanted and what is done about it is `#cover`.
  *
  * The op outlives the answer: it stays until every slot has answered or its deadline passes, so that a designated sync
  * that fails is given to another replica (Dynamo 6.1). Which durability each slot writes with is decided in `syncs.ts`.
@@ -80,20 +80,22 @@ export class PutOp<O> extends Op<O> implements Syncing {
 /** What a put asks of the node around it; each call is one effect. */
 export interface PutEffects<O> extends RouteEffects<PutOp<O>> {
   /**
-   * Gives the put to this node's replica: `onPrepared` follows and then an answer from `op.localSlot`, or `onFailure` alone.
-   * If the local slot is among `op.fallbacks`, this node is no owner and what it writes is a hint for `hintOwner`.
+   * Gives the put to this node's replica: `onPrepared` follows and then an answer from `op.localSlot`, or `onFailure`
+   * alone. If the local slot is among `op.fallbacks`, this node is no owner and what it writes is a hint for
+   * `hintOwner`.
    */
   putLocal(now: Instant, op: PutOp<O>, durability: Durability): void;
   /**
-   * Sends `op.sealed` to a slot: `onAck` or `onFailure` follows, or neither. A replica that holds the record already must
-   * still sync it if asked. `slot` is `op.localSlot` only when no other is left to sync, or in a second attempt: the record
-   * goes to this node's own replica as any other write.
+   * Sends `op.sealed` to a slot: `onAck` or `onFailure` follows, or neither. A replica that holds the record already
+   * must still sync it if asked. `slot` is `op.localSlot` only when no other is left to sync, or in a second attempt:
+   * the record goes to this node's own replica as any other write.
    */
   writeReplica(now: Instant, op: PutOp<O>, slot: number, durability: Durability): void;
   /**
-   * Sends `op.sealed` to the fallback in a slot, to be merged into its hint for `owner`: `onAck` or `onFailure` follows, or
-   * neither; `OVERLOADED` when it may keep no more for that owner. It may come so close to the op's deadline that the
-   * fallback needs `op.silenceUs` instead of what is left. `slot` may be `op.localSlot`, as in `writeReplica`.
+   * Sends `op.sealed` to the fallback in a slot, to be merged into its hint for `owner`: `onAck` or `onFailure`
+   * follows, or neither; `OVERLOADED` when it may keep no more for that owner. It may come so close to the op's
+   * deadline that the fallback needs `op.silenceUs` instead of what is left. `slot` may be `op.localSlot`, as in
+   * `writeReplica`.
    */
   keepHint(now: Instant, op: PutOp<O>, slot: number, owner: NodeNumber, durability: Durability): void;
   /** Asks the owner in a slot for the version of its record, no more: `onHead` follows, or nothing. */
@@ -236,7 +238,8 @@ export class PutCoordinator<O> {
   }
 
   /**
-   * A slot refused the write, could not do it, or cannot be reached. `epoch` is that of the replica's ring, 0 if unknown.
+   * A slot refused the write, could not do it, or cannot be reached. `epoch` is that of the replica's ring, 0 if
+   * unknown.
    */
   onFailure(now: Instant, id: number, slot: number, status: Status, message: string, epoch = 0): void {
     this.#ops.enter();

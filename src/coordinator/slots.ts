@@ -1,7 +1,7 @@
 /**
  * Slots: who is asked, and whom each of them counts for. The owners come first (slot i is the i-th of the preference
  * list, or the fallback that stands for it because it could not be reached when the op began), then the pending member
- * of a list that is changing (mechanisms.md 3.1), then fallbacks that are added while the op runs (Dynamo 4.6). Entry i
+ * of a list that is changing, then fallbacks that are added while the op runs (Dynamo 4.6). Entry i
  * of `op.targetNumbers` is the node of slot i; what follows the slots in use are candidate fallbacks, in order, so that
  * adding one is counting one up.
  *

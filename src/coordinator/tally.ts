@@ -2,7 +2,7 @@
  * Tally: whether a request has what it needs, cannot get it any more, or must wait. Pure decisions over small integers
  * and bit masks (one bit per slot), after Riak's `riak_kv_put_core`; the coordinators keep the masks and act.
  *
- * Every requirement (w, pw, dw, distinct hosts; w and pw again in the new list while a list changes, mechanisms.md 3.1)
+ * Every requirement (w, pw, dw, distinct hosts; w and pw again in the new list while a list changes)
  * is the same question asked of other slots, and the verdicts are ordered so that the worst of them is the request's.
  */
 import { assert } from "../base/assert.ts";
@@ -39,8 +39,8 @@ export function countHosts(mask: number, hostOf: number): number {
 const ownerAt = new Int8Array(slotsMax);
 
 /**
- * How many owners hold the write if the slots in `mask` do, no host counting for two: a fallback counts for the owner it
- * stands for, an owner and its fallback together are one, and so are an owner and a fallback on one host. It is the
+ * How many owners hold the write if the slots in `mask` do, no host counting for two: a fallback counts for the owner
+ * it stands for, an owner and its fallback together are one, and so are an owner and a fallback on one host. It is the
  * largest matching of owners and hosts (augmenting paths; at most 8 of each).
  */
 export function countOwners(mask: number, standsFor: number, hostOf: number): number {

@@ -1,6 +1,6 @@
 /**
  * The system's clocks. `now` is monotonic and starts at the process's start, so that instants stay small integers;
- * `performance.now()` because `process.hrtime.bigint()` allocates (performance.md 7).
+ * `performance.now()` because `process.hrtime.bigint()` allocates.
  */
 import { performance } from "node:perf_hooks";
 import type { Clock, Instant, WallMs } from "../base/time.ts";

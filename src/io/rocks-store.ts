@@ -1,12 +1,12 @@
 /**
- * RocksEngine: `Engine` over the RocksDB binding. It only carries bytes: group commit, caching, checksums and batch numbers
- * are in storage/.
+ * RocksEngine: `Engine` over the RocksDB binding. It only carries bytes: group commit, caching, checksums and batch
+ * numbers are in storage/.
  *
- * Shaped by the binding (performance.md 5). A call on a closed database crashes some versions of it, so a guard here
- * answers every call after `close`, and `close` waits for what is in flight. It copies keys and values at once and takes
- * any Uint8Array. Its batches are kept and cleared, not made anew, and calls carry one kept closure each: what lives until
- * an answer comes would survive a scavenge. There is no call that syncs the log alone: a sync is a synced batch of
- * one marker key, which makes durable everything written before it. Compression is off, so that any RocksDB can open the
+ * Shaped by the binding. A call on a closed database crashes some versions of it, so a guard here answers every call
+ * after `close`, and `close` waits for what is in flight. It copies keys and values at once and takes any Uint8Array.
+ * Its batches are kept and cleared, not made anew, and calls carry one kept closure each: what lives until an answer
+ * comes would survive a scavenge. There is no call that syncs the log alone: a sync is a synced batch of one marker
+ * key, which makes durable everything written before it. Compression is off, so that any RocksDB can open the
  * directory.
  */
 import RocksDB from "rocksdb";
@@ -41,8 +41,8 @@ const synced = { sync: true };
 const markerValue = new Uint8Array([1]);
 const closedError = "the engine is closed";
 /**
- * Databases with a scan that has failed, and its iterator: the binding never ends it, nor closes the database around it,
- * and ends the process if one of them is collected as garbage.
+ * Databases with a scan that has failed, and its iterator: the binding never ends it, nor closes the database around
+ * it, and ends the process if one of them is collected as garbage.
  */
 const unended: Map<RocksDB, RocksDB.Iterator> = new Map();
 /** Idle call objects and batches kept for reuse. */
@@ -138,8 +138,8 @@ export class RocksEngine implements Engine {
   }
 
   /**
-   * Opens the store in `directory`, which is made if it is not there. Rejects with `STORAGE_FAILED`: with a message of its
-   * own if another process has it open (RocksDB locks its directory, and a killed process's lock is gone with it).
+   * Opens the store in `directory`, which is made if it is not there. Rejects with `STORAGE_FAILED`: with a message of
+   * its own if another process has it open (RocksDB locks its directory, and a killed process's lock is gone with it).
    */
   static async open(directory: string, options: RocksOptions): Promise<RocksEngine> {
     const database = new RocksDB(directory);

@@ -1,7 +1,7 @@
 /**
- * Links over TCP, for nodes and for clients: Node sockets behind the `Link` contract of `wire/link.ts`, and nothing that
- * thinks. `setNoDelay` because a frame waits for nobody (without it: 44 ms, performance.md 2.2); one `write` per call,
- * and the caller calls once per turn; chunks come from 'data' events with the default semi-space (performance.md 2.3).
+ * Links over TCP, for nodes and for clients: Node sockets behind the `Link` contract of `wire/link.ts`, and nothing
+ * that thinks. `setNoDelay` because a frame waits for nobody (without it: 44 ms); one `write` per
+ * call, and the caller calls once per turn; chunks come from 'data' events with the default semi-space.
  *
  * A socket's own events are asynchronous already, so none of them arrives inside a call on the link; the one case where
  * Node would throw instead (a bad address) is turned into a deferred `onClosed`.

@@ -1,6 +1,6 @@
 /**
  * What a host needs to run a deterministic core on Node's event loop: one call at the end of a turn (so that frames of
- * many requests share one system call, performance.md 2.2), and one alarm (so that no request has a timer of its own).
+ * many requests share one system call), and one alarm (so that no request has a timer of its own).
  */
 import type { Clock, Instant } from "../base/time.ts";
 import { never } from "../base/time.ts";

@@ -1,7 +1,7 @@
 /**
- * TurnKeys: whether one turn of the event loop was spent on one key (mechanisms.md 1.10, "hot keys"): then whoever waited
- * for that turn waited for the key, not for a loop that something unknown held up. A vote in fixed memory (Boyer and
- * Moore's): every piece of work is for the candidate or against it, so a key that wins by votes has more than half of it.
+ * TurnKeys: whether one turn of the event loop was spent on one key: then whoever waited for that turn waited for the
+ * key, not for a loop that something unknown held up. A vote in fixed memory (Boyer and Moore's): every piece of work
+ * is for the candidate or against it, so a key that wins by votes has more than half of it.
  */
 
 /** With less of it in a turn, the key has done nobody any harm. */

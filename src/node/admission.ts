@@ -1,11 +1,12 @@
 /**
- * Admission: how many requests of clients a node works on at once (mechanisms.md 1.10: bound the time in queues, not their
- * length). More in flight than the machine can take makes no more answers, only later ones, and late answers cost: puts of
- * one key overlap, each sees less of the others, and records grow by siblings, so that everything becomes dearer still.
+ * Admission: how many requests of clients a node works on at once (what is bounded is the time in queues, not their
+ * length). More in flight than the machine can take makes no more answers, only later ones, and late answers cost: puts
+ * of one key overlap, each sees less of the others, and records grow by siblings, so that everything becomes dearer
+ * still.
  *
- * Every 100 ms it looks at the answers since: when most took longer than the target, the limit falls by a third, at most to
- * what is in flight; otherwise it rises by a tenth. A window without answers lets it rise too, so it never sticks. The
- * median is looked at, not a late tail: one slow replica or a collection of garbage is no overload.
+ * Every 100 ms it looks at the answers since: when most took longer than the target, the limit falls by a third, at
+ * most to what is in flight; otherwise it rises by a tenth. A window without answers lets it rise too, so it never
+ * sticks. The median is looked at, not a late tail: one slow replica or a collection of garbage is no overload.
  */
 import { after, type Instant } from "../base/time.ts";
 
@@ -36,8 +37,8 @@ export class Admission {
   }
 
   /**
-   * A request was answered, well or with an error, `elapsedUs` after it was taken in; `inFlight` are those that are left.
-   * Were only good answers looked at, a node whose requests all run out of time would never take in less.
+   * A request was answered, well or with an error, `elapsedUs` after it was taken in; `inFlight` are those that are
+   * left. Were only good answers looked at, a node whose requests all run out of time would never take in less.
    */
   onAnswer(now: Instant, elapsedUs: number, inFlight: number): void {
     this.#answers += 1;

@@ -1,9 +1,9 @@
 /**
- * Asker: one client as admission sees it: how much it has under way, and what of it stands in line. Connections that say
- * the same client id in their hello are one asker, since what is shared out is shared out among clients; a connection
- * that says none is one by itself.
+ * Asker: one client as admission sees it: how much it has under way, and what of it stands in line. Connections that
+ * say the same client id in their hello are one asker, since what is shared out is shared out among clients; a
+ * connection that says none is one by itself.
  *
- * Writes and reads stand apart, because reads are shed first (mechanisms.md 1.10).
+ * Writes and reads stand apart, because reads are shed first.
  */
 import { Fifo } from "../base/fifo.ts";
 import type { Instant } from "../base/time.ts";

@@ -1,8 +1,8 @@
 /**
- * Background: how much of this node its background work may have: transfers, anti-entropy, scrub (mechanisms.md 3.9;
- * Dynamo 6.5). One controller for all of them. Once a second it compares what clients see now with what they saw while
- * the node was quiet: headroom adds a slice, none halves them, and a late event loop does too. There is always one
- * slice: work that never ends is worse than work that is slow.
+ * Background: how much of this node its background work may have: transfers, anti-entropy, scrub (Dynamo 6.5). One
+ * controller for all of them. Once a second it compares what clients see now with what they saw while the node was
+ * quiet: headroom adds a slice, none halves them, and a late event loop does too. There is always one slice: work that
+ * never ends is worse than work that is slow.
  *
  * Whoever works in the background is told a rate, or given credits; nobody else decides when.
  */

@@ -4,8 +4,8 @@
  *   identity -> first ring (bootstrap, or from a seed node) -> identity with its cluster -> actor lease -> store
  *
  * A later start skips what is on disk already, but every boot draws a new actor incarnation: after an unclean stop
- * replicas may hold a dot whose local write never happened here, and a directory may have been copied (mechanisms.md
- * 3.3). The same file carries the lease of counters and, at the end, the word that the stop was clean.
+ * replicas may hold a dot whose local write never happened here, and a directory may have been copied. The same file
+ * carries the lease of counters and, at the end, the word that the stop was clean.
  */
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
@@ -154,7 +154,7 @@ export class Boot implements ActorEffects {
     this.#saveActor(false, (now) => this.#mayMint(now));
   }
 
-  /** Why acknowledged writes may be missing from this directory; null: none can be (mechanisms.md 3.8, "Synced"). */
+  /** Why acknowledged writes may be missing from this directory; null: none can be. */
   #doubtOf(ring: Ring, last: ActorState | undefined): string | null {
     if (this.#firstRing !== undefined) return null;
     if (last === undefined) return "it is not known how the last run ended";
@@ -165,8 +165,8 @@ export class Boot implements ActorEffects {
   }
 
   /**
-   * The store gives reason to doubt, too: it is found empty, or batches are missing. Until `doubtsSaved` the actor's file
-   * holds no boot id, so that a boot that comes too early doubts as this one does.
+   * The store gives reason to doubt, too: it is found empty, or batches are missing. Until `doubtsSaved` the actor's
+   * file holds no boot id, so that a boot that comes too early doubts as this one does.
    */
   doubt(reason: string): void {
     this.#shared.doubt = reason;

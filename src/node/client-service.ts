@@ -1,9 +1,9 @@
 /**
  * ClientService: what clients may ask, from the decoded frame to the op and from the finished op to the answer.
  *
- * A get is coordinated here whoever owns the key. A put is coordinated by an owner while one can be reached, because the
- * coordinator mints the dot (mechanisms.md 3.2): another node forwards the request, once. Which requests get here, and when,
- * is decided by `reception.ts`, before they are decoded.
+ * A get is coordinated here whoever owns the key. A put is coordinated by an owner while one can be reached, because
+ * the coordinator mints the dot: another node forwards the request, once. Which requests get here, and when, is decided
+ * by `reception.ts`, before they are decoded.
  */
 import { noBytes } from "../base/bytes.ts";
 import { RingtailError, statusOk, wireOf } from "../base/errors.ts";

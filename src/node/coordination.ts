@@ -1,11 +1,11 @@
 /**
  * Coordination: what the coordinators ask of the world, bound to this node's own replica and to its peers.
  *
- * A slot of an op is either this node (the op goes to the replica) or a peer (it becomes a frame whose id is op id * 8 +
- * slot, so that the answer finds its op without a map). An effect must not call the core that made it, so work for the
- * own replica and failures known at once wait in a queue until `settle`, which runs last in every event.
+ * A slot of an op is either this node (the op goes to the replica) or a peer (it becomes a frame whose id is op id * 8
+ * + slot, so that the answer finds its op without a map). An effect must not call the core that made it, so work for
+ * the own replica and failures known at once wait in a queue until `settle`, which runs last in every event.
  *
- * A slot among `op.fallbacks` is asked for what it keeps for others: its record is a hint (mechanisms.md 3.6).
+ * A slot among `op.fallbacks` is asked for what it keeps for others: its record is a hint.
  */
 import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
@@ -399,8 +399,8 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   }
 
   /**
-   * Does what effects left behind, and whether there was anything: called after each frame and last in every event, when
-   * no core is on the stack.
+   * Does what effects left behind, and whether there was anything: called after each frame and last in every event,
+   * when no core is on the stack.
    */
   settle(now: Instant): boolean {
     if (this.#replica === undefined) return false;

@@ -1,7 +1,7 @@
 /**
- * CopyService: a client that coordinates its get itself asks each owner for the copy that it holds (Dynamo 6.4;
- * mechanisms.md 3.10). The answer is a `GetReply` of this one replica, with a context of just that version: the SDK holds
- * no key to make one. The rules are those of a peer's read: the ring's fence, and who owns the partition and holds all of it.
+ * CopyService: a client that coordinates its get itself asks each owner for the copy that it holds (Dynamo 6.4). The
+ * answer is a `GetReply` of this one replica, with a context of just that version: the SDK holds no key to make one.
+ * The rules are those of a peer's read: the ring's fence, and who owns the partition and holds all of it.
  */
 import { noBytes } from "../base/bytes.ts";
 import { statusOk, wireOf } from "../base/errors.ts";

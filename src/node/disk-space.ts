@@ -1,8 +1,8 @@
 /**
- * DiskSpace: looks once a second how much room the disk has, and goes read-only for new keys before it is full
- * (mechanisms.md 1.11). Below the reserve no put of a new key is coordinated here and the others are asked to write
- * elsewhere (`Membering` tells them); below a quarter of it, copies of keys that are not here yet are refused, too. What
- * is here already can be read, changed and deleted all the time. Twice the reserve, and all is as before.
+ * DiskSpace: looks once a second how much room the disk has, and goes read-only for new keys before it is full. Below
+ * the reserve no put of a new key is coordinated here and the others are asked to write elsewhere (`Membering` tells
+ * them); below a quarter of it, copies of keys that are not here yet are refused, too. What is here already can be
+ * read, changed and deleted all the time. Twice the reserve, and all is as before.
  */
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";
 import { DiskRoom } from "../replica/replica-options.ts";

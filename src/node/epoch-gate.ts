@@ -1,5 +1,5 @@
 /**
- * EpochGate: the fence (mechanisms.md 3.1). Every request between nodes carries the epoch of the ring by which its sender
+ * EpochGate: the fence. Every request between nodes carries the epoch of the ring by which its sender
  * chose this node. One older than the last change of its partition is refused, and told of the newer ring; epochs in
  * which only others changed bounce nothing. One newer than this node's ring waits here until that ring has been pulled:
  * what an older ring says of it may be wrong.

@@ -1,10 +1,10 @@
 /**
- * Flights: gets of one key that stand in line together are read once (single flight; mechanisms.md 1.10, "hot keys").
+ * Flights: gets of one key that stand in line together are read once (single flight).
  *
  * A get may only be answered from reads that began after it came: else it could miss a put that was acknowledged before
- * it was sent (G3). So nobody boards a flight that has left. Gets board while the line is being served, and when that is
- * done all flights leave; each reads for the gets that boarded, all of which had come before. Nobody waits for a flight
- * either: it leaves in the turn in which its first get would have been read alone.
+ * it was sent (G3). So nobody boards a flight that has left. Gets board while the line is being served, and when that
+ * is done all flights leave; each reads for the gets that boarded, all of which had come before. Nobody waits for a
+ * flight either: it leaves in the turn in which its first get would have been read alone.
  */
 import { equalBytes } from "../base/bytes.ts";
 import { canary } from "../base/canary.ts";
@@ -19,8 +19,8 @@ export class Flights {
   #left: readonly GetOp<GetOrigin>[] = [];
 
   /**
-   * Puts a get on a flight; false: on one of its own. The gets of a flight ask the same replicas for as many answers; it has
-   * as much time as the most patient of them.
+   * Puts a get on a flight; false: on one of its own. The gets of a flight ask the same replicas for as many answers;
+   * it has as much time as the most patient of them.
    */
   board(op: GetOp<GetOrigin>): boolean {
     for (const flight of this.#boarding) {

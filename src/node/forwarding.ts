@@ -1,8 +1,8 @@
 /**
  * Forwarding: a put that reached a node which may not coordinate it goes to an owner, one hop, with its request id and
- * what is left of its time (mechanisms.md 3.2): the best of those that can be reached, else a fallback. The request id
- * makes it safe to try another one when the first one's link breaks: whichever of them took it, it is one write. One that
- * says its ring is newer and it is no owner is believed: that ring is awaited, and the put sent once more.
+ * what is left of its time: the best of those that can be reached, else a fallback. The request id makes it safe to try
+ * another one when the first one's link breaks: whichever of them took it, it is one write. One that says its ring is
+ * newer and it is no owner is believed: that ring is awaited, and the put sent once more.
  */
 
 import { DeadlineQueue } from "../base/deadlines.ts";

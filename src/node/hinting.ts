@@ -1,7 +1,7 @@
 /**
- * Hinting: what this node keeps for others (Dynamo 4.6; mechanisms.md 3.6), bound to its store, its replica and its
- * peers: the budgets, the delivery of hints to owners that are back, and what others ask in that matter (hint-service.ts).
- * The thinking is in handoff/. Writing a hint is the replica's work; who keeps one, the coordinators'.
+ * Hinting: what this node keeps for others (Dynamo 4.6), bound to its store, its replica and its peers: the budgets,
+ * the delivery of hints to owners that are back, and what others ask in that matter (hint-service.ts). The thinking is
+ * in handoff/. Writing a hint is the replica's work; who keeps one, the coordinators'.
  */
 
 import { Durability } from "../base/durability.ts";

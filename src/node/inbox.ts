@@ -1,20 +1,20 @@
 /**
- * Inbox: the line in which clients' requests stand before anything is done for them (mechanisms.md 1.10, G11). A turn of
- * the event loop begins so many requests as it is good for, so that answers of peers, replica work and what is under way
- * get their turn first; what else came stands in line, undecoded. So the loop's backlog is here, where it can be seen,
- * and not in the buffers of the sockets, where nobody knows how long it has waited: a turn is short, and each turn reads
- * whatever has come.
+ * Inbox: the line in which clients' requests stand before anything is done for them (G11). A turn of the event loop
+ * begins so many requests as it is good for, so that answers of peers, replica work and what is under way get their
+ * turn first; what else came stands in line, undecoded. So the loop's backlog is here, where it can be seen, and not in
+ * the buffers of the sockets, where nobody knows how long it has waited: a turn is short, and each turn reads whatever
+ * has come.
  *
  * The line is bounded by time (CoDel, doi:10.1145/2209249.2209264): if for a whole interval the request that had waited
- * longest had waited more than the target, more comes than can be done, and no buffer helps. From then on reads that have
- * waited for the target are refused, writes after twice that, and the newest go first: they have most of their time left.
- * Before that a burst may wait for an interval, in its order. A refusal costs a few dozen bytes, ready made.
+ * longest had waited more than the target, more comes than can be done, and no buffer helps. From then on reads that
+ * have waited for the target are refused, writes after twice that, and the newest go first: they have most of their
+ * time left. Before that a burst may wait for an interval, in its order. A refusal costs a few dozen bytes, ready made.
  *
  * Clients take turns, whoever asks most: so a client that floods the node makes its own requests wait, not those of the
  * others. How many are worked on at once is the business of `admission.ts`; where that is full, the line waits. In an
- * overload it is fewer while turns are long, since then it is the loop that is short of time: the more is under way, the
- * later all of it ends, and late puts of one key cost more than their time, they leave siblings. With short turns it is
- * a disk or a peer that is waited for, and more may be under way.
+ * overload it is fewer while turns are long, since then it is the loop that is short of time: the more is under way,
+ * the later all of it ends, and late puts of one key cost more than their time, they leave siblings. With short turns
+ * it is a disk or a peer that is waited for, and more may be under way.
  */
 import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
@@ -28,13 +28,13 @@ export const targetUs: DurationUs = 5_000;
 /** For so long it may; and so long may anything wait while there is no overload. */
 export const intervalUs: DurationUs = 100_000;
 /**
- * A turn should not be longer, or whatever comes meanwhile has waited for most of the target before it is seen. How many
- * requests that is depends on the machine and on who else wants its CPUs: it is found out, turn by turn.
+ * A turn should not be longer, or whatever comes meanwhile has waited for most of the target before it is seen. How
+ * many requests that is depends on the machine and on who else wants its CPUs: it is found out, turn by turn.
  */
 const turnUs: DurationUs = 2_500;
 /**
- * With fewer, what each turn costs of its own (one write per link, one append to the log) is most of its work: where others
- * want the CPU too, turns are long however little they do, and doing less would only make each request dearer.
+ * With fewer, what each turn costs of its own (one write per link, one append to the log) is most of its work: where
+ * others want the CPU too, turns are long however little they do, and doing less would only make each request dearer.
  */
 export const perTurnLeast = 16;
 /** In an overload of the CPU no more than this need be worked on at once to keep it busy. */

@@ -1,7 +1,7 @@
 /**
- * The node's own small files (identity, ring, votes, members, actor lease) as values: reading them at start, sealing them to be saved.
- * They lie beside the engine, not in it: a damaged engine may be refilled from peers, a forgotten identity or lease
- * would let a node repeat itself (mechanisms.md 3.3, 3.13).
+ * The node's own small files (identity, ring, votes, members, actor lease) as values: reading them at start, sealing
+ * them to be saved. They lie beside the engine, not in it: a damaged engine may be refilled from peers, a forgotten
+ * identity or lease would let a node repeat itself.
  */
 import { noBytes } from "../base/bytes.ts";
 import { RingtailError } from "../base/errors.ts";

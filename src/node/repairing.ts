@@ -1,5 +1,5 @@
 /**
- * Repairing: the part of a node that keeps replicas equal without anybody asking (Dynamo 4.7; mechanisms.md 1.6, 3.7). It
+ * Repairing: the part of a node that keeps replicas equal without anybody asking (Dynamo 4.7). It
  * is on from the start and never off. It compares trees with peers in turn, answers theirs, runs the comparisons that
  * transfers ask for, and reads its own store through against its trees. How much of the node it may have is granted in
  * credits by `Background`.

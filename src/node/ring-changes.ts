@@ -1,7 +1,7 @@
 /**
- * RingChanges: how a node comes by new rings, and how operators change them (mechanisms.md 3.12): the consensus
- * (`ring/consensus.ts`) over the peers' links, with its files; rings of peers that are ahead; RING_CHANGE; and the rings
- * of a plan under way (`ring-maker.ts`).
+ * RingChanges: how a node comes by new rings, and how operators change them: the consensus (`ring/consensus.ts`) over
+ * the peers' links, with its files; rings of peers that are ahead; RING_CHANGE; and the rings of a plan under way
+ * (`ring-maker.ts`).
  *
  * A chosen ring is on disk before anybody acts on it. Chosen rings and outcomes come from inside the core, so they wait
  * for `settle`.

@@ -1,8 +1,8 @@
 /**
- * RingKeeper: how a node gets its first ring (mechanisms.md 3.12). Only the node told to bootstrap makes ring 1: it waits
- * until as many nodes as expected have reported to it, itself included, claims the partitions for them, and serves the
- * ring to whoever reports again. Everybody else asks its seed nodes, again and again, and takes a ring only while it has
- * none. A node that reports later waits: an operator stages its join, and the next ring, which names it, is its first.
+ * RingKeeper: how a node gets its first ring. Only the node told to bootstrap makes ring 1: it waits until as many
+ * nodes as expected have reported to it, itself included, claims the partitions for them, and serves the ring to
+ * whoever reports again. Everybody else asks its seed nodes, again and again, and takes a ring only while it has none.
+ * A node that reports later waits: an operator stages its join, and the next ring, which names it, is its first.
  */
 import { durabilityOf } from "../base/durability.ts";
 import { RingtailError, type Status, statusOk } from "../base/errors.ts";

@@ -1,10 +1,9 @@
 /**
- * RingMaker: when a plan that is under way gets its next ring (mechanisms.md 3.1, Transfer, 5). Joining nodes confirm their
- * transfers, again and again; a ring carries all that is confirmed, as soon as nothing more is awaited, or ten seconds
- * after the ring before it: every ring is chosen, saved and taken up by all nodes, which their clients feel, and the next
- * positions do not wait for a straggler. One node makes these rings: by convention the lowest that is reachable
- * (`NodeState.ringMaker`), so that proposals do not hinder each other. If two believe to be it, one of their rings is
- * refused, and nothing is lost.
+ * RingMaker: when a plan that is under way gets its next ring. Joining nodes confirm their transfers, again and again;
+ * a ring carries all that is confirmed, as soon as nothing more is awaited, or ten seconds after the ring before it:
+ * every ring is chosen, saved and taken up by all nodes, which their clients feel, and the next positions do not wait
+ * for a straggler. One node makes these rings: by convention the lowest that is reachable (`NodeState.ringMaker`), so
+ * that proposals do not hinder each other. If two believe to be it, one of their rings is refused, and nothing is lost.
  */
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";
 import { isMoving } from "../ring/plan.ts";

@@ -1,7 +1,7 @@
 /**
- * RouteHealth: what the data path itself has seen of each peer, per request: `ok`, `degraded` or `down` (mechanisms.md 1.5
- * and section 5; Dynamo 4.8.3: a local notion of failure). Membership never routes; this does. It is local, so two nodes
- * may think differently of a third.
+ * RouteHealth: what the data path itself has seen of each peer, per request: `ok`, `degraded` or `down` (Dynamo 4.8.3:
+ * a local notion of failure). Membership never routes; this does. It is local, so two nodes may think differently of a
+ * third.
  *
  * - `degraded`: slow or failing, but there. It is asked and its answers count; it neither coordinates nor is asked first.
  *   Three timeouts in a row, half of the latest answers errors, or a smoothed latency over four times its peers' median.
@@ -10,9 +10,9 @@
  * - `down`: its connection was refused or reset, its hello did not come, or it was degraded by timeouts and the first
  *   probe stayed unanswered, too; or it has said that it is stopping. A fallback is used in its place.
  *
- * Whoever timed out is probed after 250 ms, and then twice as long each time, up to 5 s; any answer ends that. Estimates
- * that get no samples fade by time, or a peer that nobody asks would stay as bad as it last was. All arithmetic is of
- * integers. Not here: links and dialling (`peers.ts`), who is asked (`targets.ts`).
+ * Whoever timed out is probed after 250 ms, and then twice as long each time, up to 5 s; any answer ends that.
+ * Estimates that get no samples fade by time, or a peer that nobody asks would stay as bad as it last was. All
+ * arithmetic is of integers. Not here: links and dialling (`peers.ts`), who is asked (`targets.ts`).
  */
 import { assert } from "../base/assert.ts";
 import type { NodeNumber } from "../base/ids.ts";

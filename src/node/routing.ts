@@ -3,7 +3,7 @@
  * targets.ts), and who may coordinate a put. What it knows of the peers it is told by those who send and hear.
  *
  * A put is coordinated by an owner, because the coordinator mints the dot; a fallback mints only when it can reach no
- * owner, since every outage in which it does costs it an incarnation (mechanisms.md 3.2, 3.3; Dynamo 4.5, 4.6).
+ * owner, since every outage in which it does costs it an incarnation (Dynamo 4.5, 4.6).
  */
 import { codeOf, type Status, statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
@@ -91,9 +91,9 @@ export class Routing implements KeyOwners {
   }
 
   /**
-   * Whether this node coordinates the put, which has been aimed: it is an owner and has all of the partition; or it is the
-   * pending member, an owner that is still receiving, or a fallback, and can reach nobody better. `passedOn`: another node
-   * has looked already and chose this one.
+   * Whether this node coordinates the put, which has been aimed: it is an owner and has all of the partition; or it is
+   * the pending member, an owner that is still receiving, or a fallback, and can reach nobody better. `passedOn`:
+   * another node has looked already and chose this one.
    */
   mayCoordinate(op: PutOp<unknown>, passedOn: boolean): boolean {
     const slot = op.localSlot;

@@ -2,7 +2,7 @@
  * Session: one accepted connection. It speaks frames, checks the hello, and hands each request to the node; answers are
  * encoded straight into the link's send slab and leave with one write at the end of the turn.
  *
- * The hello comes first (mechanisms.md 3.13): protocol versions, cluster id, role. A mismatch is answered with an error
+ * The hello comes first: protocol versions, cluster id, role. A mismatch is answered with an error
  * that says what this side is, and the connection is closed. Bytes that are no frames end the connection as well; a
  * frame whose body is malformed is answered with an error, and the connection goes on.
  */
@@ -151,8 +151,8 @@ export class Session implements LinkEvents, FrameSink {
   }
 
   /**
-   * Answers the request `frameId` of type `type` with success; with OVERLOADED where so much waits to be read already that
-   * the answer does not fit. A session that leaves no room even for that is dropped.
+   * Answers the request `frameId` of type `type` with success; with OVERLOADED where so much waits to be read already
+   * that the answer does not fit. A session that leaves no room even for that is dropped.
    */
   answer<T>(type: number, frameId: number, codec: Encoder<T>, message: T): void {
     if (this.closed || this.#closing) return;
@@ -163,8 +163,8 @@ export class Session implements LinkEvents, FrameSink {
   }
 
   /**
-   * Answers with an error; an empty message stands for the code's own meaning. `inDoubt`: of a put that was refused although
-   * some replica may hold it.
+   * Answers with an error; an empty message stands for the code's own meaning. `inDoubt`: of a put that was refused
+   * although some replica may hold it.
    */
   fail(
     type: number,

@@ -1,7 +1,7 @@
 /**
- * Transferring: the part of a node that moves partitions to their new owners and knows which of its replicas are complete
- * (Dynamo 6.2; mechanisms.md 3.1, 3.8). The thinking is in `handoff/transfers.ts`; here its questions become frames, scans,
- * merges and files. It also sets the rules by which this node answers replica requests.
+ * Transferring: the part of a node that moves partitions to their new owners and knows which of its replicas are
+ * complete (Dynamo 6.2). The thinking is in `handoff/transfers.ts`; here its questions become frames, scans, merges and
+ * files. It also sets the rules by which this node answers replica requests.
  */
 import { type Status, statusOk, wireOf } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";

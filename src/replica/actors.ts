@@ -1,12 +1,11 @@
 /**
- * Actors: under which name, and with which number, this node mints dots (Dynamo 4.4; mechanisms.md 3.3, "Actors" and
- * "Continuity").
+ * Actors: under which name, and with which number, this node mints dots (Dynamo 4.4).
  *
- * An actor is (node, partition, incarnation); the partition is implied by the record. The incarnation is 48 random bits:
- * one drawn at each boot serves all partitions, and a partition that may have lost history draws another. So a copied or
- * rolled-back data directory repeats no dot. The second line: one lease per node bounds all its counters. It is on
- * stable storage before it is used, counters of a boot start above those of the boots before it, and it grows in the
- * background, so that no put waits for a file.
+ * An actor is (node, partition, incarnation); the partition is implied by the record. The incarnation is 48 random
+ * bits: one drawn at each boot serves all partitions, and a partition that may have lost history draws another. So a
+ * copied or rolled-back data directory repeats no dot. The second line: one lease per node bounds all its counters. It
+ * is on stable storage before it is used, counters of a boot start above those of the boots before it, and it grows in
+ * the background, so that no put waits for a file.
  *
  * Not here: when history may be lost (`replica.ts`, the node), the file itself (the node).
  */
@@ -50,8 +49,8 @@ export interface ActorOptions {
 }
 
 /**
- * The lease of a new boot, from that of the boot before (0: none): the next `leaseStep` counters. Where they end it starts
- * over, as overflowing counters do: from there on only the new incarnation keeps dots apart.
+ * The lease of a new boot, from that of the boot before (0: none): the next `leaseStep` counters. Where they end it
+ * starts over, as overflowing counters do: from there on only the new incarnation keeps dots apart.
  */
 export function leaseOfBoot(lastLeaseTop: number, leaseStep: number): number {
   const leaseTop = lastLeaseTop + leaseStep;
@@ -127,8 +126,8 @@ export class Actors {
   }
 
   /**
-   * The next counter of the partition's actor: never given before. Ask for the actor after this call, not before: at the
-   * end of the counters a new incarnation is drawn.
+   * The next counter of the partition's actor: never given before. Ask for the actor after this call, not before: at
+   * the end of the counters a new incarnation is drawn.
    */
   mint(now: Instant, partition: number): number {
     if (this.#counters[partition] === counterMax) {

@@ -1,10 +1,10 @@
 /**
  * BusyKeys: which keys are being changed, and who waits for them: the lock behind "read, merge, write of one key is
- * atomic" (mechanisms.md 3.3, "Same-key serialisation").
+ * atomic".
  *
  * A lock is named by the 64-bit key hash alone: two keys that collide merely wait for each other. Open addressing over
- * typed arrays, linear probing, and backward shift on removal: no allocation and no tombstones. The waiters of a key are
- * a list linked through the waiters themselves, served in the order of their arrival.
+ * typed arrays, linear probing, and backward shift on removal: no allocation and no tombstones. The waiters of a key
+ * are a list linked through the waiters themselves, served in the order of their arrival.
  */
 import { assert } from "../base/assert.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Continuity: whether this node still holds what it once minted (mechanisms.md 3.3, "Continuity"). A new dot seems to cover
+ * Continuity: whether this node still holds what it once minted. A new dot seems to cover
  * every older one of its actor, so whoever shows a dot of ours that we do not hold makes us a new actor.
  */
 import { canary } from "../base/canary.ts";

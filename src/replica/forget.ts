@@ -1,7 +1,7 @@
 /**
- * Forget: what is left of a record when a certified part of it goes (mechanisms.md 3.4, 3.5). Who decides that a part is
- * needed nowhere any more is `repair/reaper.ts`; here it is only held against the record as it is at this moment, because
- * a write may have come between.
+ * Forget: what is left of a record when a certified part of it goes. Who decides that a part is needed nowhere any more
+ * is `repair/reaper.ts`; here it is only held against the record as it is at this moment, because a write may have come
+ * between.
  */
 import { Hash64 } from "../base/hash.ts";
 import { causalHash, isDeleted, SiblingSet } from "../version/sibling-set.ts";

@@ -1,12 +1,11 @@
 /**
- * HintOps: what a node does with the records that it keeps for others (Dynamo 4.6; mechanisms.md 3.6). One hint per key
+ * HintOps: what a node does with the records that it keeps for others (Dynamo 4.6). One hint per key
  * and target, merged and never overwritten: a readable replica that counts towards W, so that it goes only when its
  * target has it on disk.
  *
  * Pure decisions on what the store holds: each gives the write that follows from it, or none. The key is held meanwhile
  * as for every change of a key (`replica.ts`), because a put mints from the record and all hints together. A hint that
- * holds dots of the node's present actor takes them along when it goes: the actor must not mint above them any more
- * ("Continuity" in mechanisms.md 3.3).
+ * holds dots of the node's present actor takes them along when it goes: the actor must not mint above them any more.
  */
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
@@ -57,8 +56,8 @@ export class HintOps {
   }
 
   /**
-   * What an op of one of the three kinds for hints comes to, given all hints of its key. Null: there is nothing to write,
-   * and the op is finished with the status and the answer it has now.
+   * What an op of one of the three kinds for hints comes to, given all hints of its key. Null: there is nothing to
+   * write, and the op is finished with the status and the answer it has now.
    */
   decide(now: Instant, op: ReplicaOp<unknown>, hints: readonly StoredHint[]): StoreWrite | null {
     if (op.kind === ReplicaKind.readHints) return this.#read(now, op, hints);
@@ -67,8 +66,8 @@ export class HintOps {
   }
 
   /**
-   * Some hint of the key is damaged. If it is the op's, the op's record takes its place, or nothing does: it may have held
-   * dots of ours that nobody else knows, so that the actor goes as well.
+   * Some hint of the key is damaged. If it is the op's, the op's record takes its place, or nothing does: it may have
+   * held dots of ours that nobody else knows, so that the actor goes as well.
    */
   mend(now: Instant, op: ReplicaOp<unknown>, hints: readonly StoredHint[]): StoreWrite | null {
     op.hint = hintFor(op.target, hints);

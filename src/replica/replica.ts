@@ -1,5 +1,5 @@
 /**
- * Replica: one node's copy of the records, and the only place that changes one (Dynamo 4.4, 4.5; mechanisms.md 3.3).
+ * Replica: one node's copy of the records, and the only place that changes one (Dynamo 4.4, 4.5).
  * Client puts, read repair, hints, and later transfer and anti-entropy all end here: one home for merging.
  *
  *   put, write:  take the key -> read what is held -> add a dot, or merge -> store.write -> written: pass the key on
@@ -8,10 +8,11 @@
  *   read:        object buffer, else the store; takes no key
  *
  * A key is held from before the read until the store shows the write, so that no two changes of it start from the same
- * record. Where the object buffer takes the write that is at once: all changes of a key that come in a turn are then one
- * append to the log and one write of the engine. Minting a dot and starting the local write are one step: nothing comes
- * between them. Before it mints, a node looks at *all* it holds for the key, record and hints, because a new dot seems to
- * cover every older one of its actor ("Continuity"); whoever shows us a dot of ours that we do not hold makes us a new actor.
+ * record. Where the object buffer takes the write that is at once: all changes of a key that come in a turn are then
+ * one append to the log and one write of the engine. Minting a dot and starting the local write are one step: nothing
+ * comes between them. Before it mints, a node looks at *all* it holds for the key, record and hints, because a new dot
+ * seems to cover every older one of its actor ("Continuity"); whoever shows us a dot of ours that we do not hold makes
+ * us a new actor.
  *
  * Not here: who the replicas are and how many must answer (coordinator), group commit and caching (storage).
  */

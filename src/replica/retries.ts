@@ -1,6 +1,6 @@
 /**
  * Retries: which dot a recent put of this node got, by its request id, so that a retry that comes after its record has
- * forgotten the id is still one write (mechanisms.md 3.3, "Retries and hedged puts", case 1).
+ * forgotten the id is still one write.
  *
  * A bounded ring of the latest puts in typed arrays, with a chained hash index over it: nothing is allocated per put,
  * and the oldest put is forgotten first. An entry is named by request id *and* key: a client that uses one id for two

@@ -1,6 +1,6 @@
 /**
  * The acceptor: one node's votes on the ring that follows its own. Its memory is on disk before any answer leaves the
- * node (consensus.ts sees to that), since a vote forgotten could be given twice (mechanisms.md 3.12).
+ * node (consensus.ts sees to that), since a vote forgotten could be given twice.
  *
  * There are two decrees at the most: the usual one, and the recovery that an operator asked for when a majority was
  * lost. Each has a promise of its own, but a node stands by one of them at a time: a usual promise ends a recovery's

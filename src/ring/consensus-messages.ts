@@ -1,7 +1,7 @@
 /**
  * What nodes say to each other about the next ring, as plain data: ring is below wire, so `wire/ring-messages.ts` turns
  * these into frames and back. A decree is the question which ring has a certain epoch; each has ballots of its own
- * (single-decree Paxos; mechanisms.md 3.12). Every message carries the stamp of its sender, so each is also a digest.
+ * (single-decree Paxos). Every message carries the stamp of its sender, so each is also a digest.
  */
 import type { Hash64 } from "../base/hash.ts";
 import type { NodeNumber } from "../base/ids.ts";
@@ -56,9 +56,9 @@ export interface Decree {
 }
 
 /**
- * Why a vote is refused: a higher ballot was promised; a recovery is under way; it votes no more (an alarm, or its votes
- * were lost); you are distrusted, for your votes went back; somebody declared lost has answered it; another set of lost
- * members was agreed to.
+ * Why a vote is refused: a higher ballot was promised; a recovery is under way; it votes no more (an alarm, or its
+ * votes were lost); you are distrusted, for your votes went back; somebody declared lost has answered it; another set
+ * of lost members was agreed to.
  */
 export type RefusalReason = "promised" | "recovering" | "silent" | "rolled-back" | "not-lost" | "other-lost";
 

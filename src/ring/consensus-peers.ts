@@ -1,8 +1,7 @@
 /**
- * What is remembered of the other nodes while this one runs: when each was heard, when each was last sent or asked for a
- * ring, and where each stood. A node's epoch and votes are on its disk before it speaks of them, so they never go back;
- * where they do, its disk was put back to an earlier state, and it may vote again where it has voted (mechanisms.md
- * 3.12: rolled-back voters).
+ * What is remembered of the other nodes while this one runs: when each was heard, when each was last sent or asked for
+ * a ring, and where each stood. A node's epoch and votes are on its disk before it speaks of them, so they never go
+ * back; where they do, its disk was put back to an earlier state, and it may vote again where it has voted.
  */
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant, instant } from "../base/time.ts";

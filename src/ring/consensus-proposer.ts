@@ -1,7 +1,7 @@
 /**
- * The proposer of one node: it runs rounds (consensus-round.ts), one at a time, for an operator's request or to finish a
- * ring that this node has accepted and whose fate nobody told. A refused round waits a random while and tries a higher
- * ballot, so that two proposers do not hinder each other for ever (mechanisms.md 3.12).
+ * The proposer of one node: it runs rounds (consensus-round.ts), one at a time, for an operator's request or to finish
+ * a ring that this node has accepted and whose fate nobody told. A refused round waits a random while and tries a
+ * higher ballot, so that two proposers do not hinder each other for ever.
  */
 import { assert } from "../base/assert.ts";
 import { RingtailError, wireOf } from "../base/errors.ts";

@@ -1,6 +1,6 @@
 /**
  * What an operator (or the node itself) asked of the consensus: a ring to be chosen, or a recovery without members that
- * are lost for good. One at a time; its outcome follows from the ring that comes next (mechanisms.md 3.12).
+ * are lost for good. One at a time; its outcome follows from the ring that comes next.
  */
 import { assert } from "../base/assert.ts";
 import { type Status, statusOk, wireOf } from "../base/errors.ts";

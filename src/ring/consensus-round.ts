@@ -1,6 +1,6 @@
 /**
  * One ballot of one proposer, from its first prepare to its last accepted: who has to be asked, who has answered, and
- * which ring it must propose. It sends nothing itself; consensus.ts does (mechanisms.md 3.12).
+ * which ring it must propose. It sends nothing itself; consensus.ts does.
  */
 import { assert } from "../base/assert.ts";
 import type { NodeNumber } from "../base/ids.ts";

@@ -1,7 +1,7 @@
 /**
- * RingProposals: one ring per epoch. The ring after this one is chosen by a majority of this one's members that have not
- * left, by single-decree Paxos: a majority promises a ballot, then a majority accepts a ring under it. Whoever finds
- * a ring that was accepted before must propose that one, so a chosen ring stays chosen (mechanisms.md 3.12).
+ * RingProposals: one ring per epoch. The ring after this one is chosen by a majority of this one's members that have
+ * not left, by single-decree Paxos: a majority promises a ballot, then a majority accepts a ring under it. Whoever
+ * finds a ring that was accepted before must propose that one, so a chosen ring stays chosen.
  *
  * Three roles in every node. The acceptor (consensus-acceptor.ts) votes; no vote leaves before it is on disk. The
  * proposer (consensus-proposer.ts) asks for votes: for an operator's change, or to finish a ring that was accepted here
@@ -107,8 +107,8 @@ export class RingProposals {
   }
 
   /**
-   * An operator has decided which of two rings of one epoch it is. If it is this node's, the node votes again and heeds no
-   * other ring of that epoch; false: it is not. Who holds another takes the next ring that the others choose.
+   * An operator has decided which of two rings of one epoch it is. If it is this node's, the node votes again and heeds
+   * no other ring of that epoch; false: it is not. Who holds another takes the next ring that the others choose.
    */
   accept(now: Instant, digest: string): boolean {
     const { ring } = this.#state;

@@ -1,7 +1,7 @@
 /**
  * What of an owner table is on its way: the goal of the committed plan, and the positions whose entry is being moved in
  * this epoch. `owners` stays true until the transfers of a position are confirmed; `nextOwners` is the table as it will
- * be when all active positions have moved (mechanisms.md 3.1). A table whose goal is itself moves nothing.
+ * be when all active positions have moved. A table whose goal is itself moves nothing.
  */
 import { RingtailError } from "../base/errors.ts";
 import type { Member } from "./member.ts";

@@ -1,8 +1,7 @@
 /**
  * Two preference lists of one partition: by today's owners, and by the owners once the active positions have moved. The
- * member that is only in the second is pending: it is being sent the partition, and takes part in writes meanwhile
- * (mechanisms.md 3.1, Transfer). At most one member of a list differs, which a ring's constructor checks for every n
- * that some bucket uses.
+ * member that is only in the second is pending: it is being sent the partition, and takes part in writes meanwhile. At
+ * most one member of a list differs, which a ring's constructor checks for every n that some bucket uses.
  *
  * One owner entry is in the lists of several partitions (trap E), so it moves when all transfers that it causes are
  * confirmed; entries that meet in one list move together (`FlipGroup`).

@@ -1,7 +1,7 @@
 /**
  * The copies that an owner table makes: the first N of every list, kept current while entries change, with their number
  * per node and how many of them are new compared with another table. Everything that a plan costs or gains is counted
- * here, on lists and never on owners: one entry is in the lists of several partitions (mechanisms.md 3.1, trap E).
+ * here, on lists and never on owners: one entry is in the lists of several partitions.
  */
 import { isListed, type PlanTable } from "./plan-table.ts";
 import { zoneReach } from "./preference-list.ts";

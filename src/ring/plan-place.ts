@@ -1,8 +1,8 @@
 /**
- * Which positions change hands in a plan (mechanisms.md 3.1, Join and Leave). Nobody gives or takes more than the change
- * of membership asks for: what leavers own goes to whoever lacks most, then newcomers take from whoever has most, in
- * turn, until they have their share rounded down. A taker is kept apart from its own host and zone. Of the positions
- * that do equally well the one with the lowest hash of (planSeed, position) is taken, so that load spreads as by chance.
+ * Which positions change hands in a plan. Nobody gives or takes more than the change of membership asks for: what
+ * leavers own goes to whoever lacks most, then newcomers take from whoever has most, in turn, until they have their
+ * share rounded down. A taker is kept apart from its own host and zone. Of the positions that do equally well the one
+ * with the lowest hash of (planSeed, position) is taken, so that load spreads as by chance.
  *
  * In a small cluster a newcomer needs so many positions that random ones would soon leave no room between them; then
  * they are laid out along the ring (`#march`). What is still wrong afterwards is for plan-mend.ts.

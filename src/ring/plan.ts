@@ -1,8 +1,8 @@
 /**
- * Changing who belongs to a cluster (mechanisms.md 1.7, 3.1): operators stage changes, look at the plan that follows from
- * all of them, and commit that very plan. Everything here is a pure function from a ring to the next one; a plan depends
- * on its ring alone, so every node computes the same one and a plan's id is all that has to be sent. What happens after
- * the commit, batch by batch, is progress.ts; making the next ring agreed upon is consensus.
+ * Changing who belongs to a cluster: operators stage changes, look at the plan that follows from all of them, and
+ * commit that very plan. Everything here is a pure function from a ring to the next one; a plan depends on its ring
+ * alone, so every node computes the same one and a plan's id is all that has to be sent. What happens after the commit,
+ * batch by batch, is progress.ts; making the next ring agreed upon is consensus.
  *
  * One plan at a time: while one is under way changes can be staged, not planned.
  */
@@ -188,8 +188,8 @@ function planIdOf(epoch: number, goal: Uint16Array): string {
 }
 
 /**
- * The ring in which the plan is under way and its first batch active. Throws `BASE_EPOCH_CHANGED` unless the plan was made
- * for this ring, and `INVALID_ARGUMENT` if there is no such plan or it makes violations that are not accepted.
+ * The ring in which the plan is under way and its first batch active. Throws `BASE_EPOCH_CHANGED` unless the plan was
+ * made for this ring, and `INVALID_ARGUMENT` if there is no such plan or it makes violations that are not accepted.
  */
 export function commitPlan(ring: Ring, planId: string, acceptViolations: boolean): Ring {
   const found = /^([1-9][0-9]{0,9})-[0-9a-f]{8}$/.exec(planId);
@@ -212,10 +212,10 @@ export function commitPlan(ring: Ring, planId: string, acceptViolations: boolean
 }
 
 /**
- * The ring in which nothing moves any more: transfers that are under way are cancelled, what has been moved stays. Nodes
- * that were to leave are members again, but for one whose address is another member's by now: that one goes on leaving
- * with the next plan. Newcomers that have been given nothing are staged again. Throws `INVALID_ARGUMENT` if no plan is
- * under way.
+ * The ring in which nothing moves any more: transfers that are under way are cancelled, what has been moved stays.
+ * Nodes that were to leave are members again, but for one whose address is another member's by now: that one goes on
+ * leaving with the next plan. Newcomers that have been given nothing are staged again. Throws `INVALID_ARGUMENT` if no
+ * plan is under way.
  */
 export function cancelPlan(ring: Ring): Ring {
   if (!isMoving(ring)) refuse("no plan is under way");

@@ -1,7 +1,7 @@
 /**
- * Which positions may move next. A position is made active only if no list then has more than one pending member, no list
- * is shorter than both the one before the plan and the one after it, and no node takes part in too many transfers. Lists
- * are compared, never owners (mechanisms.md 3.1, trap E), for every n that some bucket has.
+ * Which positions may move next. A position is made active only if no list then has more than one pending member, no
+ * list is shorter than both the one before the plan and the one after it, and no node takes part in too many transfers.
+ * Lists are compared, never owners, for every n that some bucket has.
  */
 import { isListed, type Places, PlanTable } from "./plan-table.ts";
 import { zoneReach } from "./preference-list.ts";
@@ -16,8 +16,8 @@ export interface BatchRequest {
   /** Every n in use, ascending. */
   readonly listSizes: readonly number[];
   /**
-   * Those who are to own nothing in the end. They are sent nothing on the way there while there is another way: it would
-   * be for nothing, and one of them may be dead.
+   * Those who are to own nothing in the end. They are sent nothing on the way there while there is another way: it
+   * would be for nothing, and one of them may be dead.
    */
   readonly goers: ReadonlySet<number>;
   /** The most transfers that a node takes part in, as receiver or as the one replaced. */

@@ -1,5 +1,5 @@
 /**
- * Carrying out a committed plan, ring by ring (mechanisms.md 3.1, Transfer, 5): positions whose transfers are all
+ * Carrying out a committed plan, ring by ring: positions whose transfers are all
  * confirmed flip to their goal, the next ones become active, newcomers become members with the first position they own,
  * and those who go have `left` when they own nothing any more. When to do so is the caller's business: as soon as
  * something is confirmed, or ten seconds later for several at once.
@@ -23,8 +23,8 @@ type Moves = Pick<Ring, "owners" | "goal" | "active" | "members" | "staged">;
 
 /**
  * The ring that follows when the transfers in `confirmed` (by id; others are ignored) are done; null if nothing follows
- * from them. While no plan is under way that is always so. To be called again with the ring that it made: positions that
- * need no transfer flip without any confirmation.
+ * from them. While no plan is under way that is always so. To be called again with the ring that it made: positions
+ * that need no transfer flip without any confirmation.
  */
 export function progressRing(
   ring: Ring,

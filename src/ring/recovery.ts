@@ -1,5 +1,5 @@
 /**
- * The ring after a majority was lost for good (mechanisms.md 3.12): the lost have left, the others own everything at
+ * The ring after a majority was lost for good: the lost have left, the others own everything at
  * once. There is nobody to copy from, so nothing is pending: what copies are left spread by anti-entropy. A plan that
  * was under way is off, and what was staged stays staged, unless it is about the lost.
  */

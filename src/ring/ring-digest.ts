@@ -1,6 +1,6 @@
 /**
  * A ring in one line: its epoch and a hash of its bytes. Nodes put it into every ping, so that one that missed a ring
- * notices, and two rings of one epoch (which must not be) are seen (mechanisms.md 3.12).
+ * notices, and two rings of one epoch (which must not be) are seen.
  */
 import { Hash64, hashBytes } from "../base/hash.ts";
 

@@ -1,6 +1,6 @@
 /**
  * Changes of membership that operators have asked for and nobody has committed yet. They are part of the ring, so that
- * every node shows the same ones and a plan made from a ring depends on that ring alone (mechanisms.md 3.1, 3.12).
+ * every node shows the same ones and a plan made from a ring depends on that ring alone.
  */
 import { RingtailError } from "../base/errors.ts";
 import { type NodeNumber, noNode } from "../base/ids.ts";

@@ -1,14 +1,13 @@
 /**
- * SimDisk: what a node's disk holds, through all the lives of its processes, and what can happen to it (reliability.md
- * section 5.5). It keeps RocksDB's contract: atomic batches in the order of a log, and a sync that makes durable what was
- * written before it.
+ * SimDisk: what a node's disk holds, through all the lives of its processes, and what can happen to it. It keeps
+ * RocksDB's contract: atomic batches in the order of a log, and a sync that makes durable what was written before it.
  *
  *      files (durable) | log: synced batches | written batches | in flight
  *
- * A killed process loses only what had not reached the system; a power cut keeps a random prefix of what was not synced;
- * a hole takes a run out of the log's middle, and the engine opens past it without a word, as the real one does. The
- * write-ahead log's segments lie beside it; of each a power cut takes a random part of what it has not synced, in the
- * middle of an entry too.
+ * A killed process loses only what had not reached the system; a power cut keeps a random prefix of what was not
+ * synced; a hole takes a run out of the log's middle, and the engine opens past it without a word, as the real one
+ * does. The write-ahead log's segments lie beside it; of each a power cut takes a random part of what it has not
+ * synced, in the middle of an entry too.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";
@@ -89,8 +88,8 @@ export class DiskFaults {
 export type DiskCall = "read" | "write" | "append" | "sync" | "file";
 
 /**
- * How a call fails: nothing is done (EIO, ENOSPC, EROFS), a part is (a short write; only an append has parts), or all of it
- * and the disk says that it is not (an error after the fact, of which nobody can know).
+ * How a call fails: nothing is done (EIO, ENOSPC, EROFS), a part is (a short write; only an append has parts), or all
+ * of it and the disk says that it is not (an error after the fact, of which nobody can know).
  */
 export type DiskFailure = "undone" | "torn" | "done";
 

@@ -1,5 +1,5 @@
 /**
- * Drawing faults: a run's schedule, from streams of their own, before the run. The atlas (reliability.md section 5.6) is
+ * Drawing faults: a run's schedule, from streams of their own, before the run. The atlas is
  * kept while drawing: whatever can take a copy that a mode does not promise to keep may only hit the same W-1 hosts all
  * run long, so that every acknowledged write keeps an intact holder.
  */

@@ -1,6 +1,6 @@
 /**
- * Gray: a node that is there and answers, only late, under clients that are the SDK itself (reliability.md 3: gray failure).
- * A quiet cluster is measured, then something makes a node slow (or all of them), and the run tells when its peers found it,
+ * Gray: a node that is there and answers, only late, under clients that are the SDK itself (a gray failure). A quiet
+ * cluster is measured, then something makes a node slow (or all of them), and the run tells when its peers found it,
  * whom they held for slow, and what clients waited for before, while it was being found, and after that.
  */
 import { assert } from "../base/assert.ts";

@@ -1,8 +1,7 @@
 /**
- * History: what clients asked and what they were told, the only thing the black-box oracle sees (reliability.md section
- * 6). An operation is written down before it is sent, so that a client's crash cannot erase it, and ends in one of
- * three ways: `ok`, `fail` (a refusal: it had no effect and never will) or `unknown` (it may have happened, or may
- * happen later).
+ * History: what clients asked and what they were told, the only thing the black-box oracle sees. An operation is
+ * written down before it is sent, so that a client's crash cannot erase it, and ends in one of three ways: `ok`, `fail`
+ * (a refusal: it had no effect and never will) or `unknown` (it may have happened, or may happen later).
  *
  * Values are numbers here: each put submits one of its own, and the bytes are made from it, so a damaged or invented
  * value is recognised.

@@ -1,5 +1,5 @@
 /**
- * IdentityActs: what befalls the directories that nodes are (mechanisms.md 3.8, 3.13), and what people do then:
+ * IdentityActs: what befalls the directories that nodes are, and what people do then:
  *
  * - clone: a directory is copied, and a second process runs with it on another machine, told the address of the first
  *   (more often) or one of its own. Both refuse until somebody chooses: the copy is stopped, the other one started again.
@@ -116,8 +116,8 @@ export class IdentityActs {
   }
 
   /**
-   * Whether there is no copy, or one of the two does not serve any more and says why: both, if they have met; or the one
-   * that comes back while the other has gone on, for its directory is from the past.
+   * Whether there is no copy, or one of the two does not serve any more and says why: both, if they have met; or the
+   * one that comes back while the other has gone on, for its directory is from the past.
    */
   get parted(): boolean {
     const node = this.#twin?.process as Node | undefined;

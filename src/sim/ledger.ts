@@ -1,7 +1,7 @@
 /**
- * Ledger: the simulator's own account of who holds what, from the writes that the engines are given and report (the
- * atlas of reliability.md section 1). Per key and node it keeps which versions ever reached the system and which were
- * ever synced, as a copy or as a hint for another node, and for each dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment
+ * Ledger: the simulator's own account of who holds what, from the writes that the engines are given and report. Per key
+ * and node it keeps which versions ever reached the system and which were ever synced, as a copy or as a hint for
+ * another node, and for each dot the write it stands for. It never forgets, so "held at the ack" can be judged a moment
  * later; what a fault took away since is the final audit's business.
  */
 import type { Instant } from "../base/time.ts";

@@ -1,6 +1,6 @@
 /**
  * Trials of the members' harness: what a group of n costs while nothing happens, how fast a crash is known, and whom
- * slow members get killed. `tools/bench/members.mjs` prints them beside the formulas of measurement.md section 10.
+ * slow members get killed. `tools/bench/members.mjs` prints them beside the formulas of SWIM.
  */
 import { Rng } from "../base/rng.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
@@ -139,7 +139,7 @@ export function plainSwim(profile: Profile): Profile {
   return { ...profile, healthLevels: 1, suspicionMaxMult: 1, buddy: false, nacks: false, stallGuard: false };
 }
 
-/** The derived time from a crash to death everywhere, both confirmations in time (measurement.md section 10.2). */
+/** The derived time from a crash to death everywhere, both confirmations in time. */
 export function expectedCrashUs(profile: Profile, members: number): DurationUs {
   const missed = (1 - 1 / (members - 1)) ** (members - 1);
   const firstProbeUs = profile.probeUs / (1 - missed);

@@ -1,5 +1,5 @@
 /**
- * Minimise: from a failing run to a small tape that fails the same way (reliability.md section 9). A tape is plain data
+ * Minimise: from a failing run to a small tape that fails the same way. A tape is plain data
  * (seed, plan, faults) and is kept as a regression test. Shrinking keeps a step only if the same invariant still fails:
  * whole fault classes go first, then single faults, then clients, loops, keys and time.
  */

@@ -1,6 +1,6 @@
 /**
- * Oracle: judges a history by what clients saw alone (reliability.md section 7), so that simulated and real clusters
- * (`ringtail check`, chaos runs) are held to the same rules. A pure function. It never takes an `unknown` write for absent or present, but once
+ * Oracle: judges a history by what clients saw alone, so that simulated and real clusters (`ringtail check`, chaos
+ * runs) are held to the same rules. A pure function. It never takes an `unknown` write for absent or present, but once
  * somebody has seen it, it obeys every rule.
  *
  * Which writes a context covers is read off version vectors and dots: an answer shows the dots of each sibling, and a

@@ -1,5 +1,5 @@
 /**
- * Phases: one run from an empty world to its verdict (reliability.md section 5.9): warm-up, chaos, heal, convergence by
+ * Phases: one run from an empty world to its verdict: warm-up, chaos, heal, convergence by
  * reads, audit. It takes a plan and a schedule of faults and gives violations; drawing them and reporting is run.ts.
  */
 import { equalBytes, noBytes, utf8Text } from "../base/bytes.ts";
@@ -81,8 +81,8 @@ const repairPollUs: DurationUs = 500_000;
 const ringWithinUs: DurationUs = 240_000_000;
 const ringPollUs: DurationUs = 250_000;
 /**
- * Within this a delete must have been forgotten: three passes, of which a node that served its last clients slowly reads a
- * partition a second, and as many ages.
+ * Within this a delete must have been forgotten: three passes, of which a node that served its last clients slowly
+ * reads a partition a second, and as many ages.
  */
 const reapWithinUs: DurationUs = 240_000_000;
 const firewallUs: DurationUs = 8_000_000;
@@ -265,8 +265,8 @@ export class Run {
   }
 
   /**
-   * Writes every key once, then reads it at R = N, from one coordinator after the other, until all owners hold the same; then once more from
-   * every coordinator, for the oracle.
+   * Writes every key once, then reads it at R = N, from one coordinator after the other, until all owners hold the
+   * same; then once more from every coordinator, for the oracle.
    */
   #converge(): boolean {
     const reader = this.cluster.addClient(undefined, true);

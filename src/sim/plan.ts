@@ -1,6 +1,6 @@
 /**
  * Plan: everything about a run that its seed decides before it starts: the cluster's shape, the workload's and which
- * classes of faults are on (swarm style, reliability.md section 5.8: leaving classes out finds more than always having
+ * classes of faults are on (swarm style: leaving classes out finds more than always having
  * all). Plain data, so that a tape can carry a plan that was changed by hand or by the minimiser.
  */
 import { Durability } from "../base/durability.ts";

@@ -1,5 +1,5 @@
 /**
- * Poison: while the simulator steps, whatever could let the real world in throws (architecture.md section 5). A lint
+ * Poison: while the simulator steps, whatever could let the real world in throws. A lint
  * rule bans these names on floors 0-4 too; this catches what reaches them through a library.
  */
 import { AssertionError } from "../base/assert.ts";

@@ -1,7 +1,7 @@
 /**
- * Rolling restarts: how long versions grow (mechanisms.md 3.4). Every boot mints under an actor of its own, so each restart
- * may leave one more entry in the version of every record that is written afterwards; only a certificate takes it out again.
- * Node after node is stopped and started, and after each start every key is read and written there. Nothing else goes wrong.
+ * Rolling restarts: how long versions grow. Every boot mints under an actor of its own, so each restart may leave one
+ * more entry in the version of every record that is written afterwards; only a certificate takes it out again. Node
+ * after node is stopped and started, and after each start every key is read and written there. Nothing else goes wrong.
  */
 import { assert } from "../base/assert.ts";
 import { Durability } from "../base/durability.ts";

@@ -1,5 +1,5 @@
 /**
- * Scheduler: simulated time and the queue of what happens in it (reliability.md section 5.2). A binary heap on (time,
+ * Scheduler: simulated time and the queue of what happens in it. A binary heap on (time,
  * random priority, sequence): events of one instant are permuted by the seed, and the sequence makes ties impossible,
  * so one seed gives one order. Nothing is ever cancelled: an event whose time is over finds so itself, by a life
  * number.

@@ -1,8 +1,7 @@
 /**
- * Sweep: one short scripted run again and again, each time with one thing gone wrong at one node's disk (reliability.md
- * section 10): the call of that number fails, alone or with all that follow, or the process is killed or loses its power as
- * the call has begun. Boots are part of it. Every run is checked like any other; the script is the plan's workload with no
- * other fault.
+ * Sweep: one short scripted run again and again, each time with one thing gone wrong at one node's disk: the call of
+ * that number fails, alone or with all that follow, or the process is killed or loses its power as the call has begun.
+ * Boots are part of it. Every run is checked like any other; the script is the plan's workload with no other fault.
  */
 
 import { Durability } from "../base/durability.ts";
@@ -30,8 +29,8 @@ const changes: readonly DiskCall[] = ["write", "append", "sync", "file"];
 const all: readonly DiskCall[] = ["read", ...changes];
 
 /**
- * All of them. A disk that is full or has become read-only (ENOSPC, EROFS) goes on refusing what changes it; one that is dead
- * (EIO) refuses everything; both until the process starts anew.
+ * All of them. A disk that is full or has become read-only (ENOSPC, EROFS) goes on refusing what changes it; one that
+ * is dead (EIO) refuses everything; both until the process starts anew.
  */
 export const mishaps: readonly Mishap[] = [
   { name: "error", calls: all, fails: { how: "undone", onward: [] } },

@@ -1,5 +1,5 @@
 /**
- * Trace: what happened, as a rolling hash always and as readable lines on request (reliability.md section 5.3). The
+ * Trace: what happened, as a rolling hash always and as readable lines on request. The
  * hash is over (time, place, type, payload) in two 32-bit lanes; equal seeds must give equal hashes. Lines cost far
  * more, so an ordinary run makes none: a failing seed is simply run again with `recording` on, which checks the hash as
  * well.

@@ -1,5 +1,5 @@
 /**
- * Workload: what the clients of a run do (reliability.md section 6): puts with the context last seen, blind puts,
+ * Workload: what the clients of a run do: puts with the context last seen, blind puts,
  * deletes, gets, multi-gets and read-modify-writes on a few keys, one of them hot. Every put submits a value of its
  * own. Each client keeps the last context it saw of each key, so contexts are often old: that is the point.
  */

@@ -2,8 +2,8 @@
  * World: one simulated universe: a scheduler, a network, and the seats of the nodes, all drawn from one seed. It knows
  * nothing of clusters, clients or faults: cluster.ts, client.ts and faults.ts are made of what is here.
  *
- * Named forks of the seed feed each part, so that taking one fault away does not shift what the others draw
- * (reliability.md section 5.1); the minimiser of a failing seed depends on it.
+ * Named forks of the seed feed each part, so that taking one fault away does not shift what the others draw; the
+ * minimiser of a failing seed depends on it.
  */
 import { Rng } from "../base/rng.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";

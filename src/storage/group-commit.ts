@@ -1,7 +1,7 @@
 /**
  * GroupCommit: ordered group commit. One batch is in flight; whatever is queued meanwhile goes into the next, in the
  * order in which it came. That keeps two writes of one key in order (parallel puts do not), and costs one trip to the
- * engine for many writes (performance.md 5).
+ * engine for many writes.
  *
  * A batch holds records whose wait in write-back is over (write-back.ts), the writes that are answered by the batch
  * itself, and in one value the batch's number and each Merkle leaf they touched. Syncs: sync-group.ts.

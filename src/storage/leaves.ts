@@ -1,12 +1,12 @@
 /**
  * Merkle leaves in memory: one tree of 4,096 leaves of 64 bits per (n, partition), made when the first record touches
  * it. A leaf is the XOR of the causal hashes of its records, so a write changes it by one delta (old hash XOR new) and
- * nothing is ever rebuilt in normal running (mechanisms.md 3.7, Dynamo 4.7). Each batch writes every leaf it touched
+ * nothing is ever rebuilt in normal running (Dynamo 4.7). Each batch writes every leaf it touched
  * once, beside the records: record and leaf live or die together. Parents are computed by whoever compares trees.
  *
  * A key of its own for every leaf in every batch would cost as much as the record does (two inserts into the memtable
- * instead of one), so the leaves of a batch share one value, beside the batch's number in its slot. The slots are a log of
- * the newest 65,536 batches; a leaf gets its own key only when its oldest entry is about to be overwritten, which is
+ * instead of one), so the leaves of a batch share one value, beside the batch's number in its slot. The slots are a log
+ * of the newest 65,536 batches; a leaf gets its own key only when its oldest entry is about to be overwritten, which is
  * rare for a leaf that keeps changing. At boot: the leaves' own keys, then the log over them, oldest entry first.
  */
 import { assert } from "../base/assert.ts";
@@ -128,8 +128,8 @@ export class Leaves {
   }
 
   /**
-   * Completes batch `number`: puts every leaf touched since the last call into its log entry, and those leaves under keys
-   * of their own whose oldest entry will soon be overwritten. Returns how many were touched.
+   * Completes batch `number`: puts every leaf touched since the last call into its log entry, and those leaves under
+   * keys of their own whose oldest entry will soon be overwritten. Returns how many were touched.
    */
   log(batch: EngineBatch, number: number): number {
     const count = canary("leaf-log-empty") ? 0 : this.#touchedTrees.length;

@@ -1,9 +1,9 @@
 /**
- * RangeDelete: dropping a partition's records, a page at a time (mechanisms.md 1.8: one keyspace, no range delete in the
- * engine). A page is read, and its deletes go into the next batch together with what they change in the Merkle leaves,
- * so a crash leaves nothing half done and the cursor can start anew. The caller paces the pages and keeps writers out.
- * A record that cannot be read goes like any other, but nobody knows its share of its leaf: it stays there until the
- * caller has the tree made true.
+ * RangeDelete: dropping a partition's records, a page at a time (one keyspace, no range delete in the engine). A page
+ * is read, and its deletes go into the next batch together with what they change in the Merkle leaves, so a crash
+ * leaves nothing half done and the cursor can start anew. The caller paces the pages and keeps writers out. A record
+ * that cannot be read goes like any other, but nobody knows its share of its leaf: it stays there until the caller has
+ * the tree made true.
  */
 import { assert } from "../base/assert.ts";
 import { Hash64 } from "../base/hash.ts";

@@ -11,7 +11,7 @@ export const storeDamaged = "the stored record is damaged";
 export interface StartReport {
   /** The store was empty and has just been made. */
   readonly created: boolean;
-  /** Batches, or entries of the write-ahead log, are missing from the middle: distrust every tree and every partition (mechanisms.md 3.8). */
+  /** Batches, or entries of the write-ahead log, are missing from the middle: distrust every tree and every partition. */
   readonly hole: boolean;
   /** The write-ahead log held segments: after an unclean stop there is at least the last one. */
   readonly logged: boolean;
@@ -75,8 +75,8 @@ export interface StoreEvents {
   onStoreSynced(now: Instant, token: number): void;
   onStoreScanned(now: Instant, token: number, page: RecordPage | null, error: string | null): void;
   /**
-   * A record whose checksum fails was found, by whatever reads or scans; told each time. `target`: for whom it is kept as
-   * a hint; 0: it is the node's own. The key's bytes are borrowed.
+   * A record whose checksum fails was found, by whatever reads or scans; told each time. `target`: for whom it is kept
+   * as a hint; 0: it is the node's own. The key's bytes are borrowed.
    */
   onStoreDamaged(now: Instant, fullKey: Uint8Array, flaw: string, target: number): void;
   /** All hints of one key, or an error as for a read; with `storeDamaged` they are there, the damaged ones among them. */

@@ -1,9 +1,9 @@
 /**
  * StoreStart: the boot scan. It checks the format stamp (or makes a new store), reads the batch numbers and tells
- * whether they form one gapless run, loads the Merkle leaves, first their own keys and then the batches' log, and counts
- * the hints.
+ * whether they form one gapless run, loads the Merkle leaves, first their own keys and then the batches' log, and
+ * counts the hints.
  *
- * A torn log tail leaves a gapless run of batch numbers; a hole does not (mechanisms.md 3.8): the newest 65,536 numbers
+ * A torn log tail leaves a gapless run of batch numbers; a hole does not: the newest 65,536 numbers
  * must all be in their slots.
  */
 import { assert } from "../base/assert.ts";

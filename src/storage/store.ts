@@ -1,9 +1,9 @@
 /**
- * Store: one node's records. It joins the write-ahead log, the object buffer, write-back, the engine, group commit, grouped
- * syncs, Merkle leaves and batch numbers, each of which is a file of its own, and keeps them coherent:
+ * Store: one node's records. It joins the write-ahead log, the object buffer, write-back, the engine, group commit,
+ * grouped syncs, Merkle leaves and batch numbers, each of which is a file of its own, and keeps them coherent:
  *
  * - A record enters the object buffer at once, as a dirty entry, and the log at the end of the turn, and is acknowledged
- *   then (a `memory` write does not wait for the log); write-back brings it to the engine later (mechanisms.md 3.8, Dynamo
+ *   then (a `memory` write does not wait for the log); write-back brings it to the engine later (Dynamo
  *   6.1). Where the buffer has no room a write waits for its batch, and enters the buffer in the turn that completes it.
  * - A scan sees every record that was acknowledged before it was asked for.
  * - A failed write or sync is fatal: `onStoreFailed`, and nothing afterwards.
@@ -203,9 +203,10 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   /**
-   * Queues a record, a hint or the end of one; writes take effect in the order of these calls. `onStoreWritten` follows,
-   * and `onStoreSynced` for a sync mode other than none. After `stop` has begun to close the engine a write is dropped unanswered.
-   * Returns whether `lookup` shows the record from now on: a further change of its key may start from it at once.
+   * Queues a record, a hint or the end of one; writes take effect in the order of these calls. `onStoreWritten`
+   * follows, and `onStoreSynced` for a sync mode other than none. After `stop` has begun to close the engine a write is
+   * dropped unanswered. Returns whether `lookup` shows the record from now on: a further change of its key may start
+   * from it at once.
    */
   write(now: Instant, write: StoreWrite): boolean {
     assert(!write.memory || (write.sync === SyncMode.none && write.hint === null), "a memory write is of a record");
@@ -302,8 +303,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   /**
-   * Brings every record that there is to the engine's stable storage, and what was deleted off it; afterwards the log holds
-   * nothing older, so no start can bring back what was there before. `onStoreSynced` follows. Needs a log.
+   * Brings every record that there is to the engine's stable storage, and what was deleted off it; afterwards the log
+   * holds nothing older, so no start can bring back what was there before. `onStoreSynced` follows. Needs a log.
    */
   settleLog(_now: Instant, token: number): void {
     assert(this.#cut !== undefined, "without a log there is nothing to settle");
@@ -368,9 +369,9 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   /**
-   * Deletes one page of a partition's records; `onStoreDeleted` follows, with the cursor of the next page. One page at a
-   * time. Nobody may write to the partition meanwhile: a key that is written is left standing, and met again. A page waits
-   * until the log holds nothing of the partition that a replay could bring back.
+   * Deletes one page of a partition's records; `onStoreDeleted` follows, with the cursor of the next page. One page at
+   * a time. Nobody may write to the partition meanwhile: a key that is written is left standing, and met again. A page
+   * waits until the log holds nothing of the partition that a replay could bring back.
    */
   deleteRange(_now: Instant, request: DeleteRequest): void {
     if (!this.#isServing()) return;

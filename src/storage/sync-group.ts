@@ -1,5 +1,5 @@
 /**
- * SyncGroup: syncs as a step of their own, for those who asked (mechanisms.md 3.8). One sync is in flight at most; it
+ * SyncGroup: syncs as a step of their own, for those who asked. One sync is in flight at most; it
  * covers every write whose batch was complete when it started, and answers all that waited then. `now` starts one as
  * soon as none is in flight, `designated` at most every 5 ms.
  */

@@ -1,7 +1,7 @@
 /**
  * Records: sibling sets as bytes, the same on the wire and on disk. A sealed record is an 8-byte header and a protobuf
  * body: u8 format, 3 bytes of zero, u32 little-endian CRC-32C of the body. Records stay bytes wherever they are kept
- * (performance.md 2.1: objects per key are what made the tail); they are opened per request and never modified.
+ * (objects per key are what made the tail); they are opened per request and never modified.
  */
 import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";

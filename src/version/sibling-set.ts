@@ -4,12 +4,12 @@
  * vector per value either claims a false order between two blind writes through one node, which loses one, or loses the
  * link between value and event, and stale contexts multiply siblings.
  *
- * Where the last write wins, writes carry stamps, and of those only the greatest stays: its writer held all that its stamp
- * exceeds, so both rules drop the same ones, and merging needs no word of the bucket's policy.
+ * Where the last write wins, writes carry stamps, and of those only the greatest stays: its writer held all that its
+ * stamp exceeds, so both rules drop the same ones, and merging needs no word of the bucket's policy.
  *
- * Invariants: siblings are sorted by smallest dot, at most one of them stamped; the vector covers every sibling's dots; a
- * write is a sibling or in `recent`, never both, unless it is stamped. Sets are immutable and may share siblings. The bytes
- * of a record are record.ts's business.
+ * Invariants: siblings are sorted by smallest dot, at most one of them stamped; the vector covers every sibling's dots;
+ * a write is a sibling or in `recent`, never both, unless it is stamped. Sets are immutable and may share siblings. The
+ * bytes of a record are record.ts's business.
  */
 
 import { assert } from "../base/assert.ts";
@@ -31,8 +31,8 @@ export type { Superseded } from "./recent.ts";
 export type { Sibling } from "./sibling.ts";
 
 /**
- * A writer's own last write, beside the vector of its context: a vector covers a prefix, so it cannot say "this write, but
- * not the older one of the same actor that I have not seen". The id serves where the dot is not known yet.
+ * A writer's own last write, beside the vector of its context: a vector covers a prefix, so it cannot say "this write,
+ * but not the older one of the same actor that I have not seen". The id serves where the dot is not known yet.
  */
 export interface OwnWrite {
   readonly dot: Dot;
@@ -107,8 +107,9 @@ export class SiblingSet {
   }
 
   /**
-   * The set after a new write: siblings whose dots the context covers are superseded, all others stay. An own write that
-   * has not come here yet is superseded all the same: `recent` names it until it comes, and a merge drops it by its id.
+   * The set after a new write: siblings whose dots the context covers are superseded, all others stay. An own write
+   * that has not come here yet is superseded all the same: `recent` names it until it comes, and a merge drops it by
+   * its id.
    */
   put(write: SiblingWrite): SiblingSet {
     assert(!this.version.covers(write.dot), "a minted dot is new to the record");
@@ -147,9 +148,9 @@ export class SiblingSet {
   }
 
   /**
-   * What the writer of `write`, who put with `context`, may say it has read: the context of a put's reply, so that the next
-   * put can follow without a get. All that is here, if its write is alone; else its context and its own write, never a
-   * sibling that it has not seen.
+   * What the writer of `write`, who put with `context`, may say it has read: the context of a put's reply, so that the
+   * next put can follow without a get. All that is here, if its write is alone; else its context and its own write,
+   * never a sibling that it has not seen.
    */
   contextAfter(context: VersionVector, write: OwnWrite): Seen {
     const whole = context.with(write.dot);
@@ -167,7 +168,8 @@ export class SiblingSet {
 
   /**
    * The join of two replicas' records: commutative, associative and idempotent, but for the residue of twins whose
-   * brother has been forgotten (an extra sibling, never a loss). Returns `this` or `other` itself where it is the result.
+   * brother has been forgotten (an extra sibling, never a loss). Returns `this` or `other` itself where it is the
+   * result.
    */
   merge(other: SiblingSet): SiblingSet {
     if (this === other || other.isEmpty) return this;
@@ -218,10 +220,10 @@ export class SiblingSet {
   }
 
   /**
-   * The set without these entries of its version (`words`: packed, sorted), or null unless its version names each of them
-   * with just that counter, and no sibling has a dot of its actor: then every replica has seen all of that actor, and what
-   * it says of this key is said by the siblings that are there (mechanisms.md 3.4). Recent writes that only these entries
-   * cover go with them: what is left uncovered is kept for ever.
+   * The set without these entries of its version (`words`: packed, sorted), or null unless its version names each of
+   * them with just that counter, and no sibling has a dot of its actor: then every replica has seen all of that actor,
+   * and what it says of this key is said by the siblings that are there. Recent writes that only these entries cover go
+   * with them: what is left uncovered is kept for ever.
    */
   without(words: readonly number[]): SiblingSet | null {
     const rest = this.version.without(words);

@@ -1,5 +1,5 @@
 /**
- * Hello: what two sides must agree on before anything else is said on a link (mechanisms.md 3.13). Pure decisions; who
+ * Hello: what two sides must agree on before anything else is said on a link. Pure decisions; who
  * sends what when is the node's and the SDK's. Both sides check: the one that refuses says why in its answer, and the
  * one that is refused, or that refuses an answer, says so in its log.
  */

@@ -2,7 +2,7 @@
 //
 // An open loop sends what the schedule says is due, whatever became of what was sent before, so that a stall is felt by
 // every operation that should have begun meanwhile. A closed loop keeps so many operations in flight: it shows what a
-// cluster can do, not how it feels (measurement.md 2).
+// cluster can do, not how it feels.
 #pragma once
 
 #include "lab/arrivals.h"

@@ -1,4 +1,4 @@
-// The percentiles that are reported, in milliseconds, and which of them have too few samples (measurement.md 4).
+// The percentiles that are reported, in milliseconds, and which of them have too few samples.
 #pragma once
 
 #include <algorithm>

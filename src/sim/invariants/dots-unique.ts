@@ -1,6 +1,6 @@
 /**
  * dots-unique (I-3): a dot (actor, counter) stands for one write of one key, on every disk and for the whole run,
- * through crashes and power cuts. The partition is part of the actor although no dot spells it out (mechanisms.md 3.3).
+ * through crashes and power cuts. The partition is part of the actor although no dot spells it out.
  * Judged at every record that reaches a disk.
  */
 import type { Instant } from "../../base/time.ts";

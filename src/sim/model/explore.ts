@@ -1,8 +1,8 @@
 /**
- * Explore: every state of the small model that so many steps can lead to, each looked at once (reliability.md section 10).
- * Depth first, so that only the path is in memory; states are recognised by 64 bits of their hash, and taken up again only
- * when more steps are left than there were the last time. What breaks a law is looked for again with fewer steps, so that
- * its story is as short as there is one.
+ * Explore: every state of the small model that so many steps can lead to, each looked at once. Depth first, so that
+ * only the path is in memory; states are recognised by 64 bits of their hash, and taken up again only when more steps
+ * are left than there were the last time. What breaks a law is looked for again with fewer steps, so that its story is
+ * as short as there is one.
  *
  * Where the steps end, the state is left to itself until it is at rest, and what was promised must be true then.
  */

@@ -1,7 +1,7 @@
 /**
- * The state of the small model (reliability.md section 10): three nodes and one key as a value that is never changed. Nodes
- * 1 and 2 own the key, W is 2, and node 3 stands in for either. Everything that the real cores remember between two of their
- * steps is here and nothing else, so that a state can be put down, taken up again, and recognised by its hash.
+ * The state of the small model: three nodes and one key as a value that is never changed. Nodes 1 and 2 own the key, W
+ * is 2, and node 3 stands in for either. Everything that the real cores remember between two of their steps is here and
+ * nothing else, so that a state can be put down, taken up again, and recognised by its hash.
  *
  * Writes are numbered from 0 and sets of them are bit masks; that is all that a naive history needs to be exact here.
  */
