@@ -4,6 +4,7 @@ import { Durability } from "../../dist/base/durability.js";
 import { GetOp } from "../../dist/coordinator/get.js";
 import { resolveQuorum } from "../../dist/coordinator/quorum.js";
 import { Pauses } from "../../dist/metrics/pauses.js";
+import { TurnKeys } from "../../dist/metrics/turn-keys.js";
 import { OpWatch } from "../../dist/node/op-watch.js";
 import { decode, encode, GetReply, ReplicaReadReply } from "../../dist/wire/codec.js";
 import { fullKeys, hashesOf, sink } from "./shared.mjs";
@@ -21,7 +22,7 @@ function draw(i) {
 }
 
 function watched() {
-  const watch = new OpWatch({ env, loopWaitUs: 0 });
+  const watch = new OpWatch({ env, loopWaitUs: 0, config: { withoutPhases: false }, turnKeys: new TurnKeys() });
   const op = new GetOp(null, keys[0], resolveQuorum(policy, {}));
   Object.assign(op, { id: 7, targets: 3, targetNumbers: targets, localSlot: 0 });
   let now = 1_000_000;
