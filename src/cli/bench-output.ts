@@ -1,13 +1,14 @@
 /** BenchOutput: what `ringtail bench` leaves behind: progress while it runs, HDR logs, and the report with its plots. */
 import { join } from "node:path";
 import type { Command } from "commander";
+import { makeDirectory } from "../io/make-directory.ts";
 import type { Measured } from "../lab/bench.ts";
 import type { GeneratorEvents } from "../lab/generator.ts";
 import { type Happening, happeningsOf, type Noted, readNoted } from "../lab/happenings.ts";
 import { histogramLogText } from "../lab/histogram-log.ts";
 import { htmlOf, type Page, svgFilesOf } from "../lab/page/page.ts";
 import { allEvents } from "./members.ts";
-import { makeNamed, readNamed, writeNamed } from "./output.ts";
+import { badArgument, readNamed, writeNamed } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 /** Where results go. */
@@ -45,7 +46,13 @@ export class BenchOutput {
     this.#flags = flags;
     if (flags.hlog !== undefined) writeNamed(flags.hlog, "the histogram log", "");
     if (flags.report !== undefined) writeNamed(flags.report, "the report", "");
-    if (flags.svg !== undefined) makeNamed(flags.svg);
+    if (flags.svg !== undefined) {
+      try {
+        makeDirectory(flags.svg);
+      } catch (error) {
+        throw badArgument(`cannot make the directory ${flags.svg}: ${(error as NodeJS.ErrnoException).code}`);
+      }
+    }
     this.#noted = flags.events === undefined ? [] : readNoted(flags.events, readNamed(flags.events).toString());
   }
 

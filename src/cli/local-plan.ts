@@ -3,7 +3,8 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { durabilityOf } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
-import { badArgument, makeNamed } from "./output.ts";
+import { makeDirectory } from "../io/make-directory.ts";
+import { badArgument } from "./output.ts";
 
 /** What a cluster is made with; kept in DIR/cluster.json. */
 export interface Plan {
@@ -24,7 +25,7 @@ export interface AskedPlan {
 export function planOf(directory: string, asked: AskedPlan): Plan {
   const { nodes, basePort, durability } = asked;
   if (durability !== undefined) durabilityOf(durability);
-  makeNamed(directory);
+  makeDirectory(directory);
   const file = join(directory, "cluster.json");
   if (existsSync(file)) return checkedPlan(file, asked);
   const plan: Plan = { nodes: nodes ?? 3, basePort: basePort ?? 7401, durability: durability ?? "one-durable" };

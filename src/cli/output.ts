@@ -5,7 +5,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { errorTable, RingtailError } from "../base/errors.ts";
 import { bucketBytes } from "../client/options.ts";
-import { makeDirectory } from "../io/make-directory.ts";
 
 /** The status of a command that found a promise broken. */
 export const exitViolated = 30;
@@ -90,15 +89,6 @@ export function writeNamed(path: string, what: string, text: string): void {
 export function bucketName(text: string): string {
   bucketBytes(text);
   return text;
-}
-
-/** Makes a directory that was named on the command line, if it is not there; throws `INVALID_ARGUMENT`. */
-export function makeNamed(directory: string): void {
-  try {
-    makeDirectory(directory);
-  } catch (error) {
-    throw badArgument(`cannot make the directory ${directory}: ${(error as NodeJS.ErrnoException).code}`);
-  }
 }
 
 /** A whole number from the command line; throws `INVALID_ARGUMENT` naming what is allowed. */
