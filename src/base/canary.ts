@@ -1,6 +1,6 @@
 /**
- * Canaries: bugs planted on purpose behind a switch, so that tests can prove that the checkers find them. `if
- * (canary("skip-read-repair")) return;` costs one comparison with undefined unless a test has enabled something, and
+ * Canaries: bugs planted on purpose behind a switch, so that tests can prove that the checkers find them.
+ * `if (canary("skip-read-repair")) return;` costs one comparison with undefined unless a test has enabled something, and
  * nothing but a test ever does: there is no setting, flag or variable for it.
  */
 let enabled: ReadonlySet<string> | undefined;

@@ -8,6 +8,7 @@ import { Resolver, type ResolverName, resolverName } from "../base/resolver.ts";
 import type { DurationUs } from "../base/time.ts";
 import { Phases, PhaseWord } from "../metrics/phases.ts";
 import type { Ring } from "../ring/ring.ts";
+import { ackNode, ackSlot, isDurableAck, isFallbackAck } from "../wire/ack-word.ts";
 
 /** One replica that answered in time. */
 export interface Ack {
@@ -92,21 +93,16 @@ export interface ReceiptFields {
   readonly phases?: readonly number[];
 }
 
-const fallbackBit = 1 << 16;
-const durableBit = 1 << 17;
-/** The ack's slot among the coordinator's targets, plus one. */
-const slotShift = 18;
-
 /** The receipt in a reply. */
 export function receiptOf(ring: Ring, timing: Timing, reply: ReceiptFields): Receipt {
   const phases = new Phases(reply.phases ?? []);
   const forwardedBy = reply.forwardedBy ?? 0;
-  const completing = reply.acks.find((ack) => slotOf(ack) >= 0 && slotOf(ack) === phases.completing);
+  const completing = reply.acks.find((ack) => ackSlot(ack) >= 0 && ackSlot(ack) === phases.completing);
   return {
     coordinator: reply.coordinator === 0 ? "" : nameOf(ring, reply.coordinator),
     coordination: reply.coordinator === 0 ? "client" : "node",
     acks: reply.acks.map((ack) => ackOf(ring, ack, phases)),
-    ...(completing === undefined ? {} : { completedBy: nameOf(ring, completing & 0xffff) }),
+    ...(completing === undefined ? {} : { completedBy: nameOf(ring, ackNode(completing)) }),
     elapsedMs: timing.totalUs / 1000,
     times: timesOf(timing, reply.elapsedUs, phases),
     stalePossible: reply.stalePossible,
@@ -130,18 +126,13 @@ function timesOf(timing: Timing, elapsedUs: DurationUs, phases: Phases): Receipt
   return { ...ends, queueMs: ms(PhaseWord.waited), stoodMs: ms(PhaseWord.held), gcMs: ms(PhaseWord.gc) };
 }
 
-/** -1: the coordinator did not tell. */
-function slotOf(ack: number): number {
-  return ((ack >>> slotShift) & 15) - 1;
-}
-
 function ackOf(ring: Ring, ack: number, phases: Phases): Ack {
-  const slot = slotOf(ack);
+  const slot = ackSlot(ack);
   const answeredUs = slot < 0 || slot >= phases.slots ? -1 : phases.answered(slot);
   return {
-    node: nameOf(ring, ack & 0xffff),
-    role: (ack & fallbackBit) === 0 ? "owner" : "fallback",
-    durable: (ack & durableBit) !== 0,
+    node: nameOf(ring, ackNode(ack)),
+    role: isFallbackAck(ack) ? "fallback" : "owner",
+    durable: isDurableAck(ack),
     ...(answeredUs < 0 ? {} : { times: ackTimesOf(answeredUs, phases, slot) }),
   };
 }

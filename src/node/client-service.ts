@@ -18,6 +18,7 @@ import type { Latency } from "../metrics/metrics.ts";
 import { openContext, sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
+import { ackWord } from "../wire/ack-word.ts";
 import {
   decode,
   FetchRingReply,
@@ -409,8 +410,7 @@ function fillAcks(acks: number[], targets: Uint16Array, acked: number, durable: 
   acks.length = 0;
   for (let slot = 0; slot < targets.length && acked >>> slot !== 0; slot += 1) {
     if (((acked >>> slot) & 1) === 0) continue;
-    const role = (((fallbacks >>> slot) & 1) << 16) | (((durable >>> slot) & 1) << 17);
-    acks.push((targets[slot] as number) | role | ((slot + 1) << 18));
+    acks.push(ackWord(targets[slot] as number, slot, (fallbacks >>> slot) & 1, (durable >>> slot) & 1));
   }
 }
 

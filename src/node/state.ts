@@ -96,6 +96,7 @@ export class NodeState {
   isDead: (number: NodeNumber) => boolean = () => false;
   /** Whether every member of the ring is known to obey this epoch or a later one. */
   everyMemberAt: (epoch: number) => boolean = () => false;
+  /** The same of one member; also of who is in the ring no more. */
   memberAt: (number: NodeNumber, epoch: number) => boolean = () => false;
   /** A peer has told its epoch: a ring newer than this node's is to be pulled. */
   onNewerEpoch: (now: Instant, from: NodeNumber, epoch: number) => void = () => {};

@@ -16,6 +16,7 @@ import type { Rng } from "../base/rng.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ContextKey, openContext } from "../version/context.ts";
+import { ackNode, isFallbackAck } from "../wire/ack-word.ts";
 import {
   DeleteRequest,
   decode,
@@ -416,10 +417,9 @@ export class SimClient implements Place, CallOwner {
   }
 }
 
-/** An ack names a node, and says in the bits above whether that is a fallback. */
 function noteAcks(operation: Operation, acks: readonly number[]): void {
-  operation.acks = acks.map((ack) => ack & 0xffff);
-  operation.fallbackAcks = acks.filter((ack) => (ack & 0x1_0000) !== 0).map((ack) => ack & 0xffff);
+  operation.acks = acks.map(ackNode);
+  operation.fallbackAcks = acks.filter(isFallbackAck).map(ackNode);
 }
 
 function hexBytes(text: string): Uint8Array {

@@ -6,6 +6,7 @@ import { hexOf, utf8Text } from "../base/bytes.ts";
 import { codeOf, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { recordHeaderBytes } from "../version/record.ts";
+import { ackNode } from "../wire/ack-word.ts";
 import {
   DeleteRequest,
   decode,
@@ -71,6 +72,10 @@ function request(type: number, bytes: Uint8Array, start: number, end: number): T
   }
 }
 
+function acksText(acks: readonly number[]): string {
+  return acks.map(ackNode).join(",");
+}
+
 function answer(type: number, status: number, bytes: Uint8Array, start: number, end: number): string {
   if (status !== statusOk) {
     const message = end > start ? decode(ErrorReply, bytes, start, end).message : "";
@@ -79,12 +84,12 @@ function answer(type: number, status: number, bytes: Uint8Array, start: number, 
   switch (type) {
     case FrameType.GET: {
       const reply = decode(GetReply, bytes, start, end);
-      return `${recordText(reply.record)} acks ${[...reply.acks].join(",")}`;
+      return `${recordText(reply.record)} acks ${acksText(reply.acks)}`;
     }
     case FrameType.PUT:
     case FrameType.DELETE:
     case FrameType.FORWARD_PUT:
-      return `acks ${[...decode(PutReply, bytes, start, end).acks].map((ack) => ack & 0xffff).join(",")}`;
+      return `acks ${acksText(decode(PutReply, bytes, start, end).acks)}`;
     case FrameType.REPLICA_READ:
       return recordText(decode(ReplicaReadReply, bytes, start, end).record.subarray(recordHeaderBytes));
     default:

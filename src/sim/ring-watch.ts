@@ -1,7 +1,8 @@
 /**
  * RingWatch: what rings a run has seen. A node saves a ring before it obeys it, so each is seen here first, as its save
- * begins, and again when the node may obey it: the save has ended well, or a start finds the file. The node sees no difference. The checkers (one-ring-per-epoch, ownership-never-gaps) listen, and everybody who must
- * know whose seat is still in the cluster asks.
+ * begins, and again when the node may obey it: the save has ended well, or a start finds the file. The node sees no
+ * difference. The checkers (one-ring-per-epoch, ownership-never-gaps) listen, and everybody who must know whose seat is
+ * still in the cluster asks.
  */
 import type { Hash64 } from "../base/hash.ts";
 import type { Instant } from "../base/time.ts";

@@ -10,6 +10,7 @@ import { ask } from "../../io/ask.ts";
 import type { Member } from "../../ring/ring.ts";
 import { shownOf } from "../../sim/history.ts";
 import { readContext } from "../../version/context.ts";
+import { ackNode, isFallbackAck } from "../../wire/ack-word.ts";
 import { GetReply, GetRequest } from "../../wire/codec.ts";
 import { FrameType } from "../../wire/frame-types.ts";
 import type { CheckRecorder } from "./recorder.ts";
@@ -29,7 +30,6 @@ export interface FinalReads {
 const atOnce = 8;
 const timeoutMs = 5_000;
 const pauseMs = 200;
-const fallbackBit = 1 << 16;
 
 /** Reads everything; returns why, of each read that no attempt brought an answer for. */
 export async function readEverywhere(reads: FinalReads): Promise<string[]> {
@@ -76,7 +76,7 @@ async function readOnce(
     });
     operation.version = readContext(reply.context).version;
     operation.siblings = reply.record.length === 0 ? [] : shownOf(reply.record);
-    operation.fallbackAcks = reply.acks.filter((ack) => (ack & fallbackBit) !== 0).map((ack) => ack & 0xffff);
+    operation.fallbackAcks = reply.acks.filter(isFallbackAck).map(ackNode);
     operation.coordinator = reply.coordinator;
     recorder.onAnswer(operation, reply.epoch);
     return null;
