@@ -3,10 +3,11 @@
  * and sends its ring. One that answers but has no ring yet is asked again; one that belongs to another cluster ends the
  * attempt, because nothing will change that.
  */
-import { type ErrorCode, RingtailError, type Status } from "../base/errors.ts";
+import { type ErrorCode, RingtailError } from "../base/errors.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
+import type { Frame } from "../wire/frame.ts";
 import type { Connection } from "./connection.ts";
 import { askForRing, readRing } from "./ring-keeper.ts";
 
@@ -55,9 +56,9 @@ export class Bootstrap {
     if (connection === this.#connection) askForRing(connection, 0, 0);
   }
 
-  onReply(now: Instant, connection: Connection, status: Status, bytes: Uint8Array, start: number, end: number): void {
+  onReply(now: Instant, connection: Connection, frame: Frame): void {
     if (connection !== this.#connection) return;
-    const ring = readRing(status, bytes, start, end);
+    const ring = readRing(frame);
     if (ring !== undefined) {
       this.#connection = undefined;
       this.#seedUntil = never;

@@ -8,12 +8,12 @@
  */
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
-import { codeOf, type ErrorCode, type Status, statusOk } from "../base/errors.ts";
+import { codeOf, type ErrorCode, statusOk } from "../base/errors.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, never } from "../base/time.ts";
 import { softwareName } from "../base/version.ts";
-import { decode, ErrorReply, Hello } from "../wire/codec.ts";
-import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
+import { ErrorReply, Hello } from "../wire/codec.ts";
+import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { checkHello, protocolVersions, Role } from "../wire/hello.ts";
 import { frameBytesMaxHard } from "../wire/limits.ts";
@@ -29,17 +29,8 @@ export type ConnectionState = "dialling" | "ready" | "draining" | "closed";
 export interface ConnectionEvents {
   /** The hello was exchanged: requests may be sent. */
   onReady(now: Instant, connection: Connection, hello: Hello): void;
-  /** A reply other than to hello and ping; body = bytes[start..end), borrowed until return. May throw `WireError`. */
-  onReply(
-    now: Instant,
-    connection: Connection,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void;
+  /** A reply other than to hello and ping, borrowed until return. May throw `WireError`. */
+  onReply(now: Instant, connection: Connection, frame: Frame): void;
   /** `hasRoom` may have become true again. */
   onRoom(now: Instant, connection: Connection): void;
   /** The state has become `draining`. */
@@ -223,22 +214,15 @@ export class Connection implements LinkEvents, FrameSink {
     this.#end("PROTOCOL_MISMATCH", `${this.address} sent ${reason}`);
   }
 
-  onFrame(
-    now: Instant,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onFrame(now: Instant, frame: Frame): void {
+    const { type } = frame;
     try {
-      if (type === (FrameType.HELLO | REPLY_BIT)) this.#onHello(now, status, bytes, start, end);
+      if (type === (FrameType.HELLO | REPLY_BIT)) this.#onHello(now, frame);
       else if (type === FrameType.GOAWAY) this.#onGoAway(now);
-      else if (type === (FrameType.GOAWAY | REPLY_BIT)) this.#onRefused(status, bytes, start, end);
-      else if (type === FrameType.PING) this.#writer.sendEmpty(type | REPLY_BIT, statusOk, frameId);
+      else if (type === (FrameType.GOAWAY | REPLY_BIT)) this.#onRefused(frame);
+      else if (type === FrameType.PING) this.#writer.sendEmpty(type | REPLY_BIT, statusOk, frame.frameId);
       else if (type !== (FrameType.PING | REPLY_BIT)) {
-        this.#events.onReply(now, this, type, status, frameId, bytes, start, end);
+        this.#events.onReply(now, this, frame);
       }
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
@@ -246,9 +230,9 @@ export class Connection implements LinkEvents, FrameSink {
     }
   }
 
-  #onHello(now: Instant, status: Status, bytes: Uint8Array, start: number, end: number): void {
-    if (status !== statusOk) this.#onRefused(status, bytes, start, end);
-    else if (this.state === "dialling") this.#onAccepted(now, decode(Hello, bytes, start, end));
+  #onHello(now: Instant, frame: Frame): void {
+    if (frame.status !== statusOk) this.#onRefused(frame);
+    else if (this.state === "dialling") this.#onAccepted(now, frame.decode(Hello));
   }
 
   #onAccepted(now: Instant, hello: Hello): void {
@@ -268,9 +252,9 @@ export class Connection implements LinkEvents, FrameSink {
     this.#events.onReady(now, this, hello);
   }
 
-  #onRefused(status: Status, bytes: Uint8Array, start: number, end: number): void {
-    const { message } = decode(ErrorReply, bytes, start, end);
-    this.#end(codeOf(status), `${this.address} refused the connection: ${message}`);
+  #onRefused(frame: Frame): void {
+    const { message } = frame.decode(ErrorReply);
+    this.#end(codeOf(frame.status), `${this.address} refused the connection: ${message}`);
   }
 
   #onGoAway(now: Instant): void {

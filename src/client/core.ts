@@ -6,13 +6,14 @@
  */
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
-import { type ErrorCode, RingtailError, type Status } from "../base/errors.ts";
+import { type ErrorCode, RingtailError } from "../base/errors.ts";
 import { type ClusterId, idBytes } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { GetReply } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { Bootstrap } from "./bootstrap.ts";
 import type { Connection } from "./connection.ts";
@@ -152,23 +153,14 @@ export class ClientCore implements PoolEvents {
     return this.#dispatcher;
   }
 
-  onReply(
-    now: Instant,
-    connection: Connection,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === (FrameType.FETCH_RING | REPLY_BIT)) {
-      this.#bootstrap?.onReply(now, connection, status, bytes, start, end);
-      this.#keeper?.onReply(now, connection, status, frameId, bytes, start, end);
+  onReply(now: Instant, connection: Connection, frame: Frame): void {
+    if (frame.type === (FrameType.FETCH_RING | REPLY_BIT)) {
+      this.#bootstrap?.onReply(now, connection, frame);
+      this.#keeper?.onReply(now, connection, frame);
       this.#setAlarm();
       return;
     }
-    this.#dispatcher?.onReply(now, connection, type, status, frameId, bytes, start, end);
+    this.#dispatcher?.onReply(now, connection, frame);
   }
 
   onReady(now: Instant, connection: Connection, node: KnownNode | undefined): void {

@@ -8,7 +8,8 @@ import { mark } from "../base/mark.ts";
 import type { Rng } from "../base/rng.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after } from "../base/time.ts";
-import { decode, ErrorReply } from "../wire/codec.ts";
+import { ErrorReply } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { REPLY_BIT } from "../wire/frame-types.ts";
 import type { Connection } from "./connection.ts";
 import { failureOf, leavesDoubt } from "./failures.ts";
@@ -191,23 +192,14 @@ export class Dispatcher {
   }
 
   /** The answer of a node, of whatever type and to whomever. */
-  onReply(
-    now: Instant,
-    connection: Connection,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const request = this.#ledger.find(frameId, connection.id);
-    if (request === undefined || type !== (frameTypeOf(request.kind) | REPLY_BIT)) {
+  onReply(now: Instant, connection: Connection, frame: Frame): void {
+    const request = this.#ledger.find(frame.frameId, connection.id);
+    if (request === undefined || frame.type !== (frameTypeOf(request.kind) | REPLY_BIT)) {
       mark("client.late-reply");
-      const late = this.#late.answered(frameId, connection.id);
+      const late = this.#late.answered(frame.frameId, connection.id);
       if (late !== undefined) this.#onLate(now, late);
-    } else if (status === statusOk) this.#onAnswer(now, connection, request, decode(request.codec, bytes, start, end));
-    else this.#onRefusal(now, connection, request, status, decode(ErrorReply, bytes, start, end));
+    } else if (frame.status === statusOk) this.#onAnswer(now, connection, request, frame.decode(request.codec));
+    else this.#onRefusal(now, connection, request, frame.status, frame.decode(ErrorReply));
   }
 
   #onAnswer(now: Instant, connection: Connection, request: Request<AnyReply>, reply: AnyReply): void {

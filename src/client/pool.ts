@@ -4,12 +4,13 @@
  * one write per connection.
  */
 import { noBytes } from "../base/bytes.ts";
-import type { ErrorCode, Status } from "../base/errors.ts";
+import type { ErrorCode } from "../base/errors.ts";
 import { idBytes, type NodeNumber } from "../base/ids.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { instant, never } from "../base/time.ts";
 import type { Member, Ring } from "../ring/ring.ts";
 import type { Hello } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import type { Transport } from "../wire/link.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
 import { KnownNode } from "./known-node.ts";
@@ -165,17 +166,8 @@ export class Pool implements ConnectionEvents, NodeLookup {
     this.#events.onReady(now, connection, node, hello);
   }
 
-  onReply(
-    now: Instant,
-    connection: Connection,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    this.#events.onReply(now, connection, type, status, frameId, bytes, start, end);
+  onReply(now: Instant, connection: Connection, frame: Frame): void {
+    this.#events.onReply(now, connection, frame);
   }
 
   onRoom(now: Instant, connection: Connection): void {

@@ -3,12 +3,13 @@
  * `WRONG_OWNER`, makes the client fetch the ring from the node that told, once however many replies say so, and after a
  * jitter, so that an epoch change is not followed by a stampede. While in use it also asks some node every 10 s.
  */
-import { RingtailError, type Status, statusOk } from "../base/errors.ts";
+import { RingtailError, statusOk } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import { decode, FetchRingReply, FetchRingRequest } from "../wire/codec.ts";
+import { FetchRingReply, FetchRingRequest } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
 import type { Connection } from "./connection.ts";
@@ -36,9 +37,9 @@ export function askForRing(connection: Connection, frameId: number, epoch: numbe
 }
 
 /** The ring in a reply to FETCH_RING; undefined when the node has none that is newer, or none that is valid. */
-export function readRing(status: Status, bytes: Uint8Array, start: number, end: number): Ring | undefined {
-  if (status !== statusOk) return undefined;
-  const { ring } = decode(FetchRingReply, bytes, start, end);
+export function readRing(frame: Frame): Ring | undefined {
+  if (frame.status !== statusOk) return undefined;
+  const { ring } = frame.decode(FetchRingReply);
   if (ring === null || ring === undefined) return undefined;
   try {
     return ringFromMessage(ring);
@@ -105,19 +106,11 @@ export class RingKeeper {
   }
 
   /** The reply to FETCH_RING; others are ignored. */
-  onReply(
-    now: Instant,
-    connection: Connection,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (connection.id !== this.#asked || frameId !== this.#frameId) return;
+  onReply(now: Instant, connection: Connection, frame: Frame): void {
+    if (connection.id !== this.#asked || frame.frameId !== this.#frameId) return;
     this.#asked = 0;
     this.#askedUntil = never;
-    const ring = readRing(status, bytes, start, end);
+    const ring = readRing(frame);
     if (ring !== undefined && ring.clusterId === this.#ring.clusterId && ring.epoch > this.#ring.epoch) {
       this.#ring = ring;
       this.#heardOf = Math.max(this.#heardOf, ring.epoch);

@@ -4,8 +4,8 @@
  */
 import { codeOf, RingtailError, statusOk } from "../base/errors.ts";
 import { softwareName } from "../base/version.ts";
-import { decode, ErrorReply, type Fields, Hello, type MessageCodec } from "../wire/codec.ts";
-import { FrameReader, FrameWriter } from "../wire/frame.ts";
+import { ErrorReply, type Fields, Hello, type MessageCodec } from "../wire/codec.ts";
+import { type Frame, FrameReader, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { protocolVersions, Role } from "../wire/hello.ts";
 import { frameBytesMax } from "../wire/limits.ts";
@@ -40,25 +40,25 @@ export function ask<Q, A>(question: Question<Q, A>): Promise<A> {
       timeoutMs,
     );
     let writer: FrameWriter | undefined;
-    const onFrame = (type: number, status: number, bytes: Uint8Array, start: number, end: number): void => {
+    const onFrame = (frame: Frame): void => {
+      const { type, status } = frame;
       if (status !== statusOk) {
-        const { message } = decode(ErrorReply, bytes, start, end);
+        const { message } = frame.decode(ErrorReply);
         finish(() => reject(new RingtailError(codeOf(status), `${address}: ${message}`)));
       } else if (type === (FrameType.HELLO | REPLY_BIT)) {
         writer?.send(question.type, 0, 1, question.codec, question.message as never);
         writer?.flush();
       } else if (type === (question.type | REPLY_BIT)) {
         // A copy: the answer's bytes fields are views, and the chunk is borrowed.
-        const own = bytes.slice(start, end);
-        const answer = decode(question.reply, own, 0, own.length);
+        const answer = frame.copy().decode(question.reply);
         finish(() => resolve(answer));
       }
     };
     const reader = new FrameReader(
       {
-        onFrame: (_now, type, status, _id, bytes, start, end) => {
+        onFrame: (_now, frame) => {
           try {
-            onFrame(type, status, bytes, start, end);
+            onFrame(frame);
           } catch (error) {
             if (!(error instanceof WireError)) throw error;
             fail("PROTOCOL_MISMATCH", `${address}: ${error.message}`);

@@ -7,7 +7,6 @@ import type { Instant } from "../base/time.ts";
 import { type MemberView, stateName } from "../membership/member.ts";
 import type { Member } from "../ring/ring.ts";
 import {
-  decode,
   EventsReply,
   EventsRequest,
   type Fields,
@@ -16,6 +15,7 @@ import {
   MembersReply,
   MembersRequest,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { memberToMessage } from "../wire/ring-codec.ts";
 import { Part, type Route } from "./part.ts";
@@ -49,22 +49,14 @@ export class AdminService extends Part {
     ];
   }
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === FrameType.EVENTS) {
-      this.#onEvents(session, frameId, decode(EventsRequest, bytes, start, end));
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
+    if (frame.type === FrameType.EVENTS) {
+      this.#onEvents(session, frame);
       return;
     }
-    decode(MembersRequest, bytes, start, end);
+    frame.decode(MembersRequest);
     const { ringOrNone: ring, number, epoch, fencedBy, ringMaker } = this.#shared;
-    session.answer(type, frameId, MembersReply, {
+    session.answer(frame, MembersReply, {
       epoch,
       number,
       ringMaker: ring === undefined ? 0 : ringMaker(),
@@ -95,11 +87,12 @@ export class AdminService extends Part {
     };
   }
 
-  #onEvents(session: Session, frameId: number, { after, sinceMs }: EventsRequest): void {
+  #onEvents(session: Session, frame: Frame): void {
+    const { after, sinceMs } = frame.decode(EventsRequest);
     const { journal } = this.#shared;
     const events = journal.after(after, sinceMs).map(({ sequence, at, kind, text }) => {
       return { sequence, atMs: at, kind, text };
     });
-    session.answer(FrameType.EVENTS, frameId, EventsReply, { events, last: journal.last });
+    session.answer(frame, EventsReply, { events, last: journal.last });
   }
 }

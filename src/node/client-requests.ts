@@ -3,7 +3,8 @@ import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
-import { DeleteRequest, decode, type PutRequest } from "../wire/codec.ts";
+import { DeleteRequest, type PutRequest } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { valueBytesMax } from "../wire/limits.ts";
 
 /** Throws `RingtailError` for a bucket or key that nobody may use. */
@@ -38,6 +39,6 @@ export function checkPut(put: PutRequest): void {
 }
 
 /** A delete is a put of a tombstone. */
-export function putOfDelete(bytes: Uint8Array, start: number, end: number): PutRequest {
-  return { ...decode(DeleteRequest, bytes, start, end), value: noBytes, tombstone: true };
+export function putOfDelete(frame: Frame): PutRequest {
+  return { ...frame.decode(DeleteRequest), value: noBytes, tombstone: true };
 }

@@ -20,7 +20,6 @@ import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import { ackWord } from "../wire/ack-word.ts";
 import {
-  decode,
   FetchRingReply,
   FetchRingRequest,
   GetReply,
@@ -32,6 +31,7 @@ import {
   PutRequest,
   ReplicaReadRequest,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { frameBytesMax, keysPerMultiGetMax } from "../wire/limits.ts";
 import { ringToMessage } from "../wire/ring-codec.ts";
@@ -116,65 +116,44 @@ export class ClientService implements Beginner {
   }
 
   /** A client's request: it stands in line, or is worked on at once. */
-  onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === FrameType.FORWARD_PUT) this.#onForwarded(now, session, frameId, bytes, start, end);
-    else this.reception.onRequest(now, session, type, frameId, bytes, start, end);
+  onRequest(now: Instant, session: Session, frame: Frame): void {
+    if (frame.type === FrameType.FORWARD_PUT) this.#onForwarded(now, session, frame);
+    else this.reception.onRequest(now, session, frame);
   }
 
   /** A put that a peer forwards. Throws `WireError` or `RingtailError` on bad input. */
-  #onForwarded(now: Instant, session: Session, frameId: number, bytes: Uint8Array, start: number, end: number): void {
-    const type = FrameType.FORWARD_PUT;
-    if (!this.reception.admitsForwarded(session, end - start)) {
-      this.reception.refuse(session, type, frameId);
+  #onForwarded(now: Instant, session: Session, frame: Frame): void {
+    if (!this.reception.admitsForwarded(session, frame.size)) {
+      this.reception.refuse(session, frame);
       return;
     }
-    const put = decode(PutRequest, bytes, start, end);
-    if (!this.#epochs.admits(now, session, type, frameId, bytes, start, end, put.epoch)) return;
-    this.#onPut(now, new Request(now, session, type, frameId, session.number, end - start), put);
+    const put = frame.decode(PutRequest);
+    if (!this.#epochs.admits(now, session, frame, put.epoch)) return;
+    this.#onPut(now, new Request(now, session, frame, session.number, frame.size), put);
   }
 
   /** Begins a client's request that was let in. Throws `WireError` or `RingtailError` on bad input. */
-  begin(
-    now: Instant,
-    arrivedAt: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): number {
-    const size = end - start;
-    switch (type) {
-      case FrameType.GET: {
-        const request = new Request(arrivedAt, session, type, frameId, noNode);
-        return this.#onGet(now, request, decode(GetRequest, bytes, start, end));
-      }
+  begin(now: Instant, arrivedAt: Instant, session: Session, frame: Frame): number {
+    switch (frame.type) {
+      case FrameType.GET:
+        return this.#onGet(now, new Request(arrivedAt, session, frame), frame.decode(GetRequest));
       case FrameType.PUT: {
-        const put = decode(PutRequest, bytes, start, end);
+        const put = frame.decode(PutRequest);
         put.tombstone = false;
-        return this.#onPut(now, new Request(arrivedAt, session, type, frameId, noNode, size), put);
+        return this.#onPut(now, new Request(arrivedAt, session, frame, noNode, frame.size), put);
       }
       case FrameType.DELETE: {
-        const request = new Request(arrivedAt, session, type, frameId, noNode, size);
-        return this.#onPut(now, request, putOfDelete(bytes, start, end));
+        const request = new Request(arrivedAt, session, frame, noNode, frame.size);
+        return this.#onPut(now, request, putOfDelete(frame));
       }
       case FrameType.COPY_READ: {
-        const asked = decode(ReplicaReadRequest, bytes, start, end);
+        const asked = frame.decode(ReplicaReadRequest);
         asked.timeoutUs = this.#timeLeft(now, arrivedAt, asked.timeoutUs);
-        this.copies.read(now, session, frameId, asked, () => this.reception.enter(session, 0));
+        this.copies.read(now, session, frame, asked, () => this.reception.enter(session, 0));
         return 1;
       }
       default:
-        return this.#onMultiGet(now, new Request(arrivedAt, session, type, frameId, noNode), bytes, start, end);
+        return this.#onMultiGet(now, new Request(arrivedAt, session, frame), frame);
     }
   }
 
@@ -221,8 +200,8 @@ export class ClientService implements Beginner {
     return this.#flights.board(op) ? 0 : 1;
   }
 
-  #onMultiGet(now: Instant, request: Request, bytes: Uint8Array, start: number, end: number): number {
-    const get = decode(MultiGetRequest, bytes, start, end);
+  #onMultiGet(now: Instant, request: Request, frame: Frame): number {
+    const get = frame.decode(MultiGetRequest);
     if (get.keys.length === 0 || get.keys.length > keysPerMultiGetMax) {
       throw new RingtailError(
         "INVALID_ARGUMENT",
@@ -235,7 +214,7 @@ export class ClientService implements Beginner {
       this.#newGet(new MultiGetPart(whole, index), get.bucket, key, get, timeLeftUs),
     );
     if (this.#shared.inFlight + ops.length > this.#shared.config.inFlightMax) {
-      this.reception.refuse(request.session, request.type, request.frameId);
+      this.reception.refuse(request.session, request);
       return 1;
     }
     let cost = 0;
@@ -282,26 +261,24 @@ export class ClientService implements Beginner {
 
   /** Somebody else is to coordinate the put; what was forwarded once is not forwarded again. */
   #passOn(now: Instant, op: PutOp<Request>, put: PutRequest, passedOn: boolean): void {
-    const { session, type, frameId, bytes } = op.origin;
     if (passedOn) {
-      const why = "the put was forwarded to a node that may not coordinate it";
-      session.fail(type, frameId, wireOf("WRONG_OWNER"), why);
+      op.origin.fail(wireOf("WRONG_OWNER"), "the put was forwarded to a node that may not coordinate it");
       return;
     }
     const forwarding = this.#forwarding as Forwarding;
     if (forwarding.forward(now, op.origin, put, op.partition, op.quorum, op.timeoutUs)) {
-      this.reception.enter(session, bytes);
+      this.reception.enter(op.origin.session, op.origin.bytes);
     }
   }
 
   answerPut(now: Instant, op: PutOp<Request>): void {
-    const { session, type, frameId, forwardedBy, bytes } = op.origin;
-    this.reception.leave(session, bytes);
-    const elapsed = now - op.origin.arrivedAt;
+    const request = op.origin;
+    this.reception.leave(request.session, request.bytes);
+    const elapsed = now - request.arrivedAt;
     const phases = this.#watch.answered(now, op);
     this.reception.onAnswer(now, now - op.started);
     if (op.status !== statusOk) {
-      session.fail(type, frameId, op.status, op.message, 0, op.sealed.length > 0);
+      request.fail(op.status, op.message, 0, op.sealed.length > 0);
       return;
     }
     this.#putLatency.record(elapsed);
@@ -309,10 +286,10 @@ export class ClientService implements Beginner {
     const shared = this.#shared;
     const reply = this.#putReply;
     reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch, op.own);
-    reply.forwardedBy = forwardedBy;
+    reply.forwardedBy = request.forwardedBy;
     fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable, op.fallbacks);
     this.#tellHow(reply, op.quorum, elapsed, phases);
-    session.answer(type, frameId, PutReply, reply);
+    request.answer(PutReply, reply);
   }
 
   answerGet(now: Instant, op: GetOp<GetOrigin>): void {
@@ -325,15 +302,10 @@ export class ClientService implements Beginner {
     }
   }
 
-  #answerOne(
-    now: Instant,
-    op: GetOp<GetOrigin>,
-    { session, type, frameId, arrivedAt }: Request,
-    phases: number[],
-  ): void {
-    const elapsed = now - arrivedAt;
+  #answerOne(now: Instant, op: GetOp<GetOrigin>, request: Request, phases: number[]): void {
+    const elapsed = now - request.arrivedAt;
     if (op.status !== statusOk) {
-      session.fail(type, frameId, op.status, op.message);
+      request.fail(op.status, op.message);
       return;
     }
     this.#getLatency.record(elapsed);
@@ -344,7 +316,7 @@ export class ClientService implements Beginner {
     reply.hedged = op.hedged;
     fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
     this.#tellHow(reply, op.quorum, elapsed, phases);
-    session.answer(type, frameId, GetReply, reply);
+    request.answer(GetReply, reply);
   }
 
   /** What every answer tells of its coordinator, and of how it came about. */
@@ -385,8 +357,7 @@ export class ClientService implements Beginner {
     }
     whole.pending -= 1;
     if (whole.pending > 0) return;
-    const { session, type, frameId } = whole.request;
-    session.answer(type, frameId, MultiGetReply, {
+    whole.request.answer(MultiGetReply, {
       results: whole.results,
       epoch: this.#shared.epoch,
       coordinator: this.#shared.number,
@@ -398,11 +369,11 @@ export class ClientService implements Beginner {
   }
 
   /** The ring, unless the asker's is as new. */
-  onFetchRing(session: Session, frameId: number, bytes: Uint8Array, start: number, end: number): void {
-    const asked = decode(FetchRingRequest, bytes, start, end);
+  onFetchRing(session: Session, frame: Frame): void {
+    const asked = frame.decode(FetchRingRequest);
     const ring = this.#shared.ringOrNone;
     const newer = ring !== undefined && asked.epoch < ring.epoch ? ringToMessage(ring) : null;
-    session.answer(FrameType.FETCH_RING, frameId, FetchRingReply, { ring: newer, epoch: this.#shared.epoch });
+    session.answer(frame, FetchRingReply, { ring: newer, epoch: this.#shared.epoch });
   }
 }
 

@@ -2,11 +2,12 @@
  * Coordination's replies: what peers answer to the requests of puts and gets, decoded and handed to the op that asked.
  * Every reply tells the epoch of its sender's ring; one that is newer has it pulled.
  */
-import { type Status, statusOk } from "../base/errors.ts";
+import { statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { VersionVector } from "../version/version-vector.ts";
-import { decode, ErrorReply, ReplicaHeadReply, ReplicaReadReply, ReplicaWriteReply } from "../wire/codec.ts";
-import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { ErrorReply, ReplicaHeadReply, ReplicaReadReply, ReplicaWriteReply } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import type { Coordination } from "./coordination.ts";
 import type { OpWatch } from "./op-watch.ts";
 import type { Peer } from "./peers.ts";
@@ -27,100 +28,69 @@ export class CoordinationReplies {
   }
 
   /** A reply of any kind, borrowed; false: no op asked for this kind. Throws `WireError` on a malformed body. */
-  take(
-    now: Instant,
-    peer: Peer,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): boolean {
-    switch (type & ~REPLY_BIT) {
+  take(now: Instant, peer: Peer, frame: Frame): boolean {
+    switch (frame.answers) {
       case FrameType.REPLICA_WRITE:
       case FrameType.HINT_KEEP:
-        this.#onWrite(now, peer, status, frameId, bytes, start, end);
+        this.#onWrite(now, peer, frame);
         return true;
       case FrameType.REPLICA_READ:
       case FrameType.HINT_READ:
-        this.#onRead(now, peer, status, frameId, bytes, start, end);
+        this.#onRead(now, peer, frame);
         return true;
       case FrameType.REPLICA_HEAD:
-        this.#onHead(now, peer, status, frameId, bytes, start, end);
+        this.#onHead(now, peer, frame);
         return true;
       case FrameType.REPAIR:
-        this.#coordination.onRepairReply(now, frameId);
+        this.#coordination.onRepairReply(now, frame.frameId);
         return true;
       default:
         return false;
     }
   }
 
-  #onWrite(
-    now: Instant,
-    peer: Peer,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  #onWrite(now: Instant, peer: Peer, frame: Frame): void {
+    const { status, frameId } = frame;
     if (status === statusOk) {
-      const reply = decode(ReplicaWriteReply, bytes, start, end);
+      const reply = frame.decode(ReplicaWriteReply);
       this.#seen(now, peer, reply.epoch);
       this.#coordination.onLoad(peer.number, reply);
       this.#watch.putAnswered(now, frameId, reply.keyUs, reply.loopUs, reply.storageUs);
       this.#coordination.onWriteReply(now, frameId, status, reply.durable, "", reply.epoch);
       return;
     }
-    const { message, epoch } = this.#refusal(now, peer, bytes, start, end);
+    const { message, epoch } = this.#refusal(now, peer, frame);
     this.#watch.putAnswered(now, frameId, 0, 0, 0);
     this.#coordination.onWriteReply(now, frameId, status, false, `node ${peer.number}: ${message}`, epoch);
   }
 
-  #onRead(
-    now: Instant,
-    peer: Peer,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  #onRead(now: Instant, peer: Peer, frame: Frame): void {
+    const { status, frameId } = frame;
     if (status === statusOk) {
-      const reply = decode(ReplicaReadReply, bytes, start, end);
+      const reply = frame.decode(ReplicaReadReply);
       this.#seen(now, peer, reply.epoch);
       this.#coordination.onLoad(peer.number, reply);
       this.#watch.getAnswered(now, frameId, reply.loopUs, reply.storageUs);
       this.#coordination.onReadReply(now, frameId, reply);
       return;
     }
-    const { message, epoch } = this.#refusal(now, peer, bytes, start, end);
+    const { message, epoch } = this.#refusal(now, peer, frame);
     this.#watch.getAnswered(now, frameId, 0, 0);
     this.#coordination.onReadRefused(now, frameId, status, `node ${peer.number}: ${message}`, epoch);
   }
 
-  #onHead(
-    now: Instant,
-    peer: Peer,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  #onHead(now: Instant, peer: Peer, frame: Frame): void {
     let version: VersionVector | null = null;
-    if (status === statusOk) {
-      const reply = decode(ReplicaHeadReply, bytes, start, end);
+    if (frame.status === statusOk) {
+      const reply = frame.decode(ReplicaHeadReply);
       this.#seen(now, peer, reply.epoch);
       version = VersionVector.fromWords(reply.version.map((word) => word | 0));
     }
-    this.#coordination.onHeadReply(now, frameId, version);
+    this.#coordination.onHeadReply(now, frame.frameId, version);
   }
 
-  #refusal(now: Instant, peer: Peer, bytes: Uint8Array, start: number, end: number): typeof silentRefusal {
-    const reply = start === end ? silentRefusal : decode(ErrorReply, bytes, start, end);
+  #refusal(now: Instant, peer: Peer, frame: Frame): typeof silentRefusal {
+    const reply = frame.size === 0 ? silentRefusal : frame.decode(ErrorReply);
     this.#seen(now, peer, reply.epoch);
     return reply;
   }

@@ -15,23 +15,20 @@ import { sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import { GetReply, type ReplicaReadRequest } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import { OpMaker } from "./peer-service.ts";
 import type { ReplicaOrigin, ReplicaTask } from "./request.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
+import { type Asking, Ticket } from "./ticket.ts";
 
 /** One question of a client. */
-class CopyRead implements ReplicaTask {
-  readonly session: Session;
-  readonly frameId: number;
+class CopyRead extends Ticket implements ReplicaTask {
   readonly started: Instant;
   readonly #service: CopyService;
 
-  constructor(service: CopyService, session: Session, frameId: number, started: Instant) {
-    this.session = session;
-    this.frameId = frameId;
+  constructor(service: CopyService, session: Session, asking: Asking, started: Instant) {
+    super(session, asking);
     this.started = started;
     this.#service = service;
   }
@@ -61,32 +58,27 @@ export class CopyService {
   }
 
   /** Answers, now or later; `begun` is called if `onAnswered` will be. Throws `RingtailError` on a bad key. */
-  read(now: Instant, session: Session, frameId: number, asked: ReplicaReadRequest, begun: () => void): void {
+  read(now: Instant, session: Session, asking: Asking, asked: ReplicaReadRequest, begun: () => void): void {
     const replica = this.#replica;
-    const task = new CopyRead(this, session, frameId, now);
+    const task = new CopyRead(this, session, asking, now);
     const op = this.#maker.make(now, ReplicaKind.read, task, asked);
-    if (replica === undefined) this.#refuse(task, "NOT_SYNCED", "the node is starting");
-    else if (asked.epoch > this.#shared.epoch) this.#refuse(task, "NOT_SYNCED", "the ring is older here");
-    else if (!this.#epochs.isFenced(session, FrameType.COPY_READ, frameId, asked.epoch, op.partition)) {
+    if (replica === undefined) task.fail(wireOf("NOT_SYNCED"), "the node is starting");
+    else if (asked.epoch > this.#shared.epoch) task.fail(wireOf("NOT_SYNCED"), "the ring is older here");
+    else if (!this.#epochs.isFenced(task, asked.epoch, op.partition)) {
       begun();
       replica.read(now, op);
     }
   }
 
-  #refuse({ session, frameId }: CopyRead, code: "NOT_SYNCED" | "WRONG_OWNER", message: string): void {
-    session.fail(FrameType.COPY_READ, frameId, wireOf(code), message);
-  }
-
   /** The replica has read. What counts is whether this node owns the partition, and holds all of it, now. */
   answer(now: Instant, task: CopyRead, op: ReplicaOp<ReplicaOrigin>): void {
-    const { session, frameId } = task;
-    this.#onAnswered(session);
+    this.#onAnswered(task.session);
     const rule = this.#shared.readRule(op.partition as PartitionId, op.n);
-    if (op.status !== statusOk) session.fail(FrameType.COPY_READ, frameId, op.status, op.message);
-    else if (rule === ReadRule.wrongOwner) this.#refuse(task, "WRONG_OWNER", "the node does not own this partition");
+    if (op.status !== statusOk) task.fail(op.status, op.message);
+    else if (rule === ReadRule.wrongOwner) task.fail(wireOf("WRONG_OWNER"), "the node does not own this partition");
     else if (rule === ReadRule.notSynced) {
-      this.#refuse(task, "NOT_SYNCED", "the node is still receiving the partition");
-    } else session.answer(FrameType.COPY_READ, frameId, GetReply, this.#replyOf(now, task, op));
+      task.fail(wireOf("NOT_SYNCED"), "the node is still receiving the partition");
+    } else task.answer(GetReply, this.#replyOf(now, task, op));
   }
 
   #replyOf(now: Instant, task: CopyRead, op: ReplicaOp<ReplicaOrigin>): GetReply {

@@ -2,12 +2,12 @@
  * DataPath: what gets and puts need, tied together: the services that take requests, the coordinators with their way to
  * replicas and peers, and the hints that are kept meanwhile. `Node` tells it what happens and knows no more of it.
  */
-import type { Status } from "../base/errors.ts";
 import { type DurationUs, type Instant, never } from "../base/time.ts";
 import { PauseKind } from "../metrics/pauses.ts";
 import type { Replica } from "../replica/replica.ts";
 import type { Store } from "../storage/store.ts";
-import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import { ClientService } from "./client-service.ts";
 import { Coordination } from "./coordination.ts";
 import { CoordinationReplies } from "./coordination-replies.ts";
@@ -116,20 +116,9 @@ export class DataPath {
   }
 
   /** A peer's reply; false: it is none of the data path's. Throws `WireError` on a malformed body. */
-  onReply(
-    now: Instant,
-    peer: Peer,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): boolean {
-    if (type !== (FrameType.FORWARD_PUT | REPLY_BIT)) {
-      return this.#replies.take(now, peer, type, status, frameId, bytes, start, end);
-    }
-    this.#forwarding.onReply(now, status, frameId, bytes, start, end);
+  onReply(now: Instant, peer: Peer, frame: Frame): boolean {
+    if (frame.answers !== FrameType.FORWARD_PUT) return this.#replies.take(now, peer, frame);
+    this.#forwarding.onReply(now, frame);
     return true;
   }
 

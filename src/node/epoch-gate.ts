@@ -8,8 +8,10 @@ import { canary } from "../base/canary.ts";
 import { wireOf } from "../base/errors.ts";
 import { mark } from "../base/mark.ts";
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";
+import type { Frame } from "../wire/frame.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
+import type { Ticket } from "./ticket.ts";
 
 /** Requests that may wait, and their bytes; more are refused. */
 const waitingMax = 1024;
@@ -19,9 +21,8 @@ const patienceUs: DurationUs = 1_000_000;
 
 interface Waiting {
   readonly session: Session;
-  readonly type: number;
-  readonly frameId: number;
-  readonly bytes: Uint8Array;
+  /** A copy of its own. */
+  readonly frame: Frame;
   readonly epoch: number;
   readonly until: Instant;
 }
@@ -37,37 +38,27 @@ export class EpochGate {
 
   /**
    * Whether a request of `epoch` may be served now; false: it is answered, or waits and comes again as a frame of its
-   * session. Its body is bytes[start..end), borrowed.
+   * session.
    */
-  admits(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    epoch: number,
-  ): boolean {
+  admits(now: Instant, session: Session, frame: Frame, epoch: number): boolean {
     if (epoch <= this.#shared.epoch) return true;
     mark("node.newer-epoch");
     if (session.number !== 0) this.#shared.onNewerEpoch(now, session.number, epoch);
-    const size = end - start;
+    const { size } = frame;
     if (this.#waiting.length >= waitingMax || this.#waitingBytes + size > waitingBytesMax) {
-      session.fail(type, frameId, wireOf("OVERLOADED"), "too many requests wait for a newer ring");
+      session.fail(frame, wireOf("OVERLOADED"), "too many requests wait for a newer ring");
       return false;
     }
     this.#waitingBytes += size;
-    const copy = bytes.slice(start, end);
-    this.#waiting.push({ session, type, frameId, bytes: copy, epoch, until: after(now, patienceUs) });
+    this.#waiting.push({ session, frame: frame.copy(), epoch, until: after(now, patienceUs) });
     return false;
   }
 
   /** Whether the partition has changed since that epoch; then the request is answered. */
-  isFenced(session: Session, type: number, frameId: number, epoch: number, partition: number): boolean {
+  isFenced(ticket: Ticket, epoch: number, partition: number): boolean {
     if (epoch >= (this.#shared.ring.fences[partition] as number) || canary("ignore-fence")) return false;
     mark("node.fenced");
-    session.fail(type, frameId, wireOf("WRONG_OWNER"), "the partition's owners have changed since that epoch");
+    ticket.fail(wireOf("WRONG_OWNER"), "the partition's owners have changed since that epoch");
     return true;
   }
 
@@ -76,7 +67,7 @@ export class EpochGate {
     const { epoch } = this.#shared;
     this.#take(
       (one) => one.epoch <= epoch,
-      ({ session, type, frameId, bytes }) => session.onFrame(now, type, 0, frameId, bytes, 0, bytes.length),
+      ({ session, frame }) => session.onFrame(now, frame),
     );
   }
 
@@ -85,7 +76,7 @@ export class EpochGate {
     if (this.#waiting.length === 0) return;
     this.#take(
       (one) => one.until <= now,
-      ({ session, type, frameId }) => session.fail(type, frameId, wireOf("NOT_SYNCED"), "the ring is older here"),
+      ({ session, frame }) => session.fail(frame, wireOf("NOT_SYNCED"), "the ring is older here"),
     );
   }
 
@@ -93,7 +84,7 @@ export class EpochGate {
     const taken = this.#waiting.filter(which);
     if (taken.length === 0) return;
     this.#waiting = this.#waiting.filter((one) => !which(one));
-    for (const one of taken) this.#waitingBytes -= one.bytes.length;
+    for (const one of taken) this.#waitingBytes -= one.frame.size;
     for (const one of taken) handle(one);
   }
 

@@ -12,20 +12,20 @@ import type { Instant } from "../base/time.ts";
 import { ReadRule } from "../handoff/transfer.ts";
 import { ReapVerdict } from "../repair/reap-verdict.ts";
 import type { Reaper } from "../repair/reaper.ts";
-import { decode, type ExplainHint, ExplainReply, ExplainRequest, type Fields } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+import { type ExplainHint, ExplainReply, ExplainRequest, type Fields } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { hintsPerExplainMax } from "../wire/limits.ts";
 import { LocalRecords, type RecordAsker } from "./local-records.ts";
 import type { ReapResources, ReapService } from "./reap-service.ts";
 import type { Session } from "./session.ts";
+import { Ticket } from "./ticket.ts";
 
 const asksMax = 256;
 const readsMax = asksMax * (1 + hintsPerExplainMax);
 
 /** A question until its answer. */
 interface Ask {
-  readonly session: Session;
-  readonly frameId: number;
+  readonly ticket: Ticket;
   readonly fullKey: Uint8Array;
   record: Uint8Array;
   readonly hints: Fields<ExplainHint>[];
@@ -56,20 +56,21 @@ export class ExplainService implements RecordAsker {
   }
 
   /** Throws `WireError` or `RingtailError` on bad input. */
-  onRequest(now: Instant, session: Session, frameId: number, bytes: Uint8Array, start: number, end: number): void {
-    const { bucket, key } = decode(ExplainRequest, bytes, start, end);
+  onRequest(now: Instant, session: Session, frame: Frame): void {
+    const { bucket, key } = frame.decode(ExplainRequest);
     if (bucket.length < 1 || bucket.length > bucketBytesMax || key.length < 1 || key.length > keyBytesMax) {
       const sizes = `a bucket of ${bucket.length} bytes and a key of ${key.length} bytes`;
       throw new RingtailError("INVALID_ARGUMENT", sizes);
     }
     if (this.#asks === asksMax) {
-      session.fail(FrameType.EXPLAIN, frameId, wireOf("OVERLOADED"), "too many keys are being explained");
+      session.fail(frame, wireOf("OVERLOADED"), "too many keys are being explained");
       return;
     }
     this.#asks += 1;
     const fullKey = fullKeyOf(bucket, key);
     const targets = this.#resources.store().hints.targets().slice(0, hintsPerExplainMax);
-    const ask: Ask = { session, frameId, fullKey, record: noBytes, hints: [], unreadable: false, open: 0 };
+    const ticket = new Ticket(session, frame);
+    const ask: Ask = { ticket, fullKey, record: noBytes, hints: [], unreadable: false, open: 0 };
     ask.open = 1 + targets.length;
     this.#records.read(now, this, this.#reads.add({ ask, target: 0 }), fullKey);
     for (const target of targets) {
@@ -89,7 +90,7 @@ export class ExplainService implements RecordAsker {
 
   onMoved(): void {}
 
-  #answer(now: Instant, { session, frameId, fullKey, record, hints, unreadable }: Ask): void {
+  #answer(now: Instant, { ticket, fullKey, record, hints, unreadable }: Ask): void {
     this.#asks -= 1;
     const { ring, number, epoch, config, readRule } = this.#resources.shared;
     hashKey(fullKey, this.#hash);
@@ -101,7 +102,7 @@ export class ExplainService implements RecordAsker {
     const ageUs = this.#reaper.ageOf(now, high, low);
     const general = this.#service.verdictOf({ epoch, partition, n, keys: [] });
     const held = position === 0 && record.length > 0 ? ReapVerdict.copy : general;
-    session.answer(FrameType.EXPLAIN, frameId, ExplainReply, {
+    ticket.answer(ExplainReply, {
       epoch,
       partition,
       n,

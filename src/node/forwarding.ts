@@ -6,14 +6,15 @@
  */
 
 import { DeadlineQueue } from "../base/deadlines.ts";
-import { codeOf, type Status, wireOf } from "../base/errors.ts";
+import { codeOf, statusOk, wireOf } from "../base/errors.ts";
 import type { NodeNumber, PartitionId } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import { Slab } from "../base/slab.ts";
 import type { Instant } from "../base/time.ts";
 import { after } from "../base/time.ts";
 import type { Quorum } from "../coordinator/quorum.ts";
-import { decode, ErrorReply, PutReply, PutRequest } from "../wire/codec.ts";
+import { ErrorReply, PutReply, PutRequest } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { Peers } from "./peers.ts";
 import type { Request } from "./request.ts";
@@ -94,7 +95,7 @@ export class Forwarding {
     timeoutUs: number,
   ): boolean {
     if (this.#forwards.full) {
-      request.session.fail(request.type, request.frameId, wireOf("OVERLOADED"), "");
+      request.fail(wireOf("OVERLOADED"), "");
       return false;
     }
     const forward = new Forward(request, put, partition, quorum, after(now, timeoutUs));
@@ -102,7 +103,7 @@ export class Forwarding {
     const id = this.#forwards.add(forward);
     if (!this.#send(now, id, forward)) {
       this.#forwards.remove(id);
-      request.session.fail(request.type, request.frameId, wireOf("QUORUM_NOT_MET"), nobody);
+      request.fail(wireOf("QUORUM_NOT_MET"), nobody);
       return false;
     }
     this.#count.value += 1;
@@ -151,26 +152,26 @@ export class Forwarding {
   }
 
   /** An owner's answer; relayed as it is, but for who forwarded it. */
-  onReply(now: Instant, status: Status, frameId: number, bytes: Uint8Array, start: number, end: number): void {
-    const id = frameId >>> 3;
+  onReply(now: Instant, frame: Frame): void {
+    const { status } = frame;
+    const id = frame.frameId >>> 3;
     const forward = this.#forwards.get(id);
     if (forward === undefined) return;
-    const { session, type, frameId: clientFrameId } = forward.request;
-    if (status === 0) {
-      const reply = decode(PutReply, bytes, start, end);
+    if (status === statusOk) {
+      const reply = frame.decode(PutReply);
       reply.forwardedBy = this.#shared.number;
       this.#over(id, forward);
-      session.answer(type, clientFrameId, PutReply, reply);
+      forward.request.answer(PutReply, reply);
       return;
     }
     const code = codeOf(status);
-    const reply = decode(ErrorReply, bytes, start, end);
+    const reply = frame.decode(ErrorReply);
     forward.inDoubt ||= reply.inDoubt;
     if (code === "WRONG_OWNER" && this.#awaitsRing(now, forward, reply.epoch)) return;
     const elsewhere = code === "WRONG_OWNER" || code === "NODE_STOPPING" || code === "OVERLOADED";
     if (elsewhere && this.#send(now, id, forward)) return;
     this.#over(id, forward);
-    session.fail(type, clientFrameId, status, reply.message, reply.retryAfterUs, forward.inDoubt);
+    forward.request.fail(status, reply.message, reply.retryAfterUs, forward.inDoubt);
   }
 
   /** Whether it is worth to wait for the ring of that epoch: once. */
@@ -193,8 +194,7 @@ export class Forwarding {
       this.#aim(forward);
       if (this.#send(now, id, forward)) return;
       this.#over(id, forward);
-      const { session, type, frameId } = forward.request;
-      session.fail(type, frameId, wireOf("QUORUM_NOT_MET"), nobody);
+      forward.request.fail(wireOf("QUORUM_NOT_MET"), nobody);
     });
   }
 
@@ -203,10 +203,7 @@ export class Forwarding {
     this.#forwards.forEach((forward, id) => {
       if (forward.target !== number || this.#send(now, id, forward)) return;
       this.#over(id, forward);
-      const { session, type, frameId } = forward.request;
-      session.fail(
-        type,
-        frameId,
+      forward.request.fail(
         wireOf("CONNECTION_LOST"),
         `node ${number}, to which the put was forwarded, was lost; the put may still have happened`,
       );
@@ -218,10 +215,7 @@ export class Forwarding {
       const forward = this.#forwards.get(id);
       if (forward === undefined) continue;
       this.#over(id, forward);
-      const { session, type, frameId } = forward.request;
-      session.fail(
-        type,
-        frameId,
+      forward.request.fail(
         wireOf("DEADLINE_EXCEEDED"),
         "the owner did not answer in time; the put may still have happened",
       );

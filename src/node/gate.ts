@@ -7,6 +7,7 @@ import { hexOf } from "../base/bytes.ts";
 import { codeOf, RingtailError, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { Hello } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { checkHello, Role } from "../wire/hello.ts";
 import type { Peers } from "./peers.ts";
@@ -14,15 +15,7 @@ import type { Session, SessionRole } from "./session.ts";
 import type { NodeState } from "./state.ts";
 
 /** Takes a request that passed. */
-export type Service = (
-  now: Instant,
-  session: Session,
-  type: number,
-  frameId: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-) => void;
+export type Service = (now: Instant, session: Session, frame: Frame) => void;
 
 /** The services behind the gate. */
 export interface Services {
@@ -111,15 +104,8 @@ export class Gate {
   }
 
   /** Hands a request to its service; throws `RingtailError` if the type is unknown or the role may not send it. */
-  pass(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  pass(now: Instant, session: Session, frame: Frame): void {
+    const { type } = frame;
     const service = this.#services[type];
     if (service === undefined) throw new RingtailError("INVALID_ARGUMENT", `no such request: frame type ${type}`);
     if (((this.#allowed[type] as number) & roleBit[session.role]) === 0) {
@@ -127,6 +113,6 @@ export class Gate {
     }
     const { fencedBy } = this.#shared;
     if (fencedBy !== "" && session.role === "node") throw new RingtailError("PERMISSION_DENIED", fencedBy);
-    service(now, session, type, frameId, bytes, start, end);
+    service(now, session, frame);
   }
 }

@@ -12,7 +12,6 @@ import { type HintReport, hintWaits } from "../handoff/hints.ts";
 import { WriteRule } from "../handoff/transfer.ts";
 import { ReplicaKind, type ReplicaOp } from "../replica/replica.ts";
 import {
-  decode,
   HintDeliverReply,
   HintDeliverRequest,
   HintKeepRequest,
@@ -21,6 +20,7 @@ import {
   ReplicaReadRequest,
   ReplicaWriteReply,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import type { Route } from "./part.ts";
@@ -28,6 +28,7 @@ import { checkWrite, OpMaker } from "./peer-service.ts";
 import type { ReplicaOrigin, ReplicaTask } from "./request.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
+import { Ticket } from "./ticket.ts";
 
 /** What the service is made of. */
 export interface HintServiceOptions {
@@ -41,17 +42,12 @@ export interface HintServiceOptions {
 }
 
 /** A request that the own replica works on. */
-class HintRequest implements ReplicaTask {
+class HintRequest extends Ticket implements ReplicaTask {
   readonly #service: HintService;
-  readonly session: Session;
-  readonly type: number;
-  readonly frameId: number;
 
-  constructor(service: HintService, session: Session, type: number, frameId: number) {
+  constructor(service: HintService, session: Session, frame: Frame) {
+    super(session, frame);
     this.#service = service;
-    this.session = session;
-    this.type = type;
-    this.frameId = frameId;
   }
 
   onReplicaDone(now: Instant, op: ReplicaOp<ReplicaOrigin>): void {
@@ -91,32 +87,26 @@ export class HintService {
   }
 
   /** Throws `WireError` or `RingtailError` on bad input. */
-  onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onRequest(now: Instant, session: Session, frame: Frame): void {
+    const { type } = frame;
     if (type === FrameType.HINT_STATUS) {
-      this.#onStatus(session, frameId);
+      this.#onStatus(session, frame);
       return;
     }
     if (!this.#open) {
-      session.fail(type, frameId, wireOf("NOT_SYNCED"), "the node is starting");
+      session.fail(frame, wireOf("NOT_SYNCED"), "the node is starting");
       return;
     }
     if (type !== FrameType.HINT_READ && this.#shared.storeBehind()) {
-      session.fail(type, frameId, wireOf("OVERLOADED"), "the store has fallen behind");
+      session.fail(frame, wireOf("OVERLOADED"), "the store has fallen behind");
       return;
     }
-    const asked = decodeAsked(type, bytes, start, end);
-    if (!this.#options.epochs.admits(now, session, type, frameId, bytes, start, end, asked.epoch)) return;
-    const op = this.#newOp(now, new HintRequest(this, session, type, frameId), asked);
-    if (this.#options.epochs.isFenced(session, type, frameId, asked.epoch, op.partition)) return;
-    if (type === FrameType.HINT_DELIVER && !this.#mayDeliver(session, frameId, op)) return;
+    const asked = decodeAsked(frame);
+    if (!this.#options.epochs.admits(now, session, frame, asked.epoch)) return;
+    const task = new HintRequest(this, session, frame);
+    const op = this.#newOp(now, task, asked);
+    if (this.#options.epochs.isFenced(task, asked.epoch, op.partition)) return;
+    if (type === FrameType.HINT_DELIVER && !this.#mayDeliver(task, op)) return;
     this.#options.run(op);
   }
 
@@ -142,47 +132,47 @@ export class HintService {
     return op;
   }
 
-  #mayDeliver(session: Session, frameId: number, op: ReplicaOp<ReplicaOrigin>): boolean {
+  #mayDeliver(task: HintRequest, op: ReplicaOp<ReplicaOrigin>): boolean {
     const rule = this.#shared.writeRule(op.partition as PartitionId, op.n);
     if (rule === WriteRule.accept) return true;
     const code = rule === WriteRule.notReady ? "NOT_SYNCED" : "WRONG_OWNER";
-    session.fail(FrameType.HINT_DELIVER, frameId, wireOf(code), "");
+    task.fail(wireOf(code), "");
     return false;
   }
 
   /** The replica has finished. */
-  answer(now: Instant, { session, type, frameId }: HintRequest, op: ReplicaOp<ReplicaOrigin>): void {
+  answer(now: Instant, task: HintRequest, op: ReplicaOp<ReplicaOrigin>): void {
     if (op.status !== statusOk) {
-      session.fail(type, frameId, op.status, op.message);
+      task.fail(op.status, op.message);
       return;
     }
     const { epoch } = this.#shared;
-    if (type === FrameType.HINT_READ) {
-      session.answer(type, frameId, ReplicaReadReply, { record: op.sealed ?? noBytes, epoch, unsynced: false });
-    } else if (type === FrameType.HINT_KEEP) {
+    if (task.type === FrameType.HINT_READ) {
+      task.answer(ReplicaReadReply, { record: op.sealed ?? noBytes, epoch, unsynced: false });
+    } else if (task.type === FrameType.HINT_KEEP) {
       this.#stored.value += 1;
       this.#options.kept(now, op.target);
-      session.answer(type, frameId, ReplicaWriteReply, { durable: op.durable, epoch });
+      task.answer(ReplicaWriteReply, { durable: op.durable, epoch });
     } else {
       this.#received.value += 1;
       const { foregroundUs, limitUs } = this.#options.foreground(now);
       const load = { foregroundUs, limitUs, behind: this.#shared.storeBehind() };
-      const creditBytes = this.#credits.grant(now, session.number, load);
+      const creditBytes = this.#credits.grant(now, task.session.number, load);
       const reply = { durable: op.durable, creditBytes, foregroundUs, limitUs, epoch };
-      session.answer(type, frameId, HintDeliverReply, reply);
+      task.answer(HintDeliverReply, reply);
     }
   }
 
-  #onStatus(session: Session, frameId: number): void {
+  #onStatus(session: Session, frame: Frame): void {
     const rows = this.#options.report().map(({ waiting, ...row }) => ({ ...row, wait: hintWaits.indexOf(waiting) }));
-    session.answer(FrameType.HINT_STATUS, frameId, HintStatusReply, { epoch: this.#shared.epoch, rows });
+    session.answer(frame, HintStatusReply, { epoch: this.#shared.epoch, rows });
   }
 }
 
 type Asked = HintKeepRequest | HintDeliverRequest | ReplicaReadRequest;
 
-function decodeAsked(type: number, bytes: Uint8Array, start: number, end: number): Asked {
-  if (type === FrameType.HINT_KEEP) return decode(HintKeepRequest, bytes, start, end);
-  if (type === FrameType.HINT_DELIVER) return decode(HintDeliverRequest, bytes, start, end);
-  return decode(ReplicaReadRequest, bytes, start, end);
+function decodeAsked(frame: Frame): Asked {
+  if (frame.type === FrameType.HINT_KEEP) return frame.decode(HintKeepRequest);
+  if (frame.type === FrameType.HINT_DELIVER) return frame.decode(HintDeliverRequest);
+  return frame.decode(ReplicaReadRequest);
 }

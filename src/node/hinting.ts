@@ -5,7 +5,7 @@
  */
 
 import { Durability } from "../base/durability.ts";
-import { type Status, statusOk, wireOf } from "../base/errors.ts";
+import { statusOk, wireOf } from "../base/errors.ts";
 import { Fifo } from "../base/fifo.ts";
 import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
@@ -19,7 +19,8 @@ import { HintBudget, HintLevel } from "../handoff/hints.ts";
 import type { HintRoom } from "../replica/hint-ops.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import type { HintPage, Store } from "../storage/store.ts";
-import { decode, HintDeliverReply, HintDeliverRequest } from "../wire/codec.ts";
+import { HintDeliverReply, HintDeliverRequest } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { Coordination } from "./coordination.ts";
 import type { EpochGate } from "./epoch-gate.ts";
@@ -152,31 +153,14 @@ export class Hinting extends Part implements HintDeliveryEffects, HintRoom, Stor
     return [FrameType.HINT_DELIVER];
   }
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    this.#service.onRequest(now, session, type, frameId, bytes, start, end);
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
+    this.#service.onRequest(now, session, frame);
   }
 
-  override onReply(
-    now: Instant,
-    _peer: Peer,
-    _type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  override onReply(now: Instant, _peer: Peer, frame: Frame): void {
     const delivery = this.#delivery as HintDelivery;
-    if (status === statusOk) delivery.onDelivered(now, frameId, decode(HintDeliverReply, bytes, start, end));
-    else delivery.onFailed(now, frameId, status);
+    if (frame.status === statusOk) delivery.onDelivered(now, frame.frameId, frame.decode(HintDeliverReply));
+    else delivery.onFailed(now, frame.frameId, frame.status);
   }
 
   override onStarted(now: Instant): void {

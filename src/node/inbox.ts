@@ -18,8 +18,8 @@
  */
 import { canary } from "../base/canary.ts";
 import { mark } from "../base/mark.ts";
-import { copyBytes } from "../base/pool.ts";
 import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
+import type { Frame } from "../wire/frame.ts";
 import type { Asker, InLine } from "./asker.ts";
 import type { Session } from "./session.ts";
 
@@ -48,17 +48,15 @@ const waitingBytesMax = 32 * 1024 * 1024;
 class Waiting implements InLine {
   readonly session: Session;
   readonly type: number;
-  readonly frameId: number;
   readonly arrivedAt: Instant;
-  /** A copy of its own, pooled. */
-  readonly body: Uint8Array;
+  /** A copy of its own. */
+  readonly frame: Frame;
 
-  constructor(session: Session, type: number, frameId: number, arrivedAt: Instant, body: Uint8Array) {
+  constructor(session: Session, arrivedAt: Instant, frame: Frame) {
     this.session = session;
-    this.type = type;
-    this.frameId = frameId;
+    this.type = frame.type;
     this.arrivedAt = arrivedAt;
-    this.body = body;
+    this.frame = frame;
   }
 }
 
@@ -68,21 +66,12 @@ export interface InboxEffects {
   hasRoom(now: Instant): boolean;
   /** Requests that are worked on. */
   readonly inFlight: number;
-  /** Begins a request that came at `arrivedAt`; body = bytes[start..end), borrowed. Returns what it costs a turn, in requests. */
-  begin(
-    now: Instant,
-    arrivedAt: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): number;
+  /** Begins a request that came at `arrivedAt`; its frame is borrowed. Returns what it costs a turn, in requests. */
+  begin(now: Instant, arrivedAt: Instant, session: Session, frame: Frame): number;
   /** Everything that this turn takes from the line has been begun. */
   begun(now: Instant): void;
   /** Answers OVERLOADED. */
-  refuse(session: Session, type: number, frameId: number): void;
+  refuse(session: Session, frame: Frame): void;
 }
 
 export class Inbox {
@@ -128,22 +117,14 @@ export class Inbox {
     return now - oldest;
   }
 
-  /** A request has come; body = bytes[start..end), borrowed. */
-  onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  /** A request has come; its frame is borrowed. */
+  onRequest(now: Instant, session: Session, frame: Frame): void {
     if (this.#waiting === 0 && this.#left > 0 && this.#hasRoom(now)) {
-      this.#left -= this.#effects.begin(now, now, session, type, frameId, bytes, start, end);
+      this.#left -= this.#effects.begin(now, now, session, frame);
       this.#effects.begun(now);
-    } else if (this.#waiting >= waitingMax || this.#waitingBytes + end - start > waitingBytesMax) {
-      this.#effects.refuse(session, type, frameId);
-    } else this.#queue(now, new Waiting(session, type, frameId, now, copyBytes(bytes.subarray(start, end))));
+    } else if (this.#waiting >= waitingMax || this.#waitingBytes + frame.size > waitingBytesMax) {
+      this.#effects.refuse(session, frame);
+    } else this.#queue(now, new Waiting(session, now, frame.copy()));
   }
 
   #queue(now: Instant, one: Waiting): void {
@@ -154,7 +135,7 @@ export class Inbox {
     asker.push(one);
     one.session.waiting += 1;
     this.#waiting += 1;
-    this.#waitingBytes += one.body.length;
+    this.#waitingBytes += one.frame.size;
   }
 
   /**
@@ -200,8 +181,8 @@ export class Inbox {
     for (let i = this.#askers.length - 1; i >= 0; i -= 1) {
       const asker = this.#askers[i] as Asker;
       for (let late = asker.takeOlder(reads, writes); late !== undefined; late = asker.takeOlder(reads, writes)) {
-        const { session, type, frameId } = this.#leave(late);
-        this.#effects.refuse(session, type, frameId);
+        const { session, frame } = this.#leave(late);
+        this.#effects.refuse(session, frame);
       }
       if (asker.waiting === 0) this.#drop(i);
     }
@@ -213,9 +194,9 @@ export class Inbox {
     const one = this.#leave(this.#overloaded ? asker.takeNewest() : asker.takeNext());
     if (asker.waiting === 0) this.#drop(this.#next);
     else if (!canary("no-turns-among-clients")) this.#next += 1;
-    const { session, type, frameId, arrivedAt, body } = one;
+    const { session, arrivedAt, frame } = one;
     if (session.closed) return;
-    this.#left -= this.#effects.begin(now, arrivedAt, session, type, frameId, body, 0, body.length);
+    this.#left -= this.#effects.begin(now, arrivedAt, session, frame);
   }
 
   /** Nobody else puts anything in line. */
@@ -223,7 +204,7 @@ export class Inbox {
     const one = inLine as Waiting;
     one.session.waiting -= 1;
     this.#waiting -= 1;
-    this.#waitingBytes -= one.body.length;
+    this.#waitingBytes -= one.frame.size;
     return one;
   }
 

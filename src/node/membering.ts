@@ -17,7 +17,8 @@ import type { RingDigest } from "../membership/own-member.ts";
 import { profiles } from "../membership/profile.ts";
 import { DiskRoom } from "../replica/replica-options.ts";
 import type { Ring } from "../ring/ring.ts";
-import { Ack, decode, type Fields, Ping, StateSync } from "../wire/codec.ts";
+import { Ack, type Fields, Ping, StateSync } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { protocolVersions } from "../wire/hello.ts";
 import { loadMembers, membersBytes } from "./node-files.ts";
@@ -199,43 +200,27 @@ export class Membering extends Part implements MembershipEffects {
     if (member?.reachable === true) this.#membership?.probeNow(now, member.id);
   }
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === FrameType.TCP_PING) {
-      const ack = this.#membership?.onTcpPing(now, decode(Ping, bytes, start, end));
-      if (ack === undefined) session.fail(type, frameId, wireOf("OVERLOADED"), silent);
-      else session.answer(type, frameId, Ack, ack);
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
+    if (frame.type === FrameType.TCP_PING) {
+      const ack = this.#membership?.onTcpPing(now, frame.decode(Ping));
+      if (ack === undefined) session.fail(frame, wireOf("OVERLOADED"), silent);
+      else session.answer(frame, Ack, ack);
       return;
     }
-    const state = this.#membership?.onStateSyncRequest(now, decode(StateSync, bytes, start, end));
-    if (state === undefined) session.fail(type, frameId, wireOf("OVERLOADED"), silent);
-    else session.answer(type, frameId, StateSync, state);
+    const state = this.#membership?.onStateSyncRequest(now, frame.decode(StateSync));
+    if (state === undefined) session.fail(frame, wireOf("OVERLOADED"), silent);
+    else session.answer(frame, StateSync, state);
   }
 
-  override onReply(
-    now: Instant,
-    _peer: Peer,
-    type: number,
-    status: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  override onReply(now: Instant, _peer: Peer, frame: Frame): void {
     const membership = this.#membership as Membership;
-    if (type === FrameType.TCP_PING) {
-      if (status === statusOk) membership.onTcpAck(now, decode(Ack, bytes, start, end));
+    if (frame.answers === FrameType.TCP_PING) {
+      if (frame.status === statusOk) membership.onTcpAck(now, frame.decode(Ack));
       return;
     }
+    const { frameId } = frame;
     if (!this.#syncs.delete(frameId)) return;
-    if (status === statusOk) membership.onStateSync(now, frameId, decode(StateSync, bytes, start, end));
+    if (frame.status === statusOk) membership.onStateSync(now, frameId, frame.decode(StateSync));
     else membership.onStateSyncFailed(now, frameId);
   }
 

@@ -19,8 +19,7 @@ import {
   type StoredHint,
   type StoreEvents,
 } from "../storage/store.ts";
-import { decode, type Hello, ReportRequest } from "../wire/codec.ts";
-import { REPLY_BIT } from "../wire/frame-types.ts";
+import type { Hello } from "../wire/codec.ts";
 import type { FrameWriter } from "../wire/frame-writer.ts";
 import { Role } from "../wire/hello.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
@@ -128,8 +127,8 @@ export class Node implements StoreEvents {
     this.#sessionEvents = {
       ...common,
       onHello: (now, session, hello) => this.#onHello(now, session, hello),
-      onRequest: (now, session, type, frameId, bytes, start, end) => {
-        this.#gate.pass(now, session, type, frameId, bytes, start, end);
+      onRequest: (now, session, frame) => {
+        this.#gate.pass(now, session, frame);
         // The own replica takes its copy of what the frame lends before the next frame overwrites it.
         this.#data.coordination.settle(now);
       },
@@ -151,16 +150,11 @@ export class Node implements StoreEvents {
     const { clientService, peerService } = this.#data;
     const status = new StatusService(this.#shared, this.#peers);
     return new Gate(this.#shared, this.#peers, describe, {
-      data: (now, session, type, frameId, bytes, start, end) =>
-        clientService.onRequest(now, session, type, frameId, bytes, start, end),
-      replica: (now, session, type, frameId, bytes, start, end) =>
-        peerService.onRequest(now, session, type, frameId, bytes, start, end),
-      ring: (_now, session, _type, frameId, bytes, start, end) =>
-        clientService.onFetchRing(session, frameId, bytes, start, end),
-      status: (now, session, _type, frameId, bytes, start, end) =>
-        status.onStatus(now, this.#store, session, frameId, bytes, start, end),
-      report: (now, session, _type, frameId, bytes, start, end) =>
-        this.#keeper.onReport(now, session, frameId, decode(ReportRequest, bytes, start, end)),
+      data: (now, session, frame) => clientService.onRequest(now, session, frame),
+      replica: (now, session, frame) => peerService.onRequest(now, session, frame),
+      ring: (_now, session, frame) => clientService.onFetchRing(session, frame),
+      status: (now, session, frame) => status.onStatus(now, this.#store, session, frame),
+      report: (now, session, frame) => this.#keeper.onReport(now, session, frame),
     });
   }
 
@@ -286,10 +280,9 @@ export class Node implements StoreEvents {
 
   #peerEvents(): Omit<PeerEvents, "describe" | "wantFlush" | "settle"> {
     return {
-      onReply: (now, peer, type, status, frameId, bytes, start, end) => {
-        if (this.#data.onReply(now, peer, type, status, frameId, bytes, start, end)) return;
-        const asked = type & ~REPLY_BIT;
-        this.#askers[asked]?.onReply(now, peer, asked, status, frameId, bytes, start, end);
+      onReply: (now, peer, frame) => {
+        if (this.#data.onReply(now, peer, frame)) return;
+        this.#askers[frame.answers]?.onReply(now, peer, frame);
       },
       onPeerKnown: (peer) => this.#data.onPeerKnown(peer),
       onPeerGone: (peer) => this.#data.onPeerGone(peer),

@@ -5,10 +5,10 @@
  *
  * Cores must not be called from inside their own effects: what an effect causes at once waits in the part until `settle`.
  */
-import type { Status } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { type Instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
+import type { Frame } from "../wire/frame.ts";
 import type { Peer } from "./peers.ts";
 import type { Session, SessionRole } from "./session.ts";
 
@@ -30,28 +30,11 @@ export abstract class Part {
     return [];
   }
 
-  /** A request of one of its `routes`; body = bytes[start..end), borrowed. Throws `WireError` or `RingtailError` on bad input. */
-  onRequest(
-    _now: Instant,
-    _session: Session,
-    _type: number,
-    _frameId: number,
-    _bytes: Uint8Array,
-    _start: number,
-    _end: number,
-  ): void {}
+  /** A request of one of its `routes`, borrowed. Throws `WireError` or `RingtailError` on bad input. */
+  onRequest(_now: Instant, _session: Session, _frame: Frame): void {}
 
-  /** The reply to a request of one of its `asks`; `message` and `epoch` are those of an error. */
-  onReply(
-    _now: Instant,
-    _peer: Peer,
-    _type: number,
-    _status: Status,
-    _frameId: number,
-    _bytes: Uint8Array,
-    _start: number,
-    _end: number,
-  ): void {}
+  /** The reply to a request of one of its `asks`, borrowed. Throws `WireError`. */
+  onReply(_now: Instant, _peer: Peer, _frame: Frame): void {}
 
   /** The node obeys another ring from now on; also called for its first one. */
   onRing(_now: Instant, _ring: Ring): void {}

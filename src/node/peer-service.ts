@@ -14,13 +14,13 @@ import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import { type Replica, ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import { checkRecord, headIfLarger, versionOfSealed } from "../version/record.ts";
 import {
-  decode,
   ReplicaHeadReply,
   ReplicaReadReply,
   ReplicaReadRequest,
   ReplicaWriteReply,
   ReplicaWriteRequest,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import { stoodUsOf, storageUsOf } from "./op-watch.ts";
@@ -115,40 +115,32 @@ export class PeerService {
   }
 
   /** A replica request of a peer. Throws `WireError` or `RingtailError` on bad input. */
-  onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onRequest(now: Instant, session: Session, frame: Frame): void {
+    const { type } = frame;
     const replica = this.#replica;
     if (replica === undefined) {
-      session.fail(type, frameId, wireOf("NOT_SYNCED"), "the node is starting");
+      session.fail(frame, wireOf("NOT_SYNCED"), "the node is starting");
       return;
     }
     const reads = type === FrameType.REPLICA_READ || type === FrameType.REPLICA_HEAD;
     if (!reads && this.#shared.storeBehind()) {
-      session.fail(type, frameId, wireOf("OVERLOADED"), "the store has fallen behind");
+      session.fail(frame, wireOf("OVERLOADED"), "the store has fallen behind");
       return;
     }
     const codec = reads ? ReplicaReadRequest : ReplicaWriteRequest;
-    const asked = decode<ReplicaReadRequest | ReplicaWriteRequest>(codec, bytes, start, end);
-    if (!this.#epochs.admits(now, session, type, frameId, bytes, start, end, asked.epoch)) return;
-    const request = new Request(now, session, type, frameId, 0);
+    const asked = frame.decode<ReplicaReadRequest | ReplicaWriteRequest>(codec);
+    if (!this.#epochs.admits(now, session, frame, asked.epoch)) return;
+    const request = new Request(now, session, frame);
     if (reads) this.#onRead(now, replica, request, asked as ReplicaReadRequest);
     else this.#onWrite(now, replica, request, asked as ReplicaWriteRequest);
   }
 
   #onRead(now: Instant, replica: Replica<ReplicaOrigin>, request: Request, asked: ReplicaReadRequest): void {
     const op = this.#maker.make(now, ReplicaKind.read, request, asked);
-    const { session, type, frameId } = request;
-    if (this.#epochs.isFenced(session, type, frameId, asked.epoch, op.partition)) return;
+    if (this.#epochs.isFenced(request, asked.epoch, op.partition)) return;
     const rule = this.#shared.readRule(op.partition as PartitionId, op.n);
     if (rule === ReadRule.wrongOwner) {
-      session.fail(type, frameId, wireOf("WRONG_OWNER"), notOwner);
+      request.fail(wireOf("WRONG_OWNER"), notOwner);
       return;
     }
     request.unsynced = rule === ReadRule.notSynced;
@@ -159,15 +151,14 @@ export class PeerService {
   #onWrite(now: Instant, replica: Replica<ReplicaOrigin>, request: Request, asked: ReplicaWriteRequest): void {
     checkWrite(asked.record, asked.durability);
     const op = this.#maker.make(now, ReplicaKind.write, request, asked);
-    const { session, type, frameId } = request;
-    if (this.#epochs.isFenced(session, type, frameId, asked.epoch, op.partition)) return;
+    if (this.#epochs.isFenced(request, asked.epoch, op.partition)) return;
     const rule = this.#shared.writeRule(op.partition as PartitionId, op.n);
     if (rule !== WriteRule.accept) {
       const owner = rule === WriteRule.notReady;
-      session.fail(type, frameId, wireOf(owner ? "NOT_SYNCED" : "WRONG_OWNER"), owner ? notReady : notOwner);
+      request.fail(wireOf(owner ? "NOT_SYNCED" : "WRONG_OWNER"), owner ? notReady : notOwner);
       return;
     }
-    if (type === FrameType.REPAIR) this.#repairs.value += 1;
+    if (request.type === FrameType.REPAIR) this.#repairs.value += 1;
     op.durability = asked.durability as Durability;
     op.sealed = asked.record;
     replica.write(now, op);
@@ -175,15 +166,14 @@ export class PeerService {
 
   /** The replica has finished a peer's request. */
   answer(now: Instant, request: Request, op: ReplicaOp<ReplicaOrigin>): void {
-    const { session, type, frameId } = request;
-    if (op.status !== statusOk) session.fail(type, frameId, op.status, op.message);
-    else if (type === FrameType.REPLICA_HEAD) this.#answerHead(request, op);
+    if (op.status !== statusOk) request.fail(op.status, op.message);
+    else if (request.type === FrameType.REPLICA_HEAD) this.#answerHead(request, op);
     else if (op.kind === ReplicaKind.read) this.#answerRead(now, request, op);
     else {
       this.#writeReply.durable = op.durable;
       this.#writeReply.keyUs = op.keyUs;
       this.#tellHow(now, this.#writeReply, op);
-      session.answer(type, frameId, ReplicaWriteReply, this.#writeReply);
+      request.answer(ReplicaWriteReply, this.#writeReply);
     }
   }
 
@@ -200,10 +190,9 @@ export class PeerService {
 
   /** The partition may have been closed to reads, or found wanting, while the record was read. */
   #answerRead(now: Instant, request: Request, op: ReplicaOp<ReplicaOrigin>): void {
-    const { session, type, frameId } = request;
     const rule = this.#shared.readRule(op.partition as PartitionId, op.n);
     if (rule === ReadRule.wrongOwner) {
-      session.fail(type, frameId, wireOf("WRONG_OWNER"), notOwner);
+      request.fail(wireOf("WRONG_OWNER"), notOwner);
       return;
     }
     const reply = this.#readReply;
@@ -213,12 +202,12 @@ export class PeerService {
     reply.record = request.bodyMax === 0 || reply.unsynced ? sealed : headIfLarger(sealed, request.bodyMax);
     reply.recordBytes = reply.record === sealed ? 0 : sealed.length;
     this.#tellHow(now, reply, op);
-    session.answer(type, frameId, ReplicaReadReply, reply);
+    request.answer(ReplicaReadReply, reply);
   }
 
   #answerHead(request: Request, op: ReplicaOp<ReplicaOrigin>): void {
     const words = op.sealed === null ? [] : versionOfSealed(op.sealed).words;
     const version = words.map((word) => word >>> 0);
-    request.session.answer(request.type, request.frameId, ReplicaHeadReply, { version, epoch: this.#shared.epoch });
+    request.answer(ReplicaHeadReply, { version, epoch: this.#shared.epoch });
   }
 }

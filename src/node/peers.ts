@@ -9,13 +9,13 @@
  */
 
 import { hexOf } from "../base/bytes.ts";
-import { type Status, statusOk } from "../base/errors.ts";
+import { statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import type { StoreProgress } from "../membership/member.ts";
 import type { Member, Ring } from "../ring/ring.ts";
-import { decode, type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
-import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
+import { type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
+import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
@@ -34,17 +34,8 @@ const mebibyte = 1024 * 1024;
 
 /** What the links report; `Node` binds it. */
 export interface PeerEvents {
-  /** The answer to a request of ours; body = bytes[start..end), borrowed until return. May throw `WireError`. */
-  onReply(
-    now: Instant,
-    peer: Peer,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void;
+  /** The answer to a request of ours, borrowed until return. May throw `WireError`. */
+  onReply(now: Instant, peer: Peer, frame: Frame): void;
   /** The peer's hello came: it can be asked. `seen`: what this node last told the peer of its store. */
   onPeerUp(now: Instant, peer: Peer, seen: StoreProgress): void;
   /** The link broke, could not be made, or was refused: whatever was asked of the peer and not answered has failed. */
@@ -141,21 +132,14 @@ export class Peer implements LinkEvents, FrameSink {
     this.#events.settle(now);
   }
 
-  onFrame(
-    now: Instant,
-    type: number,
-    status: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onFrame(now: Instant, frame: Frame): void {
+    const { type } = frame;
     try {
-      if (type === (FrameType.HELLO | REPLY_BIT)) this.#onHello(now, status, bytes, start, end);
+      if (type === (FrameType.HELLO | REPLY_BIT)) this.#onHello(now, frame);
       else if (type === (FrameType.PING | REPLY_BIT)) this.#events.onPeerAlive(now, this);
-      else if (type === (FrameType.GOAWAY | REPLY_BIT)) this.#onRefused(status, bytes, start, end);
+      else if (type === (FrameType.GOAWAY | REPLY_BIT)) this.#onRefused(frame);
       else if (type === FrameType.GOAWAY) this.#onGoAway(now);
-      else this.#events.onReply(now, this, type, status, frameId, bytes, start, end);
+      else this.#events.onReply(now, this, frame);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#shared.env.log.error("peer sent a malformed answer", { peer: this.member.address, reason: error.message });
@@ -168,12 +152,12 @@ export class Peer implements LinkEvents, FrameSink {
     this.#link?.destroy();
   }
 
-  #onHello(now: Instant, status: Status, bytes: Uint8Array, start: number, end: number): void {
-    if (status !== statusOk) {
-      this.#onRefused(status, bytes, start, end);
+  #onHello(now: Instant, frame: Frame): void {
+    if (frame.status !== statusOk) {
+      this.#onRefused(frame);
       return;
     }
-    const hello = decode(Hello, bytes, start, end);
+    const hello = frame.decode(Hello);
     if (hexOf(hello.nodeId) !== this.member.id) {
       this.#shared.env.log.warn("another node answers at a peer's address: it may be there to replace it", {
         address: this.member.address,
@@ -198,8 +182,8 @@ export class Peer implements LinkEvents, FrameSink {
     this.#events.onPeerStopping(now, this);
   }
 
-  #onRefused(status: Status, bytes: Uint8Array, start: number, end: number): void {
-    const reason = end > start ? decode(ErrorReply, bytes, start, end).message : `status ${status}`;
+  #onRefused(frame: Frame): void {
+    const reason = frame.size > 0 ? frame.decode(ErrorReply).message : `status ${frame.status}`;
     this.#shared.env.log.warn("peer refused the connection", { peer: this.member.address, reason });
     this.#link?.destroy();
   }

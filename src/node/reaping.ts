@@ -2,7 +2,7 @@
  * Reaping: the part of a node that forgets what nobody needs any more (repair/reaper.ts), bound to its store and its peers;
  * its answers when others ask (reap-service.ts); and what `ringtail explain` wants to know of a key (explain-service.ts).
  */
-import { type Status, statusOk, wireOf } from "../base/errors.ts";
+import { statusOk, wireOf } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";
@@ -10,7 +10,8 @@ import type { ReapQuestion } from "../repair/reap-round.ts";
 import { Reaper, type ReaperEffects } from "../repair/reaper.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { RecordPage } from "../storage/store.ts";
-import { decode, ReapReply, ReapRequest } from "../wire/codec.ts";
+import { ReapReply, ReapRequest } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { ExplainService } from "./explain-service.ts";
 import { Part, type Route } from "./part.ts";
@@ -20,6 +21,7 @@ import { type ReapResources, ReapService } from "./reap-service.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 import type { StoreAsker } from "./store-questions.ts";
+import { Ticket } from "./ticket.ts";
 
 /** How often credits are granted. */
 const grantEveryUs: DurationUs = 100_000;
@@ -98,47 +100,31 @@ export class Reaping extends Part implements ReaperEffects, StoreAsker {
 
   // Frames.
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (this.#explain === undefined) session.fail(type, frameId, wireOf("NOT_SYNCED"), "the node is starting");
-    else if (type === FrameType.EXPLAIN) this.#explain.onRequest(now, session, frameId, bytes, start, end);
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
+    if (this.#explain === undefined) session.fail(frame, wireOf("NOT_SYNCED"), "the node is starting");
+    else if (frame.type === FrameType.EXPLAIN) this.#explain.onRequest(now, session, frame);
     else {
-      const request = decode(ReapRequest, bytes, start, end);
+      const request = frame.decode(ReapRequest);
       if (session.number !== 0) this.#shared.onNewerEpoch(now, session.number, request.epoch);
       const keys = request.keys.map((key) => ({ ...key, fullKey: key.fullKey.slice() }));
+      const ticket = new Ticket(session, frame);
       const done = (reply: ReapReply | null): void => {
-        if (reply === null) session.fail(type, frameId, wireOf("OVERLOADED"), "too many are asking");
-        else session.answer(type, frameId, ReapReply, reply);
+        if (reply === null) ticket.fail(wireOf("OVERLOADED"), "too many are asking");
+        else ticket.answer(ReapReply, reply);
       };
-      if (type === FrameType.REAP_PREPARE) this.#service.prepare(now, { ...request, keys }, done);
+      if (frame.type === FrameType.REAP_PREPARE) this.#service.prepare(now, { ...request, keys }, done);
       else this.#service.commit(now, { ...request, keys }, done);
     }
   }
 
-  override onReply(
-    now: Instant,
-    peer: Peer,
-    _type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const asked = this.#asked.take(frameId);
+  override onReply(now: Instant, peer: Peer, frame: Frame): void {
+    const asked = this.#asked.take(frame.frameId);
     if (asked === undefined) return;
-    if (status !== statusOk) {
+    if (frame.status !== statusOk) {
       this.#left.push({ ...asked, reply: null });
       return;
     }
-    const reply = decode(ReapReply, bytes, start, end);
+    const reply = frame.decode(ReapReply);
     this.#shared.onNewerEpoch(now, peer.number, reply.epoch);
     this.#left.push({ ...asked, reply: { ...reply, verdicts: reply.verdicts.slice() } });
   }

@@ -8,11 +8,13 @@ import { wireOf } from "../base/errors.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import type { Counter } from "../metrics/metrics.ts";
 import { ErrorReply, encode } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { Admission } from "./admission.ts";
 import { Asker, onlyReads } from "./asker.ts";
 import { Inbox, type InboxEffects, intervalUs } from "./inbox.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
+import type { Asking } from "./ticket.ts";
 
 const mebibyte = 1024 * 1024;
 /** When a client may try again that came at a bad moment; in an overload the moment is not over so soon. */
@@ -64,22 +66,14 @@ export class Reception implements InboxEffects {
   }
 
   /** A client's request; as `Inbox.onRequest`. */
-  onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onRequest(now: Instant, session: Session, frame: Frame): void {
     const { phase, config } = this.#shared;
     const { asker } = session;
     if (phase !== "serving" || asker.inFlight + asker.waiting >= config.inFlightPerClientMax) {
-      this.refuse(session, type, frameId);
+      this.refuse(session, frame);
     } else if (session.inFlight + session.waiting >= config.inFlightPerConnectionMax) {
-      this.refuse(session, type, frameId);
-    } else this.inbox.onRequest(now, session, type, frameId, bytes, start, end);
+      this.refuse(session, frame);
+    } else this.inbox.onRequest(now, session, frame);
   }
 
   get inFlight(): number {
@@ -92,24 +86,15 @@ export class Reception implements InboxEffects {
     return false;
   }
 
-  begin(
-    now: Instant,
-    arrivedAt: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): number {
-    if (!onlyReads(type) && !this.hasRoomFor(session, end - start)) {
-      this.refuse(session, type, frameId);
+  begin(now: Instant, arrivedAt: Instant, session: Session, frame: Frame): number {
+    if (!onlyReads(frame.type) && !this.hasRoomFor(session, frame.size)) {
+      this.refuse(session, frame);
       return 0;
     }
     try {
-      return this.#beginner.begin(now, arrivedAt, session, type, frameId, bytes, start, end);
+      return this.#beginner.begin(now, arrivedAt, session, frame);
     } catch (error) {
-      session.failWith(type, frameId, error);
+      session.failWith(frame, error);
       return 1;
     }
   }
@@ -133,11 +118,11 @@ export class Reception implements InboxEffects {
   }
 
   /** Turns a request away: NODE_STOPPING where that is why, else OVERLOADED. */
-  refuse(session: Session, type: number, frameId: number): void {
+  refuse(session: Session, asking: Asking): void {
     this.#refused.value += 1;
     const { phase, fencedBy, epoch } = this.#shared;
     if (phase === "stopping" || phase === "fenced") {
-      session.fail(type, frameId, wireOf("NODE_STOPPING"), fencedBy, retryUs);
+      session.fail(asking, wireOf("NODE_STOPPING"), fencedBy, retryUs);
       return;
     }
     const retryAfterUs = this.inbox.overloaded ? intervalUs : retryUs;
@@ -146,7 +131,7 @@ export class Reception implements InboxEffects {
       this.#refusalEpoch = epoch;
       this.#refusalRetryUs = retryAfterUs;
     }
-    session.failReady(type, frameId, wireOf("OVERLOADED"), this.#refusal);
+    session.failReady(asking, wireOf("OVERLOADED"), this.#refusal);
   }
 
   /** What is left of a request's time after it has waited, or 0: nobody waits for its answer any more. */

@@ -10,19 +10,19 @@ import type { Scrub } from "../repair/scrub.ts";
 import { leavesPerTree } from "../storage/keys.ts";
 import {
   type Counter,
-  decode,
   type RepairPreviewPeer,
   RepairPreviewReply,
   RepairPreviewRequest,
   RepairStatusReply,
   RepairStatusRequest,
 } from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+import type { Frame } from "../wire/frame.ts";
 import { previewPeersMax, previewRowsMax } from "../wire/limits.ts";
 import { slicesMax } from "./background.ts";
 import { ExchangeSeat, nextTickOf, type SeatHost, settleSeats, tickSeats } from "./exchange-seat.ts";
 import type { Mending } from "./mending.ts";
 import type { Session } from "./session.ts";
+import { Ticket } from "./ticket.ts";
 
 /** Previews under way at once; each costs as much as a repair. */
 const previewsMax = 4;
@@ -43,8 +43,7 @@ interface Pair {
 
 /** One preview: the owners of a partition, one after the other. */
 interface Preview {
-  readonly session: Session;
-  readonly frameId: number;
+  readonly ticket: Ticket;
   readonly keysMax: number;
   readonly left: Pair[];
   readonly peers: RepairPreviewPeer[];
@@ -73,21 +72,12 @@ export class RepairReport {
   }
 
   /** REPAIR_STATUS. Throws `WireError`. */
-  onStatus(
-    now: Instant,
-    works: RepairWorks,
-    slices: number,
-    session: Session,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const { hurry } = decode(RepairStatusRequest, bytes, start, end);
+  onStatus(now: Instant, works: RepairWorks, slices: number, session: Session, frame: Frame): void {
+    const { hurry } = frame.decode(RepairStatusRequest);
     if (hurry) works.schedule.hurry(now);
     const oldest = works.schedule.oldest();
     const last = this.#last;
-    session.answer(FrameType.REPAIR_STATUS, frameId, RepairStatusReply, {
+    session.answer(frame, RepairStatusReply, {
       epoch: this.#host.shared.epoch,
       nowUs: now,
       pairs: works.schedule.pairs,
@@ -118,11 +108,16 @@ export class RepairReport {
   }
 
   /** REPAIR_PREVIEW: answered when all owners were compared. Throws `WireError` and `RingtailError`. */
-  onPreview(now: Instant, session: Session, frameId: number, bytes: Uint8Array, start: number, end: number): void {
-    const { partition, keysMax } = decode(RepairPreviewRequest, bytes, start, end);
+  onPreview(now: Instant, session: Session, frame: Frame): void {
+    const { partition, keysMax } = frame.decode(RepairPreviewRequest);
     const left = this.#pairsOf(partition).slice(0, previewPeersMax);
     if (this.#seats.size >= previewsMax) throw new RingtailError("OVERLOADED", "too many previews are under way");
-    this.#next(now, { session, frameId, keysMax: Math.min(keysMax, previewRowsMax), left, peers: [] });
+    this.#next(now, {
+      ticket: new Ticket(session, frame),
+      keysMax: Math.min(keysMax, previewRowsMax),
+      left,
+      peers: [],
+    });
   }
 
   #pairsOf(partition: number): Pair[] {
@@ -144,11 +139,10 @@ export class RepairReport {
   }
 
   #next(now: Instant, preview: Preview): void {
-    const pair = preview.session.closed ? undefined : preview.left.shift();
+    const pair = preview.ticket.session.closed ? undefined : preview.left.shift();
     if (pair === undefined) {
-      const { peers, session, frameId } = preview;
-      const { epoch } = this.#host.shared;
-      session.answer(FrameType.REPAIR_PREVIEW, frameId, RepairPreviewReply, { epoch, peers });
+      const { peers, ticket } = preview;
+      ticket.answer(RepairPreviewReply, { epoch: this.#host.shared.epoch, peers });
       return;
     }
     const seat = new ExchangeSeat(this.#host, false, (at, result) => {

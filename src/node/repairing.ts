@@ -6,7 +6,7 @@
  */
 
 import { Durability } from "../base/durability.ts";
-import { type Status, statusOk, wireOf } from "../base/errors.ts";
+import { statusOk, wireOf } from "../base/errors.ts";
 import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import type { LogFields } from "../base/log.ts";
@@ -14,11 +14,12 @@ import { after, type DurationUs, type Instant, never } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import type { ExchangeResult } from "../repair/exchange.ts";
 import { type TreeId, treeN, treePartition } from "../repair/merkle-tree.ts";
-import { type Answer, type Asked, type Question, questionCodecs, replyCodecs } from "../repair/questions.ts";
+import { type Answer, type Question, questionCodecs, replyCodecs } from "../repair/questions.ts";
 import { RepairSchedule } from "../repair/schedule.ts";
 import { Scrub, type ScrubEffects, type ScrubResult, type WrongLeaf } from "../repair/scrub.ts";
 import type { RecordPage, Store } from "../storage/store.ts";
-import { decode, type Encoder, type MessageCodec, ReplicaWriteRequest } from "../wire/codec.ts";
+import { type Encoder, type MessageCodec, ReplicaWriteRequest } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType, WritePurpose } from "../wire/frame-types.ts";
 import { Comparisons } from "./comparisons.ts";
 import { ExchangeSeat, type SeatHost, type TreeAsker } from "./exchange-seat.ts";
@@ -158,22 +159,14 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
 
   // Frames.
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
     const works = this.#works;
-    if (works === undefined) session.fail(type, frameId, wireOf("NOT_SYNCED"), "the node is starting");
-    else if (type === FrameType.REPAIR_STATUS) {
+    if (works === undefined) session.fail(frame, wireOf("NOT_SYNCED"), "the node is starting");
+    else if (frame.type === FrameType.REPAIR_STATUS) {
       const { background } = this.#shared;
-      works.report.onStatus(now, works, background.slices, session, frameId, bytes, start, end);
-    } else if (type === FrameType.REPAIR_PREVIEW) works.report.onPreview(now, session, frameId, bytes, start, end);
-    else works.service.onRequest(now, session, type as Asked["type"], frameId, bytes, start, end);
+      works.report.onStatus(now, works, background.slices, session, frame);
+    } else if (frame.type === FrameType.REPAIR_PREVIEW) works.report.onPreview(now, session, frame);
+    else works.service.onRequest(now, session, frame);
   }
 
   #ask(asker: TreeAsker, id: number, peer: NodeNumber, { type, body }: Question): void {
@@ -194,24 +187,17 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     this.#asked.ask(peer, FrameType.RECORD_PUSH, ReplicaWriteRequest, message, { asker, id, push: true });
   }
 
-  override onReply(
-    now: Instant,
-    peer: Peer,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const asked = this.#asked.take(frameId);
+  override onReply(now: Instant, peer: Peer, frame: Frame): void {
+    const asked = this.#asked.take(frame.frameId);
     if (asked === undefined) return;
     const { asker, id } = asked;
+    const { status } = frame;
     if (asked.push) asker.onMoved(now, id, status);
     else if (status !== statusOk) asker.onAnswer(now, id, status, null);
     else {
-      const codec = replyCodecs[type as Answer["type"]] as MessageCodec<Answer["body"]>;
-      const body = decode(codec, bytes, start, end);
+      const type = frame.answers as Answer["type"];
+      const codec = replyCodecs[type] as MessageCodec<Answer["body"]>;
+      const body = frame.decode(codec);
       this.#shared.onNewerEpoch(now, peer.number, body.epoch);
       asker.onAnswer(now, id, statusOk, { type, body } as Answer);
     }

@@ -2,19 +2,17 @@
  * Where an op came from and therefore where its answer goes. One small object per request; the cores carry it untouched.
  */
 
-import type { NodeNumber } from "../base/ids.ts";
+import { type NodeNumber, noNode } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
 import type { GetOp } from "../coordinator/get.ts";
 import type { PutOp } from "../coordinator/put.ts";
 import type { ReplicaOp } from "../replica/replica.ts";
 import type { MultiGetResult } from "../wire/codec.ts";
 import type { Session } from "./session.ts";
+import { type Asking, Ticket } from "./ticket.ts";
 
-/** A request on a session: the answer goes back under its frame id. */
-export class Request {
-  readonly session: Session;
-  readonly type: number;
-  readonly frameId: number;
+/** A request for data, of a client or of a peer. */
+export class Request extends Ticket {
   /** The node that forwarded this put here, or 0. */
   readonly forwardedBy: NodeNumber | 0;
   /** When it came: it may have stood in line since. */
@@ -28,18 +26,9 @@ export class Request {
   /** Of a peer's read: it takes the head of a record of more bytes; 0: it wants the record. */
   bodyMax = 0;
 
-  constructor(
-    arrivedAt: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    forwardedBy: NodeNumber | 0,
-    bytes = 0,
-  ) {
+  constructor(arrivedAt: Instant, session: Session, asking: Asking, forwardedBy: NodeNumber | 0 = noNode, bytes = 0) {
+    super(session, asking);
     this.arrivedAt = arrivedAt;
-    this.session = session;
-    this.type = type;
-    this.frameId = frameId;
     this.forwardedBy = forwardedBy;
     this.bytes = bytes;
   }

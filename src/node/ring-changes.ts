@@ -22,13 +22,13 @@ import type { BucketPolicy, Ring } from "../ring/ring.ts";
 import { digestText } from "../ring/ring-digest.ts";
 import {
   type BucketPolicy as BucketPolicyMessage,
-  decode,
   FetchRingReply,
   FetchRingRequest,
   type Member as MemberMessage,
   RingChangeReply,
   RingChangeRequest,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
 import { decodeRing, encodeRing, policyFromMessage, ringFromMessage } from "../wire/ring-codec.ts";
 import { readRingMessage, sendRingMessage } from "../wire/ring-messages.ts";
@@ -39,6 +39,7 @@ import { seedOf } from "./random.ts";
 import { RingMaker } from "./ring-maker.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
+import { Ticket } from "./ticket.ts";
 
 const tickEveryUs = 100_000;
 /** Who waits for outcomes; the consensus takes one request at a time. */
@@ -69,11 +70,6 @@ interface Outcome {
   readonly message: string;
 }
 
-interface Asker {
-  readonly session: Session;
-  readonly frameId: number;
-}
-
 export class RingChanges extends Part implements RingProposalsEffects {
   readonly #shared: NodeState;
   readonly #peers: Peers;
@@ -82,7 +78,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
   #core: RingProposals | undefined = undefined;
   #tickAt: Instant = never;
   #tokens = makerToken;
-  readonly #askers: Map<number, Asker> = new Map();
+  readonly #askers: Map<number, Ticket> = new Map();
   readonly #chosen: EncodedRing[] = [];
   readonly #outcomes: Outcome[] = [];
   #fencing: EncodedRing | undefined = undefined;
@@ -158,43 +154,26 @@ export class RingChanges extends Part implements RingProposalsEffects {
       core.onDigest(now, from, epoch, hashHigh, hashLow);
   }
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === FrameType.RING_CHANGE) {
-      this.#onChange(now, { session, frameId }, decode(RingChangeRequest, bytes, start, end));
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
+    if (frame.type === FrameType.RING_CHANGE) {
+      this.#onChange(now, new Ticket(session, frame), frame.decode(RingChangeRequest));
       return;
     }
-    const message = readRingMessage(type, bytes, start, end);
+    const message = readRingMessage(frame);
     if (message === null || session.number === 0) return;
     const peer = this.#peers.of(session.number);
     if (peer !== undefined) peer.epoch = Math.max(peer.epoch, message.stamp.epoch);
     this.#core?.onMessage(now, session.number, message);
   }
 
-  override onReply(
-    now: Instant,
-    peer: Peer,
-    _type: number,
-    status: number,
-    _frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (status !== statusOk) return;
-    const { ring } = decode(FetchRingReply, bytes, start, end);
+  override onReply(now: Instant, peer: Peer, frame: Frame): void {
+    if (frame.status !== statusOk) return;
+    const { ring } = frame.decode(FetchRingReply);
     if (ring !== null) this.#core?.learn(now, peer.number, encodeRing(ringFromMessage(ring)));
   }
 
   /** Throws `RingtailError` if there can be no such ring. */
-  #onChange(now: Instant, asker: Asker, request: RingChangeRequest): void {
+  #onChange(now: Instant, asker: Ticket, request: RingChangeRequest): void {
     const core = this.#core;
     if (core === undefined || this.#shared.phase === "starting" || this.#stopping)
       throw new RingtailError("OVERLOADED", "this node does not serve now: ask another");
@@ -211,7 +190,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
   }
 
   /** Of two rings of one epoch an operator names the one that counts. */
-  #accept(now: Instant, core: RingProposals, { session, frameId }: Asker, digest: string): void {
+  #accept(now: Instant, core: RingProposals, asker: Ticket, digest: string): void {
     const { epoch } = core.ring.ring;
     const own = digestText(core.ring.hash);
     if (!core.accept(now, digest)) {
@@ -219,7 +198,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
       throw new RingtailError("INVALID_ARGUMENT", text);
     }
     this.#shared.journal.note("ring", `an operator has accepted the ring of epoch ${epoch} with the digest ${own}`);
-    session.answer(FrameType.RING_CHANGE, frameId, RingChangeReply, { epoch });
+    asker.answer(RingChangeReply, { epoch });
   }
 
   /** A newcomer at the address of a dead node may be its replacement; where a member answers it is a mistake. */
@@ -276,13 +255,12 @@ export class RingChanges extends Part implements RingProposalsEffects {
     const asker = this.#askers.get(token);
     if (asker === undefined) return;
     this.#askers.delete(token);
-    const { session, frameId } = asker;
     if (status === statusOk) {
-      session.answer(FrameType.RING_CHANGE, frameId, RingChangeReply, { epoch: this.#shared.epoch });
+      asker.answer(RingChangeReply, { epoch: this.#shared.epoch });
       return;
     }
     this.#shared.journal.note("plan", `a change of the ring was refused: ${codeOf(status)}: ${message}`);
-    session.fail(FrameType.RING_CHANGE, frameId, status, message);
+    asker.fail(status, message);
   }
 
   override stop(): void {

@@ -5,7 +5,7 @@
  * A node that reports later waits: an operator stages its join, and the next ring, which names it, is its first.
  */
 import { durabilityOf } from "../base/durability.ts";
-import { RingtailError, type Status, statusOk } from "../base/errors.ts";
+import { RingtailError, statusOk } from "../base/errors.ts";
 import { type ClusterId, clusterIdOf, idBytes, type NodeId, nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { Resolver } from "../base/resolver.ts";
 import { Rng } from "../base/rng.ts";
@@ -13,7 +13,6 @@ import { after, type Instant, never } from "../base/time.ts";
 import { planClaim } from "../ring/claim.ts";
 import { type Member, Ring } from "../ring/ring.ts";
 import {
-  decode,
   ErrorReply,
   type Fields,
   Hello,
@@ -21,7 +20,7 @@ import {
   ReportReply,
   ReportRequest,
 } from "../wire/codec.ts";
-import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
+import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax, waitingMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
@@ -166,18 +165,10 @@ export class RingKeeper implements LinkEvents, FrameSink {
     this.#events.settle(now);
   }
 
-  onFrame(
-    _now: Instant,
-    type: number,
-    status: Status,
-    _frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onFrame(_now: Instant, frame: Frame): void {
     try {
-      if (status !== statusOk) this.#onRefused(type, bytes, start, end);
-      else if (type === (FrameType.REPORT | REPLY_BIT)) this.#onRing(bytes, start, end);
+      if (frame.status !== statusOk) this.#onRefused(frame);
+      else if (frame.type === (FrameType.REPORT | REPLY_BIT)) this.#onRing(frame);
     } catch (error) {
       if (!(error instanceof WireError) && !(error instanceof RingtailError)) throw error;
       this.#shared.env.log.error("a seed node's answer makes no sense", { reason: error.message });
@@ -190,14 +181,14 @@ export class RingKeeper implements LinkEvents, FrameSink {
     this.#link?.destroy();
   }
 
-  #onRefused(type: number, bytes: Uint8Array, start: number, end: number): void {
-    const reason = end > start ? decode(ErrorReply, bytes, start, end).message : "no reason given";
-    this.#shared.env.log.warn("a seed node refused this node", { reason, request: type & ~REPLY_BIT });
+  #onRefused(frame: Frame): void {
+    const reason = frame.size > 0 ? frame.decode(ErrorReply).message : "no reason given";
+    this.#shared.env.log.warn("a seed node refused this node", { reason, request: frame.answers });
     this.#link?.destroy();
   }
 
-  #onRing(bytes: Uint8Array, start: number, end: number): void {
-    const reply = decode(ReportReply, bytes, start, end);
+  #onRing(frame: Frame): void {
+    const reply = frame.decode(ReportReply);
     if (this.#over) return;
     if (reply.ring === null) {
       this.#onWait(reply.waiting);
@@ -243,7 +234,8 @@ export class RingKeeper implements LinkEvents, FrameSink {
   }
 
   /** A node without a ring reports. Throws `RingtailError` when it cannot become a member here. */
-  onReport(now: Instant, session: Session, frameId: number, report: ReportRequest): void {
+  onReport(now: Instant, session: Session, frame: Frame): void {
+    const report = frame.decode(ReportRequest);
     const { config, fencedBy } = this.#shared;
     // It learns of no newer ring: whoever waits here waits for ever, and is to ask the next seed node.
     if (fencedBy !== "") throw new RingtailError("PERMISSION_DENIED", fencedBy);
@@ -260,7 +252,7 @@ export class RingKeeper implements LinkEvents, FrameSink {
     }
     const waits = ring !== undefined && member === undefined;
     if (waits) this.#wait(now, reported);
-    session.answer(FrameType.REPORT, frameId, ReportReply, {
+    session.answer(frame, ReportReply, {
       ring: ring === undefined || waits ? null : ringToMessage(ring),
       reported: this.#reported.size,
       expected: config.expect,

@@ -9,14 +9,15 @@
 import { type ErrorCode, errorTable, RingtailError, type Status, statusOk, wireOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
-import { decode, type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
-import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
+import { type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
+import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { WireError } from "../wire/wire-error.ts";
 import { Asker } from "./asker.ts";
 import type { NodeState } from "./state.ts";
+import type { Asking } from "./ticket.ts";
 
 /** Who is at the other end. `none` until the hello. */
 export type SessionRole = "none" | "client" | "node" | "joining";
@@ -27,16 +28,8 @@ export interface SessionEvents {
   onHello(now: Instant, session: Session, hello: Hello): RingtailError | null;
   /** The answer to an accepted hello, of this node; 0: of a stranger, or a client. */
   describe(to: NodeNumber | 0): Hello;
-  /** A request; body = bytes[start..end), borrowed until return. May throw `WireError` or `RingtailError`. */
-  onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void;
+  /** A request, borrowed until return. May throw `WireError` or `RingtailError`. */
+  onRequest(now: Instant, session: Session, frame: Frame): void;
   /** The session has frames to flush at the end of the turn. */
   wantFlush(writer: FrameWriter): void;
   onSessionClosed(now: Instant, session: Session): void;
@@ -45,6 +38,8 @@ export interface SessionEvents {
 }
 
 const mebibyte = 1024 * 1024;
+/** What an error answers that no request has caused. */
+const nothingAsked: Asking = { type: FrameType.GOAWAY, frameId: 0 };
 const unread = "its answers are not read";
 /** A new connection must say hello within this time. */
 const helloTimeoutUs = 5_000_000;
@@ -117,49 +112,41 @@ export class Session implements LinkEvents, FrameSink {
     this.#events.settle(now);
   }
 
-  onFrame(
-    now: Instant,
-    type: number,
-    _flags: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onFrame(now: Instant, frame: Frame): void {
     if (this.#closing) return;
     this.#heardAt = now;
     this.idleAt = after(now, this.#state.config.idleTimeoutMs * 1000);
+    const { type } = frame;
     try {
-      if (type === FrameType.HELLO) this.#onHello(now, frameId, decode(Hello, bytes, start, end));
-      else if (type === FrameType.PING) this.#writer.sendEmpty(type | REPLY_BIT, statusOk, frameId);
-      else if (this.role === "none") this.refuse(type, frameId, "PROTOCOL_MISMATCH", "the first frame must be a hello");
-      else this.#events.onRequest(now, this, type, frameId, bytes, start, end);
+      if (type === FrameType.HELLO) this.#onHello(now, frame);
+      else if (type === FrameType.PING) this.#writer.sendEmpty(type | REPLY_BIT, statusOk, frame.frameId);
+      else if (this.role === "none") this.refuse(frame, "PROTOCOL_MISMATCH", "the first frame must be a hello");
+      else this.#events.onRequest(now, this, frame);
     } catch (error) {
-      this.failWith(type, frameId, error);
+      this.failWith(frame, error);
     }
   }
 
   onBadFrame(_now: Instant, reason: string): void {
-    this.refuse(FrameType.GOAWAY, 0, "PROTOCOL_MISMATCH", reason);
+    this.refuse(nothingAsked, "PROTOCOL_MISMATCH", reason);
   }
 
-  #onHello(now: Instant, frameId: number, hello: Hello): void {
-    const refusal = this.#events.onHello(now, this, hello);
-    if (refusal === null)
-      this.#writer.send(FrameType.HELLO | REPLY_BIT, statusOk, frameId, Hello, this.#events.describe(this.number));
-    else this.refuse(FrameType.HELLO, frameId, refusal.code, refusal.message);
+  #onHello(now: Instant, frame: Frame): void {
+    const refusal = this.#events.onHello(now, this, frame.decode(Hello));
+    if (refusal === null) this.answer(frame, Hello, this.#events.describe(this.number));
+    else this.refuse(frame, refusal.code, refusal.message);
   }
 
   /**
-   * Answers the request `frameId` of type `type` with success; with OVERLOADED where so much waits to be read already
-   * that the answer does not fit. A session that leaves no room even for that is dropped.
+   * Answers a request with success; with OVERLOADED where so much waits to be read already that the answer does not fit.
+   * A session that leaves no room even for that is dropped.
    */
-  answer<T>(type: number, frameId: number, codec: Encoder<T>, message: T): void {
+  answer<T>(asking: Asking, codec: Encoder<T>, message: T): void {
     if (this.closed || this.#closing) return;
-    if (this.#writer.send(type | REPLY_BIT, statusOk, frameId, codec, message)) return;
+    if (this.#writer.send(asking.type | REPLY_BIT, statusOk, asking.frameId, codec, message)) return;
     if (this.#writer.queuedBytes > frameBytesMax) {
-      this.fail(type, frameId, wireOf("OVERLOADED"), "too many answers wait to be read", unreadRetryUs);
-    } else this.fail(type, frameId, wireOf("TOO_MANY_SIBLINGS"), "the key's siblings together are larger than a frame");
+      this.fail(asking, wireOf("OVERLOADED"), "too many answers wait to be read", unreadRetryUs);
+    } else this.fail(asking, wireOf("TOO_MANY_SIBLINGS"), "the key's siblings together are larger than a frame");
   }
 
   /**
@@ -167,8 +154,7 @@ export class Session implements LinkEvents, FrameSink {
    * although some replica may hold it.
    */
   fail(
-    type: number,
-    frameId: number,
+    { type, frameId }: Asking,
     status: Status,
     message: string,
     retryAfterUs: DurationUs = 0,
@@ -180,20 +166,20 @@ export class Session implements LinkEvents, FrameSink {
   }
 
   /** Answers with an error whose body is encoded already. */
-  failReady(type: number, frameId: number, status: Status, body: Uint8Array): void {
+  failReady({ type, frameId }: Asking, status: Status, body: Uint8Array): void {
     if (this.closed || this.#closing) return;
     if (!this.#writer.sendReady(type | REPLY_BIT, status, frameId, body)) this.#drop(unread);
   }
 
   /** Answers with what a service threw on bad input; any other error goes on. */
-  failWith(type: number, frameId: number, error: unknown): void {
-    if (error instanceof WireError) this.fail(type, frameId, wireOf("INVALID_ARGUMENT"), error.message);
-    else if (error instanceof RingtailError) this.fail(type, frameId, wireOf(error.code), error.message);
+  failWith(asking: Asking, error: unknown): void {
+    if (error instanceof WireError) this.fail(asking, wireOf("INVALID_ARGUMENT"), error.message);
+    else if (error instanceof RingtailError) this.fail(asking, wireOf(error.code), error.message);
     else throw error;
   }
 
   /** Answers with an error that says what this side is, and ends the connection. */
-  refuse(type: number, frameId: number, code: ErrorCode, message: string): void {
+  refuse({ type, frameId }: Asking, code: ErrorCode, message: string): void {
     if (this.closed || this.#closing) return;
     const { epoch, clusterId, versionMin, versionMax } = this.#events.describe(0);
     const why = message === "" ? errorTable[code].meaning : message;

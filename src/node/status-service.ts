@@ -5,15 +5,8 @@ import { idBytes } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
 import { softwareName } from "../base/version.ts";
 import type { Store } from "../storage/store.ts";
-import {
-  type ConfigEntry,
-  type Counter,
-  decode,
-  type LatencySummary,
-  StatusReply,
-  StatusRequest,
-} from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+import { type ConfigEntry, type Counter, type LatencySummary, StatusReply, StatusRequest } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { transferBytesPerSecondMax } from "./background.ts";
 import { settings } from "./config.ts";
 import type { Peers } from "./peers.ts";
@@ -29,19 +22,11 @@ export class StatusService {
     this.#peers = peers;
   }
 
-  onStatus(
-    now: Instant,
-    store: Store | undefined,
-    session: Session,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const asked = decode(StatusRequest, bytes, start, end);
+  onStatus(now: Instant, store: Store | undefined, session: Session, frame: Frame): void {
+    const asked = frame.decode(StatusRequest);
     const shared = this.#shared;
     const ring = shared.ringOrNone;
-    session.answer(FrameType.STATUS, frameId, StatusReply, {
+    session.answer(frame, StatusReply, {
       clusterId: ring === undefined ? noBytes : idBytes(ring.clusterId),
       epoch: shared.epoch,
       number: shared.number,

@@ -25,7 +25,6 @@ import type { Ring } from "../ring/ring.ts";
 import type { DeletedPage, RecordPage } from "../storage/store.ts";
 import { checkRecord } from "../version/record.ts";
 import {
-  decode,
   TransferCloseReply,
   TransferCloseRequest,
   TransferConfirmedReply,
@@ -35,6 +34,7 @@ import {
   TransferStatusReply,
   TransferStatusRequest,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { recordsPerPullMax, transferRowsMax } from "../wire/limits.ts";
 import { transferBytesPerSecondMax } from "./background.ts";
@@ -48,6 +48,7 @@ import type { PartResources } from "./repairing.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 import type { StoreAsker } from "./store-questions.ts";
+import { Ticket } from "./ticket.ts";
 
 /** Copies received at a time: each waits a while for its comparisons, so few would leave the node idle. */
 const copiesMax = 16;
@@ -67,12 +68,6 @@ export interface TransferResources extends PartResources {
   readonly rebuildTrees: (now: Instant, partition: PartitionId) => void;
   /** All that was in doubt about this directory at the boot is on stable storage. */
   readonly doubtsSaved: () => void;
-}
-
-/** Where an answer goes. */
-interface Ticket {
-  readonly session: Session;
-  readonly frameId: number;
 }
 
 /** One per node. */
@@ -154,33 +149,26 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
 
   // Frames.
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
     const core = this.#core;
-    if (core === undefined) session.fail(type, frameId, wireOf("NOT_SYNCED"), "the node is starting");
+    const { type } = frame;
+    if (core === undefined) session.fail(frame, wireOf("NOT_SYNCED"), "the node is starting");
     else if (type === FrameType.TRANSFER_CONFIRMED) {
-      const { transfers, epoch } = decode(TransferConfirmedRequest, bytes, start, end);
+      const { transfers, epoch } = frame.decode(TransferConfirmedRequest);
       this.#onPeerEpoch(now, session, epoch);
-      session.answer(type, frameId, TransferConfirmedReply, { epoch: this.#shared.epoch });
+      session.answer(frame, TransferConfirmedReply, { epoch: this.#shared.epoch });
       this.#shared.onConfirmed(now, transfers);
     } else if (type === FrameType.TRANSFER_STATUS) {
-      decode(TransferStatusRequest, bytes, start, end);
+      frame.decode(TransferStatusRequest);
       const rows = core.report(now).slice(0, transferRowsMax);
-      session.answer(type, frameId, TransferStatusReply, { epoch: this.#shared.epoch, rows });
-    } else if (this.#tickets.full) session.fail(type, frameId, wireOf("OVERLOADED"), "too many transfers ask");
+      session.answer(frame, TransferStatusReply, { epoch: this.#shared.epoch, rows });
+    } else if (this.#tickets.full) session.fail(frame, wireOf("OVERLOADED"), "too many transfers ask");
     else if (type === FrameType.TRANSFER_PULL) {
-      const request = decode(TransferPullRequest, bytes, start, end);
-      core.onPull(now, session.number as NodeNumber, request, this.#tickets.add({ session, frameId }) + 1);
+      const request = frame.decode(TransferPullRequest);
+      core.onPull(now, session.number as NodeNumber, request, this.#tickets.add(new Ticket(session, frame)) + 1);
     } else {
-      const request = decode(TransferCloseRequest, bytes, start, end);
-      core.onClose(now, session.number as NodeNumber, request, this.#tickets.add({ session, frameId }) + 1);
+      const request = frame.decode(TransferCloseRequest);
+      core.onClose(now, session.number as NodeNumber, request, this.#tickets.add(new Ticket(session, frame)) + 1);
     }
   }
 
@@ -195,15 +183,15 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
   }
 
   answerPull(_now: Instant, replyTo: number, status: Status, reply: TransferPullReply | null): void {
-    const { session, frameId } = this.#takeTicket(replyTo);
-    if (reply === null) session.fail(FrameType.TRANSFER_PULL, frameId, status, "");
-    else session.answer(FrameType.TRANSFER_PULL, frameId, TransferPullReply, reply);
+    const ticket = this.#takeTicket(replyTo);
+    if (reply === null) ticket.fail(status, "");
+    else ticket.answer(TransferPullReply, reply);
   }
 
   answerClose(_now: Instant, replyTo: number, status: Status, reply: TransferCloseReply | null): void {
-    const { session, frameId } = this.#takeTicket(replyTo);
-    if (reply === null) session.fail(FrameType.TRANSFER_CLOSE, frameId, status, "");
-    else session.answer(FrameType.TRANSFER_CLOSE, frameId, TransferCloseReply, reply);
+    const ticket = this.#takeTicket(replyTo);
+    if (reply === null) ticket.fail(status, "");
+    else ticket.answer(TransferCloseReply, reply);
   }
 
   pull(_now: Instant, to: NodeNumber, request: TransferPullRequest, token: number): void {
@@ -218,25 +206,16 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     this.#confirmed.push(id, since);
   }
 
-  override onReply(
-    now: Instant,
-    peer: Peer,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === FrameType.TRANSFER_CONFIRMED) return;
-    const token = this.#asked.take(frameId);
+  override onReply(now: Instant, peer: Peer, frame: Frame): void {
+    if (frame.answers === FrameType.TRANSFER_CONFIRMED) return;
+    const token = this.#asked.take(frame.frameId);
     if (token === undefined) return;
-    if (status !== statusOk) this.#core?.onAskFailed(now, token, status);
-    else if (type === FrameType.TRANSFER_CLOSE) {
-      decode(TransferCloseReply, bytes, start, end);
+    if (frame.status !== statusOk) this.#core?.onAskFailed(now, token, frame.status);
+    else if (frame.answers === FrameType.TRANSFER_CLOSE) {
+      frame.decode(TransferCloseReply);
       this.#core?.onClosed(now, token);
     } else {
-      const reply = decode(TransferPullReply, bytes, start, end);
+      const reply = frame.decode(TransferPullReply);
       this.#shared.onNewerEpoch(now, peer.number, reply.epoch);
       this.#received.value += pageBytes(reply.keys, reply.records);
       this.#core?.onPulled(now, token, reply);

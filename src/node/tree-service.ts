@@ -9,7 +9,8 @@ import type { LeafSource, TreeId } from "../repair/merkle-tree.ts";
 import { type Asked, questionCodecs, type Reply, replyCodecs } from "../repair/questions.ts";
 import { Responder, type ResponderEffects } from "../repair/responder.ts";
 import type { RecordPage } from "../storage/store.ts";
-import { decode, type Encoder, type MessageCodec } from "../wire/codec.ts";
+import type { Encoder, MessageCodec } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { keysPerLeafPageMax } from "../wire/limits.ts";
 import { leafPageBytes } from "./exchange-seat.ts";
@@ -17,6 +18,7 @@ import type { LocalRecords, RecordAsker } from "./local-records.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 import type { StoreAsker, StoreQuestions } from "./store-questions.ts";
+import { Ticket } from "./ticket.ts";
 
 /** The questions about trees. */
 export const treeQuestionTypes: readonly Asked["type"][] = [
@@ -26,12 +28,6 @@ export const treeQuestionTypes: readonly Asked["type"][] = [
   FrameType.LEAF_KEYS,
   FrameType.RECORD_FETCH,
 ];
-
-/** Where an answer goes. */
-interface Ticket {
-  readonly session: Session;
-  readonly frameId: number;
-}
 
 /** What the service stands on. */
 export interface TreeServiceOptions {
@@ -58,28 +54,21 @@ export class TreeService implements ResponderEffects<Ticket>, StoreAsker, Record
   }
 
   /** A question of a peer. Throws `WireError`. */
-  onRequest(
-    now: Instant,
-    session: Session,
-    type: Asked["type"],
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onRequest(now: Instant, session: Session, frame: Frame): void {
+    const type = frame.type as Asked["type"];
     const codec: MessageCodec<Asked["body"]> = questionCodecs[type] as MessageCodec<Asked["body"]>;
-    const body = decode(codec, bytes, start, end);
+    const body = frame.decode(codec);
     if (session.number !== 0) this.#shared.onNewerEpoch(now, session.number, body.epoch);
-    this.#responder.onQuestion(now, { session, frameId }, { type, body } as Asked);
+    this.#responder.onQuestion(now, new Ticket(session, frame), { type, body } as Asked);
   }
 
-  answer(_now: Instant, { session, frameId }: Ticket, { type, body }: Reply): void {
+  answer(_now: Instant, ticket: Ticket, { type, body }: Reply): void {
     const codec: Encoder<Reply["body"]> = replyCodecs[type] as Encoder<Reply["body"]>;
-    session.answer(type, frameId, codec, { ...body, epoch: this.#shared.epoch });
+    ticket.answer(codec, { ...body, epoch: this.#shared.epoch });
   }
 
-  refuse(_now: Instant, { session, frameId }: Ticket, type: number, status: Status, message: string): void {
-    session.fail(type, frameId, status, message);
+  refuse(_now: Instant, ticket: Ticket, _type: number, status: Status, message: string): void {
+    ticket.fail(status, message);
   }
 
   scanLeaf(now: Instant, id: number, partition: number, leaf: number, cursor: Uint8Array | null): void {

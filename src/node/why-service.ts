@@ -7,7 +7,6 @@ import { equalBytes } from "../base/bytes.ts";
 import { type Instant, instant } from "../base/time.ts";
 import type { HotKey as CountedKey } from "../metrics/top-keys.ts";
 import {
-  decode,
   type Fields,
   type HotKey,
   type Pause,
@@ -17,6 +16,7 @@ import {
   WhyReply,
   WhyRequest,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { OpWatch } from "./op-watch.ts";
 import { Part, type Route } from "./part.ts";
@@ -40,24 +40,9 @@ export class WhyService extends Part {
     ];
   }
 
-  override onRequest(
-    now: Instant,
-    session: Session,
-    type: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === FrameType.WHY) this.#onWhy(now, session, frameId, decode(WhyRequest, bytes, start, end));
-    else {
-      decode(TopKeysRequest, bytes, start, end);
-      this.#onTopKeys(now, session, frameId);
-    }
-  }
-
-  #onWhy(now: Instant, session: Session, frameId: number, asked: WhyRequest): void {
-    session.answer(FrameType.WHY, frameId, WhyReply, this.tell(now, asked));
+  override onRequest(now: Instant, session: Session, frame: Frame): void {
+    if (frame.type === FrameType.WHY) session.answer(frame, WhyReply, this.tell(now, frame.decode(WhyRequest)));
+    else this.#onTopKeys(now, session, frame);
   }
 
   /** The answer to WHY. */
@@ -75,9 +60,10 @@ export class WhyService extends Part {
     return { number: this.#shared.number, ops, pauses, totals };
   }
 
-  #onTopKeys(now: Instant, session: Session, frameId: number): void {
+  #onTopKeys(now: Instant, session: Session, frame: Frame): void {
+    frame.decode(TopKeysRequest);
     const { topGets, topPuts } = this.#watch;
-    session.answer(FrameType.TOP_KEYS, frameId, TopKeysReply, {
+    session.answer(frame, TopKeysReply, {
       number: this.#shared.number,
       getsPerSecond: topGets.perSecond(now),
       putsPerSecond: topPuts.perSecond(now),

@@ -8,7 +8,8 @@ import { statusOk } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
-import { decode, ErrorReply } from "../wire/codec.ts";
+import { ErrorReply } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import type { AnswerSink, ClientLink } from "./client-link.ts";
 import { isLastWriteKey, lastWriteBucketName, type Operation } from "./history.ts";
 
@@ -131,7 +132,7 @@ export interface CallOwner {
   /** An attempt was answered with an error. `inDoubt`: whoever refused it says that it may have happened. */
   onRefused(now: Instant, call: Call, status: Status, inDoubt: boolean): void;
   /** An attempt was answered with success. */
-  onAnswered(now: Instant, call: Call, link: ClientLink, bytes: Uint8Array, start: number, end: number): void;
+  onAnswered(now: Instant, call: Call, link: ClientLink, frame: Frame): void;
   /** A node hands the answer to its link. */
   onAnswerSent(now: Instant, call: Call, status: Status): void;
 }
@@ -149,11 +150,12 @@ export class Attempt implements AnswerSink {
     this.#link = link;
   }
 
-  onAnswer(now: Instant, _type: number, status: Status, bytes: Uint8Array, start: number, end: number): void {
+  onAnswer(now: Instant, frame: Frame): void {
     const late = this.over;
     this.over = true;
-    if (status === statusOk) this.#owner.onAnswered(now, this.#call, this.#link, bytes, start, end);
-    else if (!late) this.#owner.onRefused(now, this.#call, status, decode(ErrorReply, bytes, start, end).inDoubt);
+    const { status } = frame;
+    if (status === statusOk) this.#owner.onAnswered(now, this.#call, this.#link, frame);
+    else if (!late) this.#owner.onRefused(now, this.#call, status, frame.decode(ErrorReply).inDoubt);
   }
 
   onLost(now: Instant, sent: boolean): void {

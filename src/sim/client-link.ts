@@ -6,8 +6,8 @@
 import { hexOf } from "../base/bytes.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import { decode, type Encoder, Hello } from "../wire/codec.ts";
-import { FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
+import { type Encoder, Hello } from "../wire/codec.ts";
+import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents, Transport } from "../wire/link.ts";
@@ -15,8 +15,8 @@ import { LinkEnd } from "./link-end.ts";
 
 /** Who is told of answers. */
 export interface AnswerSink {
-  /** body = bytes[start..end), borrowed until return. */
-  onAnswer(now: Instant, type: number, status: Status, bytes: Uint8Array, start: number, end: number): void;
+  /** The frame is borrowed until return. */
+  onAnswer(now: Instant, frame: Frame): void;
   /** The connection broke, or never came up, before the answer. `sent`: the request may have arrived. */
   onLost(now: Instant, sent: boolean): void;
   /** The node handed the answer to its link just now (only called while the network is tapped). */
@@ -113,29 +113,21 @@ export class ClientLink implements LinkEvents, FrameSink {
     for (const one of lost) one.sink.onLost(now, one.sent);
   }
 
-  onFrame(
-    now: Instant,
-    type: number,
-    status: Status,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    if (type === (FrameType.HELLO | REPLY_BIT)) {
-      if (status !== statusOk) {
+  onFrame(now: Instant, frame: Frame): void {
+    if (frame.type === (FrameType.HELLO | REPLY_BIT)) {
+      if (frame.status !== statusOk) {
         this.destroy();
         return;
       }
-      this.clusterId = hexOf(decode(Hello, bytes, start, end).clusterId);
+      this.clusterId = hexOf(frame.decode(Hello).clusterId);
       this.ready = true;
       for (const waiting of this.#waiting.values()) if (!waiting.sent) this.#send(waiting);
       return;
     }
-    const waiting = this.#waiting.get(frameId);
+    const waiting = this.#waiting.get(frame.frameId);
     if (waiting === undefined) return;
-    this.#waiting.delete(frameId);
-    waiting.sink.onAnswer(now, type & ~REPLY_BIT, status, bytes, start, end);
+    this.#waiting.delete(frame.frameId);
+    waiting.sink.onAnswer(now, frame);
   }
 
   onBadFrame(): void {
@@ -161,7 +153,7 @@ class Sniffer implements FrameSink {
     this.#waiting = waiting;
   }
 
-  onFrame(now: Instant, _type: number, status: Status, frameId: number): void {
+  onFrame(now: Instant, { status, frameId }: Frame): void {
     this.#waiting.get(frameId)?.sink.onAnswerSent(now, status);
   }
 

@@ -19,7 +19,6 @@ import { ContextKey, openContext } from "../version/context.ts";
 import { ackNode, isFallbackAck } from "../wire/ack-word.ts";
 import {
   DeleteRequest,
-  decode,
   FetchRingReply,
   FetchRingRequest,
   GetReply,
@@ -30,6 +29,7 @@ import {
   PutRequest,
   ReplicaReadRequest,
 } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { LinkEvents } from "../wire/link.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
@@ -148,8 +148,8 @@ export class SimClient implements Place, CallOwner {
       FetchRingRequest,
       { epoch: 0 },
       {
-        onAnswer: (_now, _type, status, bytes, start, end) => {
-          const reply = status === statusOk ? decode(FetchRingReply, bytes, start, end) : undefined;
+        onAnswer: (_now, frame) => {
+          const reply = frame.status === statusOk ? frame.decode(FetchRingReply) : undefined;
           if (reply?.ring === undefined || reply.ring === null) again();
           else if (reply.ring.epoch > (this.ring?.epoch ?? 0)) this.ring = ringFromMessage(reply.ring);
         },
@@ -340,15 +340,15 @@ export class SimClient implements Place, CallOwner {
   }
 
   /** An attempt of a call was answered with success. */
-  onAnswered(now: Instant, call: Call, link: ClientLink, bytes: Uint8Array, start: number, end: number): void {
+  onAnswered(now: Instant, call: Call, link: ClientLink, frame: Frame): void {
     if (call.over) return;
     this.#contextKey ??= this.#keyOf(link);
     call.over = true;
     this.#calls.delete(call);
-    if (call.first.isWrite) this.#onWritten(now, call, decode(PutReply, bytes, start, end));
-    else if (call.operations.length > 1) this.#onMany(now, call, decode(MultiGetReply, bytes, start, end));
+    if (call.first.isWrite) this.#onWritten(now, call, frame.decode(PutReply));
+    else if (call.operations.length > 1) this.#onMany(now, call, frame.decode(MultiGetReply));
     else {
-      const reply = decode(GetReply, bytes, start, end);
+      const reply = frame.decode(GetReply);
       this.#onEpoch(reply.epoch);
       this.#onRead(now, call, call.first, reply.record, reply.context, reply.acks, reply.coordinator);
     }

@@ -9,7 +9,6 @@ import { recordHeaderBytes } from "../version/record.ts";
 import { ackNode } from "../wire/ack-word.ts";
 import {
   DeleteRequest,
-  decode,
   ErrorReply,
   GetReply,
   GetRequest,
@@ -20,8 +19,8 @@ import {
   ReplicaReadRequest,
   ReplicaWriteRequest,
 } from "../wire/codec.ts";
-import { FrameReader, type FrameSink } from "../wire/frame.ts";
-import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { type Frame, FrameReader, type FrameSink } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import { dotText, shownOf } from "./history.ts";
 import { LinkEnd } from "./link-end.ts";
@@ -47,9 +46,9 @@ function recordText(body: Uint8Array): string {
   return `[${list.join(", ")}]`;
 }
 
-function request(type: number, bytes: Uint8Array, start: number, end: number): Told {
-  const of = <T>(codec: MessageCodec<T>): T => decode(codec, bytes, start, end);
-  switch (type) {
+function request(frame: Frame): Told {
+  const of = <T>(codec: MessageCodec<T>): T => frame.decode(codec);
+  switch (frame.type) {
     case FrameType.GET:
       return about(of(GetRequest).key, "");
     case FrameType.PUT:
@@ -76,22 +75,22 @@ function acksText(acks: readonly number[]): string {
   return acks.map(ackNode).join(",");
 }
 
-function answer(type: number, status: number, bytes: Uint8Array, start: number, end: number): string {
-  if (status !== statusOk) {
-    const message = end > start ? decode(ErrorReply, bytes, start, end).message : "";
-    return `${codeOf(status)} ${message}`;
+function answer(frame: Frame): string {
+  if (frame.status !== statusOk) {
+    const message = frame.size > 0 ? frame.decode(ErrorReply).message : "";
+    return `${codeOf(frame.status)} ${message}`;
   }
-  switch (type) {
+  switch (frame.answers) {
     case FrameType.GET: {
-      const reply = decode(GetReply, bytes, start, end);
+      const reply = frame.decode(GetReply);
       return `${recordText(reply.record)} acks ${acksText(reply.acks)}`;
     }
     case FrameType.PUT:
     case FrameType.DELETE:
     case FrameType.FORWARD_PUT:
-      return `acks ${acksText(decode(PutReply, bytes, start, end).acks)}`;
+      return `acks ${acksText(frame.decode(PutReply).acks)}`;
     case FrameType.REPLICA_READ:
-      return recordText(decode(ReplicaReadReply, bytes, start, end).record.subarray(recordHeaderBytes));
+      return recordText(frame.decode(ReplicaReadReply).record.subarray(recordHeaderBytes));
     default:
       return "ok";
   }
@@ -113,25 +112,17 @@ class Teller implements FrameSink {
     this.reader = new FrameReader(this, frameBytesMax);
   }
 
-  onFrame(
-    now: Instant,
-    type: number,
-    status: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const base = type & ~REPLY_BIT;
+  onFrame(now: Instant, frame: Frame): void {
+    const { type, frameId, answers: base } = frame;
     const to = this.#end.peer?.place.name ?? this.#end.label;
     const name = typeNames.get(base) ?? `type ${base}`;
     if (base !== type) {
       const key = this.#other()?.keys.get(frameId);
-      const said = answer(base, status, bytes, start, end);
+      const said = answer(frame);
       this.#trace.say(now, this.#end.place.name, `-> ${to} ${name} ${frameId} answer: ${said}`, key);
       return;
     }
-    const told = request(type, bytes, start, end);
+    const told = request(frame);
     if (told.key !== undefined) this.keys.set(frameId, told.key);
     this.#trace.say(now, this.#end.place.name, `-> ${to} ${name} ${frameId} ${told.key ?? ""} ${told.text}`, told.key);
   }

@@ -4,7 +4,7 @@
  */
 import { codeOf, type ErrorCode, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import { decode, ErrorReply, type Fields, type MessageCodec } from "../wire/codec.ts";
+import { ErrorReply, type Fields, type MessageCodec } from "../wire/codec.ts";
 import type { LinkEvents } from "../wire/link.ts";
 import { ClientLink } from "./client-link.ts";
 import type { Network } from "./network.ts";
@@ -55,14 +55,15 @@ export class SimOperator implements Place {
     const { address, type, codec, message, reply } = question;
     const link = new ClientLink(address, this.#network.transport(this));
     link.request(type, codec, message, {
-      onAnswer: (now, _type, status, bytes, start, end) => {
+      onAnswer: (now, frame) => {
         // A copy: the answer's bytes fields are views, and the chunk is borrowed.
-        const own = bytes.slice(start, end);
+        const { status } = frame;
+        const own = frame.copy();
         if (status === statusOk) {
-          done(now, { reply: decode(reply, own, 0, own.length), code: null, message: "" });
+          done(now, { reply: own.decode(reply), code: null, message: "" });
           return;
         }
-        const failure = decode(ErrorReply, own, 0, own.length);
+        const failure = own.decode(ErrorReply);
         done(now, { reply: null, code: codeOf(status), message: failure.message });
       },
       onLost: (now) => done(now, { reply: null, code: "CONNECTION_LOST", message: "" }),

@@ -4,10 +4,11 @@
  * the key, which repairs them.
  */
 
-import { type Status, statusOk } from "../base/errors.ts";
+import { statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { Copies, type Copy } from "../client/copies.ts";
-import { decode, GetReply } from "../wire/codec.ts";
+import { GetReply } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
 import type { AnswerSink } from "./client-link.ts";
 
 /** What comes of it: exactly one of the first two, and the third if copies differ. */
@@ -29,12 +30,12 @@ export class OwnRead implements AnswerSink {
     this.#events = events;
   }
 
-  onAnswer(now: Instant, _type: number, status: Status, bytes: Uint8Array, start: number, end: number): void {
-    if (status !== statusOk) {
+  onAnswer(now: Instant, frame: Frame): void {
+    if (frame.status !== statusOk) {
       this.onLost(now);
       return;
     }
-    const reply = decode(GetReply, bytes, start, end);
+    const reply = frame.decode(GetReply);
     this.#copies.add(reply);
     this.#acks.push(reply.coordinator);
     if (!this.#over && this.#copies.isMet) {

@@ -12,7 +12,11 @@
  * the length that was announced.
  */
 import { assert } from "../base/assert.ts";
+import { noBytes } from "../base/bytes.ts";
+import { copyBytes } from "../base/pool.ts";
 import type { Instant } from "../base/time.ts";
+import { decode, type MessageCodec } from "./codec.ts";
+import { REPLY_BIT } from "./frame-types.ts";
 import { frameHeaderBytes, lengthBytes } from "./limits.ts";
 
 export { FrameWriter, type FrameWriterOptions } from "./frame-writer.ts";
@@ -22,20 +26,55 @@ const assemblyBytesLeast = 4 * 1024;
 /** More than this is given up again once the frame is through. */
 const assemblyBytesKept = 16 * 1024;
 
-const nothing = new Uint8Array(0);
+/**
+ * One frame that came. A reader has a single one and fills it in for each frame of its link: it is lent, like the bytes
+ * that it points at, until the call that is given it returns. Who needs it for longer copies what it needs.
+ */
+export class Frame {
+  type: number;
+  /** Of a reply: 0 or an error's number; of a request: flags. */
+  status: number;
+  frameId: number;
+  /** The body is `bytes[start..end)`. */
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+
+  /** One of its own, around a whole body. */
+  constructor(type: number = 0, status: number = 0, frameId: number = 0, body: Uint8Array = noBytes) {
+    this.type = type;
+    this.status = status;
+    this.frameId = frameId;
+    this.bytes = body;
+    this.start = 0;
+    this.end = body.length;
+  }
+
+  /** Bytes of the body. */
+  get size(): number {
+    return this.end - this.start;
+  }
+
+  /** Of a reply: the type of the request that it answers. */
+  get answers(): number {
+    return this.type & ~REPLY_BIT;
+  }
+
+  /** The message in the body; its `bytes` are views of what is lent. Throws `WireError`. */
+  decode<T>(codec: MessageCodec<T>): T {
+    return decode(codec, this.bytes, this.start, this.end);
+  }
+
+  /** The same frame over a copy of its body, in pooled memory: to be kept for a while. */
+  copy(): Frame {
+    return new Frame(this.type, this.status, this.frameId, copyBytes(this.bytes.subarray(this.start, this.end)));
+  }
+}
 
 /** Who is given the frames of one link. */
 export interface FrameSink {
-  /** One whole frame; its body is `bytes[start..end)`, borrowed until return. */
-  onFrame(
-    now: Instant,
-    type: number,
-    status: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void;
+  /** One whole frame, borrowed until return. */
+  onFrame(now: Instant, frame: Frame): void;
   /** The stream is no valid frame stream: answer if possible, and close. Nothing follows. `reason` is for people. */
   onBadFrame(now: Instant, reason: string): void;
 }
@@ -44,8 +83,9 @@ export interface FrameSink {
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #frameBytesMax: number;
+  readonly #frame: Frame = new Frame();
   /** The first `#have` bytes of a frame that is not complete yet. */
-  #assembly: Uint8Array = nothing;
+  #assembly: Uint8Array = noBytes;
   #have = 0;
   #isStopped = false;
   #isFeeding = false;
@@ -65,7 +105,7 @@ export class FrameReader {
   /** Delivers nothing more, not even what is left of the chunk at hand; may be called from inside `onFrame`. */
   stop(): void {
     this.#isStopped = true;
-    this.#assembly = nothing;
+    this.#assembly = noBytes;
     this.#have = 0;
   }
 
@@ -79,6 +119,8 @@ export class FrameReader {
       chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const start = this.#have === 0 ? 0 : this.#finishSplit(now, bytes);
     if (!this.#isStopped && start < bytes.length) this.#deliverWhole(now, bytes, start);
+    // An idle link does not keep what came last.
+    this.#frame.bytes = noBytes;
     this.#isFeeding = false;
   }
 
@@ -110,7 +152,7 @@ export class FrameReader {
     this.#keep(bytes, taken, end);
     if (this.#have < total) return end;
     const frame = this.#assembly;
-    if (frame.length > assemblyBytesKept) this.#assembly = nothing;
+    if (frame.length > assemblyBytesKept) this.#assembly = noBytes;
     this.#have = 0;
     this.#deliver(now, frame, 0, total);
     return end;
@@ -141,9 +183,14 @@ export class FrameReader {
   }
 
   #deliver(now: Instant, bytes: Uint8Array, at: number, end: number): void {
-    const type = bytes[at + 4] as number;
-    const status = bytes[at + 5] as number;
-    this.#sink.onFrame(now, type, status, readU32(bytes, at + 6), bytes, at + frameHeaderBytes, end);
+    const frame = this.#frame;
+    frame.type = bytes[at + 4] as number;
+    frame.status = bytes[at + 5] as number;
+    frame.frameId = readU32(bytes, at + 6);
+    frame.bytes = bytes;
+    frame.start = at + frameHeaderBytes;
+    frame.end = end;
+    this.#sink.onFrame(now, frame);
   }
 }
 

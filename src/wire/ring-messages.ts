@@ -31,6 +31,7 @@ import {
   RingRefusal,
   type RingStamp as RingStampMessage,
 } from "./codec.ts";
+import type { Frame } from "./frame.ts";
 import { FrameType } from "./frame-types.ts";
 import { WireError } from "./wire-error.ts";
 
@@ -76,12 +77,12 @@ export function sendRingMessage(message: RingMessage, send: SendRingFrame): bool
  * The message in a frame's body, which is copied. Null if the type is none of these. Throws `WireError` or `RingtailError`
  * (`INVALID_ARGUMENT`) if the body makes no sense.
  */
-export function readRingMessage(type: number, bytes: Uint8Array, start: number, end: number): RingMessage | null {
-  const read = readers.get(type);
-  return read === undefined ? null : read(bytes, start, end);
+export function readRingMessage(frame: Frame): RingMessage | null {
+  const read = readers.get(frame.type);
+  return read === undefined ? null : read(frame);
 }
 
-type Reader = (bytes: Uint8Array, start: number, end: number) => RingMessage;
+type Reader = (frame: Frame) => RingMessage;
 
 const readers: ReadonlyMap<number, Reader> = new Map<number, Reader>([
   [FrameType.RING_DIGEST, reader(RingDigest, () => ({ kind: "digest" }))],
@@ -104,8 +105,8 @@ function reader<T extends { readonly stamp: RingStampMessage | null }>(
   codec: MessageCodec<T>,
   open: (body: T) => RingMessageBody,
 ): Reader {
-  return (bytes, start, end) => {
-    const body = decode(codec, bytes, start, end);
+  return (frame) => {
+    const body = frame.decode(codec);
     return { ...open(body), stamp: stampOf(body.stamp) };
   };
 }

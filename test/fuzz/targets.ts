@@ -29,7 +29,7 @@ import { logEntryBytes, putLogEntry, readLogEntries } from "../../src/storage/wr
 import { ContextKey, openContext } from "../../src/version/context.ts";
 import { checkRecord, mergeSealed, openRecord, RecordError, sealRecord } from "../../src/version/record.ts";
 import * as codecs from "../../src/wire/codec.ts";
-import { FrameReader, type FrameSink } from "../../src/wire/frame.ts";
+import { type Frame, FrameReader } from "../../src/wire/frame.ts";
 import { WireError } from "../../src/wire/wire-error.ts";
 import { fromHex, readVectors } from "../support/vectors.ts";
 import { membershipOptions } from "./member.ts";
@@ -83,9 +83,9 @@ const frames: Target = {
   take(bytes, rng) {
     let bad = 0;
     let delivered = 0;
-    const onFrame = (...[, , , , body, start, end]: Parameters<FrameSink["onFrame"]>): void => {
+    const onFrame = (_now: Instant, { bytes: chunk, start, end }: Frame): void => {
       demand(bad === 0, "a frame follows a complaint");
-      demand(start <= end && end <= body.length, "a body lies outside of its chunk");
+      demand(start <= end && end <= chunk.length, "a body lies outside of its chunk");
       delivered += 10 + end - start;
     };
     const onBadFrame = (): void => {

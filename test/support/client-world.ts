@@ -18,7 +18,6 @@ import { SiblingSet } from "../../src/version/sibling-set.ts";
 import { VersionVector } from "../../src/version/version-vector.ts";
 import {
   DeleteRequest,
-  decode,
   ErrorReply,
   FetchRingReply,
   FetchRingRequest,
@@ -32,7 +31,7 @@ import {
   PutRequest,
   ReplicaReadRequest,
 } from "../../src/wire/codec.ts";
-import { FrameReader, type FrameSink, FrameWriter } from "../../src/wire/frame.ts";
+import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../../src/wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../../src/wire/frame-types.ts";
 import { Role } from "../../src/wire/hello.ts";
 import { frameBytesMaxHard } from "../../src/wire/limits.ts";
@@ -176,21 +175,14 @@ class FakeSession implements LinkEvents, FrameSink {
     this.#node.sessions.splice(this.#node.sessions.indexOf(this), 1);
   }
 
-  onFrame(
-    _now: Instant,
-    type: number,
-    _flags: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onFrame(_now: Instant, frame: Frame): void {
+    const { type, frameId } = frame;
     const node = this.#node;
     if (node.mode === "hang") return;
-    if (type === FrameType.HELLO) this.#hello(frameId, decode(Hello, bytes, start, end));
+    if (type === FrameType.HELLO) this.#hello(frameId, frame.decode(Hello));
     else if (type === FrameType.PING) this.writer.sendEmpty(type | REPLY_BIT, statusOk, frameId);
-    else if (type === FrameType.FETCH_RING) this.#fetchRing(frameId, decode(FetchRingRequest, bytes, start, end));
-    else this.#request(type, frameId, bytes.slice(start, end));
+    else if (type === FrameType.FETCH_RING) this.#fetchRing(frameId, frame.decode(FetchRingRequest));
+    else this.#request(frame.copy());
   }
 
   #hello(frameId: number, hello: Hello): void {
@@ -227,7 +219,7 @@ class FakeSession implements LinkEvents, FrameSink {
     this.writer.send(FrameType.FETCH_RING | REPLY_BIT, statusOk, frameId, FetchRingReply, reply);
   }
 
-  #request(type: number, frameId: number, body: Uint8Array): void {
+  #request(frame: Frame): void {
     const node = this.#node;
     const codecs: Record<number, MessageCodec<unknown>> = {
       [FrameType.GET]: GetRequest,
@@ -236,10 +228,10 @@ class FakeSession implements LinkEvents, FrameSink {
       [FrameType.MULTI_GET]: MultiGetRequest,
       [FrameType.COPY_READ]: ReplicaReadRequest,
     };
-    const message = decode(codecs[type] as MessageCodec<unknown>, body, 0, body.length) as AnyMessage;
+    const message = frame.decode(codecs[frame.type] as MessageCodec<unknown>) as AnyMessage;
     const seen: Seen = {
-      type,
-      frameId,
+      type: frame.type,
+      frameId: frame.frameId,
       key: new TextDecoder().decode(message.key ?? message.keys?.[0]),
       requestId: (message.requestId ?? []).join(),
       message,

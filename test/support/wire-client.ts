@@ -45,7 +45,7 @@ export class WireClient {
     this.socket = connect({ host, port: Number(port) });
     const reader = new FrameReader(
       {
-        onFrame: (_now, type, status, frameId, bytes, start, end) =>
+        onFrame: (_now, { type, status, frameId, bytes, start, end }) =>
           this.#onFrame({ type, status, frameId, body: bytes.slice(start, end) }),
         onBadFrame: (_now, reason) => {
           throw new Error(`the node sent bytes that are no frame: ${reason}`);

@@ -12,9 +12,9 @@ import type { GetOrigin } from "../../../src/node/request.ts";
 import { SecondAttempts } from "../../../src/node/second-attempts.ts";
 import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
+import { Ticket } from "../../../src/node/ticket.ts";
+import { Frame } from "../../../src/wire/frame.ts";
 import { defaultPolicy } from "../ring/support.ts";
-
-const type = 0x21;
 
 class World {
   epoch = 5;
@@ -24,9 +24,8 @@ class World {
   readonly gate = new EpochGate(this as unknown as NodeState);
   readonly session = {
     number: nodeNumber(7),
-    fail: (_type: number, frameId: number, status: number) => this.said.push(`${frameId}: ${codeOf(status)}`),
-    onFrame: (_now: number, _type: number, _flags: number, frameId: number, bytes: Uint8Array) =>
-      this.said.push(`${frameId}: again ${bytes.join(" ")}`),
+    fail: ({ frameId }: Frame, status: number) => this.said.push(`${frameId}: ${codeOf(status)}`),
+    onFrame: (_now: number, { frameId, bytes }: Frame) => this.said.push(`${frameId}: again ${bytes.join(" ")}`),
   } as unknown as Session;
 
   onNewerEpoch(_now: number, from: number, epoch: number): void {
@@ -34,9 +33,11 @@ class World {
   }
 
   ask(now: number, frameId: number, epoch: number): boolean {
-    const frame = Uint8Array.from([0, frameId, 9, 0]);
-    const admitted = this.gate.admits(instant(now), this.session, type, frameId, frame, 1, 3, epoch);
-    frame.fill(255);
+    const frame = new Frame(0x21, 0, frameId, Uint8Array.from([0, frameId, 9, 0]));
+    frame.start = 1;
+    frame.end = 3;
+    const admitted = this.gate.admits(instant(now), this.session, frame, epoch);
+    frame.bytes.fill(255);
     return admitted;
   }
 }
@@ -44,14 +45,15 @@ class World {
 describe("the gate", () => {
   test("lets pass what is as old as the last change of its partition, and refuses what is older", () => {
     const { gate, session, said } = new World();
-    expect(gate.isFenced(session, type, 1, 3, 0)).toBe(false);
-    expect(gate.isFenced(session, type, 2, 5, 1)).toBe(false);
+    const asked = (frameId: number): Ticket => new Ticket(session, { type: 0x21, frameId });
+    expect(gate.isFenced(asked(1), 3, 0)).toBe(false);
+    expect(gate.isFenced(asked(2), 5, 1)).toBe(false);
     expect(said).toEqual([]);
-    expect(gate.isFenced(session, type, 3, 2, 0)).toBe(true);
-    expect(gate.isFenced(session, type, 4, 4, 1)).toBe(true);
+    expect(gate.isFenced(asked(3), 2, 0)).toBe(true);
+    expect(gate.isFenced(asked(4), 4, 1)).toBe(true);
     expect(said).toEqual(["3: WRONG_OWNER", "4: WRONG_OWNER"]);
     enableCanaries(["ignore-fence"]);
-    expect(gate.isFenced(session, type, 5, 2, 0)).toBe(false);
+    expect(gate.isFenced(asked(5), 2, 0)).toBe(false);
     enableCanaries([]);
   });
 

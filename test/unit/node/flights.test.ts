@@ -20,7 +20,7 @@ const session = {} as Session;
 const now = instant(1_000);
 
 function get(key: string, frameId: number, asked: Quorum = quorum, timeoutUs = 1_000): GetOp<GetOrigin> {
-  const request = new Request(now, session, FrameType.GET, frameId, 0);
+  const request = new Request(now, session, { type: FrameType.GET, frameId });
   const op = new GetOp<GetOrigin>(request, fullKeyOf(utf8("b"), utf8(key)), asked);
   const hash = new Hash64();
   hashKey(op.fullKey, hash);

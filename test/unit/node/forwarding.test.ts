@@ -1,6 +1,6 @@
 /** Forwarding: a put on its one hop to an owner: which one, what becomes of its answer, and when another is tried. */
 import { expect, test } from "vitest";
-import { codeOf, statusOk, wireOf } from "../../../src/base/errors.ts";
+import { codeOf, type Status, statusOk, wireOf } from "../../../src/base/errors.ts";
 import { type NodeNumber, nodeNumber, type PartitionId } from "../../../src/base/ids.ts";
 import { instant } from "../../../src/base/time.ts";
 import { Quorum } from "../../../src/coordinator/quorum.ts";
@@ -10,9 +10,11 @@ import { Request } from "../../../src/node/request.ts";
 import type { Routing } from "../../../src/node/routing.ts";
 import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
+import type { Asking } from "../../../src/node/ticket.ts";
 import { Ring } from "../../../src/ring/ring.ts";
 import { decode, ErrorReply, encode, PutReply, PutRequest } from "../../../src/wire/codec.ts";
-import { FrameType } from "../../../src/wire/frame-types.ts";
+import { Frame } from "../../../src/wire/frame.ts";
+import { FrameType, REPLY_BIT } from "../../../src/wire/frame-types.ts";
 import { defaultPolicy, fieldsOf, membersOn } from "../ring/support.ts";
 
 const timeoutUs = 50_000;
@@ -60,23 +62,25 @@ class Story {
 
   begin(): boolean {
     const session = {
-      answer: (_type: number, _id: number, _codec: unknown, reply: PutReply) =>
+      answer: (_asking: Asking, _codec: unknown, reply: PutReply) =>
         this.lines.push(`answered by ${reply.coordinator}, forwarded by ${reply.forwardedBy}`),
-      fail: (_type: number, _id: number, status: number, _text: string, _after = 0, inDoubt = false) =>
+      fail: (_asking: Asking, status: number, _text: string, _after = 0, inDoubt = false) =>
         this.lines.push(`${codeOf(status)}${inDoubt ? ", in doubt" : ""}`),
     };
-    const request = new Request(now, session as unknown as Session, FrameType.PUT, 5, 0);
+    const request = new Request(now, session as unknown as Session, { type: FrameType.PUT, frameId: 5 });
     return this.forwarding.forward(now, request, put, 0 as PartitionId, new Quorum(defaultPolicy, {}), timeoutUs);
   }
 
   answered(coordinator: number): void {
-    const bytes = encode(PutReply, { coordinator });
-    this.forwarding.onReply(now, statusOk, this.#frameId, bytes, 0, bytes.length);
+    this.#reply(statusOk, encode(PutReply, { coordinator }));
   }
 
   refused(code: Parameters<typeof wireOf>[0], told: { epoch?: number; inDoubt?: boolean } = {}): void {
-    const bytes = encode(ErrorReply, told);
-    this.forwarding.onReply(now, wireOf(code), this.#frameId, bytes, 0, bytes.length);
+    this.#reply(wireOf(code), encode(ErrorReply, told));
+  }
+
+  #reply(status: Status, body: Uint8Array): void {
+    this.forwarding.onReply(now, new Frame(FrameType.FORWARD_PUT | REPLY_BIT, status, this.#frameId, body));
   }
 
   /** What has happened since the last call. */

@@ -5,6 +5,7 @@ import { type Instant, instant } from "../../../src/base/time.ts";
 import { Asker } from "../../../src/node/asker.ts";
 import { Inbox, type InboxEffects, intervalUs, perTurnLeast, targetUs } from "../../../src/node/inbox.ts";
 import type { Session } from "../../../src/node/session.ts";
+import { Frame } from "../../../src/wire/frame.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
 
 afterEach(() => enableCanaries([]));
@@ -38,14 +39,14 @@ class Rig implements InboxEffects {
     return this.room;
   }
 
-  begin(now: Instant, arrivedAt: Instant, session: Session, type: number, frameId: number): number {
+  begin(now: Instant, arrivedAt: Instant, session: Session, { type, frameId }: Frame): number {
     this.begun_.push({ who: session.label, frameId, type, waited: now - arrivedAt });
     return this.cost;
   }
 
   begun(): void {}
 
-  refuse(session: Session, type: number, frameId: number): void {
+  refuse(session: Session, { type, frameId }: Frame): void {
     this.refused.push({ who: session.label, frameId, type });
   }
 
@@ -57,7 +58,7 @@ class Rig implements InboxEffects {
 
   ask(from: Session, count: number, type: number = FrameType.GET, firstId = 0): void {
     for (let i = 0; i < count; i += 1) {
-      this.inbox.onRequest(this.now, from, type, firstId + i, body, 0, body.length);
+      this.inbox.onRequest(this.now, from, new Frame(type, 0, firstId + i, body));
     }
   }
 
@@ -279,7 +280,7 @@ test("and in bytes", () => {
   rig.room = false;
   const mebibyte = new Uint8Array(1024 * 1024);
   for (let i = 0; i < 40; i += 1) {
-    rig.inbox.onRequest(rig.now, from, FrameType.PUT, i, mebibyte, 0, mebibyte.length);
+    rig.inbox.onRequest(rig.now, from, new Frame(FrameType.PUT, 0, i, mebibyte));
   }
   expect(rig.inbox.waitingBytes).toBe(32 * mebibyte.length);
   expect(rig.refused).toHaveLength(8);

@@ -5,7 +5,8 @@ import { configOf } from "../../../src/node/config.ts";
 import { RingKeeper } from "../../../src/node/ring-keeper.ts";
 import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
-import type { Hello, ReportRequest } from "../../../src/wire/codec.ts";
+import type { Hello } from "../../../src/wire/codec.ts";
+import { Frame } from "../../../src/wire/frame.ts";
 
 test("after one that refused a connection and one that has no ring, the next is asked", () => {
   const dialled: string[] = [];
@@ -42,6 +43,6 @@ test("a node that must not serve any more tells nobody to wait: it would never h
     ringOrNone: {},
   } as unknown as NodeState;
   const keeper = new RingKeeper(shared, { onFirstRing() {}, describe: () => ({}) as Hello, settle() {} });
-  const report = (): void => keeper.onReport(instant(0), {} as Session, 1, {} as ReportRequest);
+  const report = (): void => keeper.onReport(instant(0), {} as Session, new Frame());
   expect(report).toThrow("this node has left the cluster");
 });

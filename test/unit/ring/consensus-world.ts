@@ -22,6 +22,7 @@ import { nextRing } from "../../../src/ring/next-ring.ts";
 import { recoveredRing } from "../../../src/ring/recovery.ts";
 import type { Ring } from "../../../src/ring/ring.ts";
 import { encode } from "../../../src/wire/codec.ts";
+import { Frame } from "../../../src/wire/frame.ts";
 import { decodeRing, encodeRing } from "../../../src/wire/ring-codec.ts";
 import {
   decodeBallotMemory,
@@ -341,7 +342,7 @@ export class ConsensusWorld {
       this.after(this.#delay(), () => {
         const target = this.nodes.get(to);
         if (target?.core == null || node.life !== life || !this.reaches(node.number, to)) return;
-        const read = readRingMessage(type, body, 0, body.length);
+        const read = readRingMessage(new Frame(type, 0, 0, body));
         if (read === null) throw new ConsensusBroken(`no message in frame ${type}`);
         target.core.onMessage(this.time, node.number, read);
       });

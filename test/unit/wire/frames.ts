@@ -1,6 +1,6 @@
 /** What the frame tests share: a sink and a link that write down what they are told, and frames made by hand. */
 import type { Instant } from "../../../src/base/time.ts";
-import type { FrameSink } from "../../../src/wire/frame.ts";
+import type { Frame, FrameSink } from "../../../src/wire/frame.ts";
 import type { Link } from "../../../src/wire/link.ts";
 
 /** A frame as plain data. */
@@ -48,15 +48,7 @@ export class RecordingSink implements FrameSink {
   /** Where the last body lay. */
   lastBytes = new Uint8Array(0);
 
-  onFrame(
-    _: Instant,
-    type: number,
-    status: number,
-    frameId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  onFrame(_: Instant, { type, status, frameId, bytes, start, end }: Frame): void {
     this.lines.push(lineOf({ type, status, frameId, body: bytes.subarray(start, end) }));
     this.lastBytes = bytes as Uint8Array<ArrayBuffer>;
     this.after();

@@ -13,6 +13,7 @@ import {
   refusalReasons,
 } from "../../../src/ring/consensus-messages.ts";
 import { encode, RingDigest, RingRefusal } from "../../../src/wire/codec.ts";
+import { Frame } from "../../../src/wire/frame.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
 import {
   decodeBallotMemory,
@@ -53,20 +54,20 @@ const body: fc.Arbitrary<RingMessageBody> = fc.oneof(
   }),
 );
 
-interface Frame {
+interface SentFrame {
   readonly type: number;
   readonly body: Uint8Array;
 }
 
-function frameOf(message: RingMessage): Frame {
-  const frames: Frame[] = [];
+function frameOf(message: RingMessage): SentFrame {
+  const frames: SentFrame[] = [];
   const sent = sendRingMessage(message, (type, codec, fields) => {
     frames.push({ type, body: encode(codec, fields) });
     return true;
   });
   expect(sent).toBe(true);
   expect(frames.length).toBe(1);
-  return frames[0] as Frame;
+  return frames[0] as SentFrame;
 }
 
 describe("messages about rings", () => {
@@ -76,7 +77,10 @@ describe("messages about rings", () => {
       const frame = frameOf(message);
       const chunk = new Uint8Array(frame.body.length + 9).fill(0xee);
       chunk.set(frame.body, 4);
-      const read = readRingMessage(frame.type, chunk, 4, 4 + frame.body.length);
+      const lent = new Frame(frame.type, 0, 0, chunk);
+      lent.start = 4;
+      lent.end = 4 + frame.body.length;
+      const read = readRingMessage(lent);
       chunk.fill(0);
       expect(read).toEqual(message);
     });
@@ -87,7 +91,7 @@ describe("messages about rings", () => {
     const at = { epoch: 1, hashHigh: 2, hashLow: 3, votes: 4, life: 5 };
     expect(frameOf({ kind: "digest", stamp: at }).type).toBe(FrameType.RING_DIGEST);
     expect(frameOf({ kind: "pull", stamp: at }).type).toBe(FrameType.RING_PULL);
-    expect(readRingMessage(FrameType.GET, new Uint8Array(0), 0, 0)).toBeNull();
+    expect(readRingMessage(new Frame(FrameType.GET))).toBeNull();
   });
 
   it("tell whether the writer took them", () => {
@@ -97,9 +101,9 @@ describe("messages about rings", () => {
 
   it("are refused without a stamp, or with a reason from the future", () => {
     const empty = encode(RingDigest, {});
-    expect(() => readRingMessage(FrameType.RING_DIGEST, empty, 0, empty.length)).toThrow(WireError);
+    expect(() => readRingMessage(new Frame(FrameType.RING_DIGEST, 0, 0, empty))).toThrow(WireError);
     const unknown = encode(RingRefusal, { stamp: { epoch: 1 }, reason: 7 });
-    expect(() => readRingMessage(FrameType.RING_REFUSAL, unknown, 0, unknown.length)).toThrow("unknown reason 7");
+    expect(() => readRingMessage(new Frame(FrameType.RING_REFUSAL, 0, 0, unknown))).toThrow("unknown reason 7");
   });
 
   it("number reasons as the schema does", () => {
