@@ -2,14 +2,13 @@
  * `ringtail check`: holds a running cluster to its promises. Sessions write and read canary keys for a while; when the
  * cluster has come to rest every key is read again at every node, and the history is judged by the simulator's oracle.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { Check, type CheckOptions, operationsMax } from "../lab/check/check.ts";
 import { type HistoryHead, readHistoryFile } from "../lab/check/history-file.ts";
 import { type Verdict, verdictOf } from "../lab/check/verdict.ts";
 import { badArgument, bucketName, exitViolated, type JsonOption, print, printJson, wholeNumber } from "./output.ts";
-import { Progress } from "./progress.ts";
+import { passSeconds } from "./progress.ts";
 import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 import { CatchUp } from "./sync-point.ts";
 
@@ -108,14 +107,9 @@ async function check(flags: Flags): Promise<void> {
 }
 
 async function load(running: Check, seconds: number, shown: boolean): Promise<void> {
-  const progress = new Progress("checking, seconds", seconds, shown);
   running.start();
-  for (let second = 0; second < seconds; second += 1) {
-    await sleep(1000);
-    progress.step();
-  }
+  await passSeconds("checking, seconds", seconds, { shown });
   await running.stop();
-  progress.end();
 }
 
 /** Waits for rest and reads everything; `unknown`: why the end could not be seen, "" if it was. */

@@ -1,4 +1,6 @@
 /** Progress of whatever takes longer than a second: a line that renews itself on a terminal, plain lines elsewhere. */
+import { setTimeout } from "node:timers/promises";
+import { systemClock } from "../io/clock.ts";
 
 const terminalEveryMs = 100;
 const plainEveryMs = 5_000;
@@ -42,4 +44,28 @@ export class Progress {
   end(): void {
     if (this.#drawn && this.#terminal) process.stderr.write("\r\u001b[K");
   }
+}
+
+/** How time passes; other than it does: in tests. */
+export interface Passing {
+  readonly shown: boolean;
+  readonly nowUs?: () => number;
+  readonly sleep?: (ms: number) => Promise<unknown>;
+}
+
+/**
+ * Lets so many seconds pass, and shows each. They are the clock's, not sleeps that are counted: on a busy machine each of
+ * those takes longer, and an hour of them is two.
+ */
+export async function passSeconds(what: string, seconds: number, passing: Passing): Promise<void> {
+  const { shown, nowUs = systemClock.now, sleep = setTimeout } = passing;
+  const progress = new Progress(what, seconds, shown);
+  const began = nowUs();
+  for (let passed = 0; passed < seconds; ) {
+    await sleep(Math.max(0, (began - nowUs()) / 1000 + 1000 * (passed + 1)));
+    const now = Math.min(seconds, Math.floor((nowUs() - began) / 1_000_000));
+    progress.step(now - passed);
+    passed = now;
+  }
+  progress.end();
 }
