@@ -18,11 +18,34 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+// A mark of byte order at the start is a character like any other: what is written is what is read.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const loneSurrogate = /\p{Surrogate}/u;
 
 /** UTF-8 bytes of a text. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
+}
+
+/** Whether a text has UTF-8 bytes of its own: half of a surrogate pair would become another character. */
+export function isUnicode(text: string): boolean {
+  return !loneSurrogate.test(text);
+}
+
+/** Whether bytes are valid UTF-8. */
+export function isUtf8(bytes: Uint8Array): boolean {
+  if (isAscii(bytes)) return true;
+  try {
+    decoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i += 1) if ((bytes[i] as number) > 0x7f) return false;
+  return true;
 }
 
 /** The text in UTF-8 bytes; throws `TypeError` if they are no valid UTF-8. */

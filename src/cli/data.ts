@@ -9,10 +9,17 @@ import type { Ack, Receipt } from "../client/receipt.ts";
 import type { GetResult, SiblingVersion } from "../client/results.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
 import { valueBytesMax } from "../wire/limits.ts";
-import { badArgument, type JsonOption, print, printJson, readNamed, valueText, wholeNumber } from "./output.ts";
+import {
+  badArgument,
+  exitNotFound,
+  type JsonOption,
+  print,
+  printJson,
+  readNamed,
+  valueText,
+  wholeNumber,
+} from "./output.ts";
 import { addSeedNodes, type SeedFlags, seedNodesOf } from "./seed-nodes.ts";
-
-const exitNotFound = 1;
 
 interface DataFlags extends JsonOption, SeedFlags {
   readonly timeoutMs?: string;
@@ -187,7 +194,7 @@ async function readInput(): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function readValue(given: string | undefined, flags: DataFlags): Uint8Array | Promise<Uint8Array> {
+async function readValue(given: string | undefined, flags: DataFlags): Promise<Uint8Array> {
   if (flags.file !== undefined) {
     if (given !== undefined) throw badArgument("both a value and --file were given; allowed: one of them");
     return readNamed(flags.file);
@@ -195,7 +202,9 @@ function readValue(given: string | undefined, flags: DataFlags): Uint8Array | Pr
   if (given !== undefined && given !== "-") return Buffer.from(given, "utf8");
   if (given === undefined && process.stdin.isTTY)
     throw badArgument("no value; allowed: VALUE, --file PATH, or standard input");
-  return readInput();
+  const input = await readInput();
+  if (input.length > 0 || given === "-") return input;
+  throw badArgument('no value, and nothing on standard input; allowed: VALUE ("" for an empty one), --file PATH, or -');
 }
 
 async function put(bucket: string, key: string, given: string | undefined, flags: DataFlags): Promise<void> {

@@ -7,8 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type ErrorCode, errorTable, RingtailError } from "../base/errors.ts";
 import { ask } from "../io/ask.ts";
 import { makeSecret } from "../io/secret.ts";
-import { type AskedPlan, type Plan, planOf } from "./local-plan.ts";
-import { badArgument } from "./output.ts";
+import { type AskedPlan, addressOf, type Plan, planOf, takenPort } from "./local-plan.ts";
 import { statusQuestion } from "./questions.ts";
 
 /** What `up` was asked for. */
@@ -57,7 +56,7 @@ export class LocalCluster {
   /** Resolves when every node serves and reaches the others; rejects with `RingtailError` if that fails. */
   async start(): Promise<void> {
     const began = Date.now();
-    const plan = planOf(this.#directory, this.#options);
+    const plan = await planOf(this.#directory, this.#options);
     const { say } = this.#options;
     say(`starting ${plan.nodes} node${plan.nodes === 1 ? "" : "s"}, data under ${this.#directory}`);
     makeSecret(join(this.#directory, "cluster.secret"));
@@ -97,7 +96,7 @@ export class LocalCluster {
 
   #newMember(plan: Plan, index: number): Member {
     const name = `n${index + 1}`;
-    const address = `127.0.0.1:${plan.basePort + index}`;
+    const address = addressOf(plan, index);
     const n = Math.min(3, plan.nodes);
     const settings: [string, string][] = [
       ["--name", name],
@@ -110,8 +109,7 @@ export class LocalCluster {
       ["--r", String(majority(n))],
       ["--w", String(majority(n))],
     ];
-    const place =
-      index === 0 ? ["--bootstrap", "--expect", String(plan.nodes)] : ["--seed-node", `127.0.0.1:${plan.basePort}`];
+    const place = index === 0 ? ["--bootstrap", "--expect", String(plan.nodes)] : ["--seed-node", addressOf(plan, 0)];
     const log = join(this.#directory, `${name}.log`);
     return {
       name,
@@ -178,9 +176,7 @@ export class LocalCluster {
     try {
       const status = await ask({ address: member.address, timeoutMs: statusMs, ...statusQuestion() });
       if (status.pid !== member.process?.pid) {
-        throw badArgument(
-          `${member.address} is in use: by another program, or this cluster is up already; stop that, or choose another --dir and --base-port`,
-        );
+        throw takenPort(member.address);
       }
       const running = this.#members.filter((other) => other.process !== undefined).length;
       return status.phase === "serving" && status.peers.filter((peer) => peer.state === "ok").length >= running - 1;

@@ -3,7 +3,9 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { durabilityOf } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
+import { systemClock } from "../io/clock.ts";
 import { makeDirectory } from "../io/make-directory.ts";
+import { listen } from "../io/tcp.ts";
 import { badArgument } from "./output.ts";
 
 /** What a cluster is made with; kept in DIR/cluster.json. */
@@ -21,8 +23,11 @@ export interface AskedPlan {
   readonly durability: string | undefined;
 }
 
-/** The plan of the cluster in a directory, or a new one; throws if the cluster there was made otherwise. */
-export function planOf(directory: string, asked: AskedPlan): Plan {
+/**
+ * The plan of the cluster in a directory, or a new one, settled once its ports are known to be free; rejects if the
+ * cluster there was made otherwise.
+ */
+export async function planOf(directory: string, asked: AskedPlan): Promise<Plan> {
   const { nodes, basePort, durability } = asked;
   if (durability !== undefined) durabilityOf(durability);
   makeDirectory(directory);
@@ -31,9 +36,28 @@ export function planOf(directory: string, asked: AskedPlan): Plan {
   const plan: Plan = { nodes: nodes ?? 3, basePort: basePort ?? 7401, durability: durability ?? "one-durable" };
   if (plan.basePort + plan.nodes > 65_536)
     throw badArgument(`--base-port is ${plan.basePort}; ${plan.nodes} ports from there end beyond 65535`);
+  for (let i = 0; i < plan.nodes; i += 1) await checkIsFree(addressOf(plan, i));
   writeFileSync(`${file}.new`, `${JSON.stringify({ format: 1, ...plan }, null, 2)}\n`);
   renameSync(`${file}.new`, file);
   return plan;
+}
+
+/** Where a node of the cluster listens. */
+export function addressOf(plan: Plan, index: number): string {
+  return `127.0.0.1:${plan.basePort + index}`;
+}
+
+async function checkIsFree(address: string): Promise<void> {
+  const listener = await listen({ address, clock: systemClock, accept: () => undefined }).catch(() => undefined);
+  if (listener === undefined) throw takenPort(address);
+  await listener.close();
+}
+
+/** What is told where a node cannot listen. */
+export function takenPort(address: string): RingtailError {
+  return badArgument(
+    `${address} is in use: by another program, or this cluster is up already; stop that, or choose another --dir and --base-port`,
+  );
 }
 
 type PlanFile = Partial<Plan & { readonly format: number }> | null;

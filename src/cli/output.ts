@@ -6,6 +6,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { errorTable, RingtailError } from "../base/errors.ts";
 import { bucketBytes } from "../client/options.ts";
 
+/** The status of a command that found no such key. */
+export const exitNotFound = 1;
+/** The status of a command, or a node, that meets a bug of ours. */
+const exitBug = 70;
+
 /** The status of a command that found a promise broken. */
 export const exitViolated = 30;
 
@@ -46,19 +51,29 @@ export function valueText(value: Uint8Array): { readonly value: string; readonly
   return { value: Buffer.from(value).toString("base64"), encoding: "base64" };
 }
 
-/** The error to report: the system's own, such as a directory that cannot be made, is one of storage. */
-function reportable(error: unknown): RingtailError {
-  if (error instanceof RingtailError) return error;
-  if (error instanceof Error && "syscall" in error) return new RingtailError("STORAGE_FAILED", error.message);
-  throw error;
+interface Reported {
+  readonly code: string;
+  readonly message: string;
+  readonly exit: number;
 }
 
-/** Reports an error as the command line does, and returns the exit status. Throws on what is a bug of ours. */
+/** The error to report: the system's own, such as a directory that cannot be made, is one of storage. */
+function reported(error: unknown): Reported {
+  if (error instanceof RingtailError)
+    return { code: error.code, message: error.message, exit: errorTable[error.code].exit };
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && "syscall" in error)
+    return { code: "STORAGE_FAILED", message, exit: errorTable.STORAGE_FAILED.exit };
+  return { code: "BUG", message: `${message} (a bug of Ringtail's; RINGTAIL_TRACE=1 shows where)`, exit: exitBug };
+}
+
+/** Reports an error as the command line does, and returns the exit status. */
 export function reportError(error: unknown, json: boolean): number {
-  const { code, message } = reportable(error);
+  if (process.env.RINGTAIL_TRACE === "1") console.error(error);
+  const { code, message, exit } = reported(error);
   if (json) printJson({ error: { code, message } });
   process.stderr.write(`ringtail: ${code}: ${message.replaceAll("\n", " ")}\n`);
-  return errorTable[code].exit;
+  return exit;
 }
 
 /** A bad argument. */

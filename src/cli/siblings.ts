@@ -4,7 +4,7 @@ import { hexOf } from "../base/bytes.ts";
 import { versionsOf, withClient } from "./data.ts";
 import { nameIn } from "./every-node.ts";
 import { dotText, nodeOf } from "./explain.ts";
-import { type JsonOption, print, printJson, printTable, valueText } from "./output.ts";
+import { exitNotFound, type JsonOption, print, printJson, printTable, valueText } from "./output.ts";
 import { addSeedNodes, type SeedFlags } from "./seed-nodes.ts";
 
 /** Characters of a value that a line has room for. */
@@ -18,7 +18,7 @@ export function addSiblings(program: Command): void {
   const examples = ["ringtail siblings carts alice", "ringtail siblings carts alice --json"];
   addSeedNodes(command)
     .option("--json", "print JSON")
-    .addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}`)
+    .addHelpText("after", `\nExamples:\n  ${examples.join("\n  ")}\n\nEnds with 1 when there is no such key.`)
     .action(siblings);
 }
 
@@ -31,6 +31,7 @@ async function siblings(bucket: string, key: string, flags: JsonOption & SeedFla
       return { ...made, tombstone, bytes: value.length, ...valueText(value) };
     });
   });
+  if (branches.every(({ tombstone }) => tombstone)) process.exitCode = exitNotFound;
   if (flags.json === true) {
     printJson({ bucket, key, siblings: branches });
     return;

@@ -42,6 +42,7 @@ export function addUp(program: Command): void {
 async function up(flags: UpFlags): Promise<void> {
   if (flags.memory === true && (flags.durability ?? "memory") !== "memory")
     throw badArgument(`both --memory and --durability ${flags.durability} were given; allowed: one of them`);
+  if (flags.dir === "") throw badArgument("--dir is empty; allowed: a directory");
   const cluster = new LocalCluster({
     directory: flags.dir,
     nodes: flags.nodes === undefined ? undefined : wholeNumber("--nodes", flags.nodes, 1, 64),

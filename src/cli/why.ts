@@ -1,9 +1,9 @@
 /** `ringtail why`: what made the slowest operations of the last minutes slow, by cause and bucket. */
 import type { Command } from "commander";
-import { utf8, utf8Text } from "../base/bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { codeOf, statusOk } from "../base/errors.ts";
 import type { DurationUs } from "../base/time.ts";
-import { type CauseShare, type ExplainedOp, explainTail, type Tail } from "../lab/why.ts";
+import { bucketText, type CauseShare, type ExplainedOp, explainTail, type Tail } from "../lab/why.ts";
 import { causeMeanings, causes } from "../metrics/cause.ts";
 import { PhaseWord } from "../metrics/phases.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -124,7 +124,7 @@ function show(
     .slice(0, examples)
     .map((one) => [
       `${(one.op.ageUs / 1_000_000).toFixed(0)} s`,
-      utf8Text(one.op.bucket),
+      bucketText(one.op),
       `${typeText(one.op.type)}${one.op.status === statusOk ? "" : ` ${codeOf(one.op.status)}`}`,
       hashText(one),
       nameIn(ring, one.coordinator),
@@ -143,7 +143,7 @@ function exampleJson(ring: Ring, one: ExplainedOp): Record<string, unknown> {
   const { op, phases } = one;
   return {
     agoSeconds: op.ageUs / 1_000_000,
-    bucket: utf8Text(op.bucket),
+    bucket: bucketText(op),
     type: typeText(op.type),
     error: op.status === statusOk ? null : codeOf(op.status),
     keyHash: hashText(one),

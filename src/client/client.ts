@@ -119,7 +119,8 @@ function coreOptionsOf(options: ClientOptions): {
   const { seedNodes } = options;
   const coordination = coordinationOf(options.coordination);
   if (!Array.isArray(seedNodes) || seedNodes.length === 0) {
-    throw new RingtailError("INVALID_ARGUMENT", "seedNodes is empty; allowed: a list of HOST:PORT, at least one");
+    const given = Array.isArray(seedNodes) ? "empty" : typeof seedNodes;
+    throw new RingtailError("INVALID_ARGUMENT", `seedNodes is ${given}; allowed: a list of HOST:PORT, at least one`);
   }
   return {
     seedNodes: [...seedNodes],

@@ -1,5 +1,5 @@
 /** Codecs: how an application's values become bytes and back. One per bucket; bytes without one. */
-import { utf8, utf8Text } from "../base/bytes.ts";
+import { isUnicode, utf8, utf8Text } from "../base/bytes.ts";
 import { RingtailError } from "../base/errors.ts";
 
 /** Values of type `T` as bytes. */
@@ -22,7 +22,11 @@ export const text: Codec<string> = {
     if (typeof value !== "string") {
       throw new RingtailError("INVALID_ARGUMENT", `the value is ${typeof value}; the text codec takes strings`);
     }
-    return utf8(value);
+    if (isUnicode(value)) return utf8(value);
+    throw new RingtailError(
+      "INVALID_ARGUMENT",
+      "the value holds half of a surrogate pair: it is no valid Unicode text",
+    );
   },
   decode(stored) {
     try {

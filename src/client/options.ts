@@ -3,7 +3,7 @@
  * allowed. Quorum numbers are checked against the ring's policy of the bucket; the node checks again.
  */
 
-import { utf8 } from "../base/bytes.ts";
+import { isUnicode, utf8 } from "../base/bytes.ts";
 import { type DurabilityName, durabilityOf } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
@@ -185,11 +185,9 @@ export function optionsWithTimeout(timeoutUs: number): RequestOptions {
   return { ...defaultOptions, timeoutUs };
 }
 
-const loneSurrogate = /\p{Surrogate}/u;
-
-/** UTF-8 of a text; a lone surrogate would silently become another character, and two keys one. */
+/** UTF-8 of a text; half of a surrogate pair would make two keys one. */
 function textBytes(what: string, value: string): Uint8Array {
-  if (loneSurrogate.test(value)) {
+  if (!isUnicode(value)) {
     throw new RingtailError(
       "INVALID_ARGUMENT",
       `the ${what} holds half of a surrogate pair: it is no valid Unicode text`,

@@ -2,7 +2,6 @@
  * Why the slowest operations of a cluster were slow: what all its nodes tell (`WhyReply`), taken apart by cause
  * (src/metrics/cause.ts). A replica's pause shows in the pauses of that node, so the causes are found where all answers are.
  */
-import { utf8Text } from "../base/bytes.ts";
 import type { DurationUs } from "../base/time.ts";
 import { type Anatomy, type Cause, dissect, neverStood, type Stood } from "../metrics/cause.ts";
 import { PauseKind } from "../metrics/pauses.ts";
@@ -47,6 +46,11 @@ export interface Tail {
   readonly slowest: readonly ExplainedOp[];
 }
 
+/** The bucket of an operation, for people: whatever a node may tell. */
+export function bucketText({ bucket }: SlowOp): string {
+  return Buffer.from(bucket).toString();
+}
+
 /** Takes apart what the nodes told; operations faster than `overUs` are left out. */
 export function explainTail(replies: readonly WhyReply[], overUs: DurationUs = 0): Tail {
   const byNumber = new Map(replies.map((reply) => [reply.number, reply]));
@@ -55,7 +59,7 @@ export function explainTail(replies: readonly WhyReply[], overUs: DurationUs = 0
   const us = sumOf(slowest);
   const groups = new Map<string, ExplainedOp[]>();
   for (const one of slowest) {
-    const name = `${one.cause} ${utf8Text(one.op.bucket)}`;
+    const name = `${one.cause} ${bucketText(one.op)}`;
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [one]);
     else group.push(one);
@@ -100,7 +104,7 @@ function shareOf(group: readonly ExplainedOp[], allUs: DurationUs): CauseShare {
   const nodes = new Map<number, number>();
   for (const { where, totalUs } of group) nodes.set(where, (nodes.get(where) ?? 0) + totalUs / us);
   return {
-    bucket: utf8Text(first.op.bucket),
+    bucket: bucketText(first.op),
     cause: first.cause,
     ops: group.length,
     us,

@@ -1,5 +1,5 @@
 /** What a client's request must be, whoever coordinates it: bounds of buckets, keys, values and ids. */
-import { noBytes } from "../base/bytes.ts";
+import { isUtf8, noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
@@ -15,6 +15,7 @@ export function checkKey(bucket: Uint8Array, key: Uint8Array): void {
       `the bucket has ${bucket.length} bytes; allowed: 1 to ${bucketBytesMax}`,
     );
   }
+  if (!isUtf8(bucket)) throw new RingtailError("INVALID_ARGUMENT", "the bucket's name is no valid UTF-8");
   if (key.length < 1) throw new RingtailError("INVALID_ARGUMENT", `the key has 0 bytes; allowed: 1 to ${keyBytesMax}`);
   if (key.length > keyBytesMax) {
     throw new RingtailError("KEY_TOO_LARGE", `the key has ${key.length} bytes; allowed: 1 to ${keyBytesMax}`);

@@ -74,6 +74,7 @@ export function readSetting(key: string, value: unknown): Value {
       return text;
     case "text":
       if (text.length > 255) throw refuse(key, `${text.length} characters long`, "at most 255 characters");
+      if (text === "" && setting.value !== "") throw refuse(key, text, "1 to 255 characters");
       return text;
   }
 }

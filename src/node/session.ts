@@ -119,11 +119,12 @@ export class Session implements LinkEvents, FrameSink {
     const { type } = frame;
     try {
       if (type === FrameType.HELLO) this.#onHello(now, frame);
-      else if (type === FrameType.PING) this.#writer.sendEmpty(type | REPLY_BIT, statusOk, frame.frameId);
       else if (this.role === "none") this.refuse(frame, "PROTOCOL_MISMATCH", "the first frame must be a hello");
+      else if (type === FrameType.PING) this.#writer.sendEmpty(type | REPLY_BIT, statusOk, frame.frameId);
       else this.#events.onRequest(now, this, frame);
     } catch (error) {
-      this.failWith(frame, error);
+      if (this.role === "none" && error instanceof WireError) this.refuse(frame, "INVALID_ARGUMENT", error.message);
+      else this.failWith(frame, error);
     }
   }
 
@@ -132,6 +133,10 @@ export class Session implements LinkEvents, FrameSink {
   }
 
   #onHello(now: Instant, frame: Frame): void {
+    if (this.role !== "none") {
+      this.refuse(frame, "PROTOCOL_MISMATCH", "a connection has one hello");
+      return;
+    }
     const refusal = this.#events.onHello(now, this, frame.decode(Hello));
     if (refusal === null) this.answer(frame, Hello, this.#events.describe(this.number));
     else this.refuse(frame, refusal.code, refusal.message);

@@ -116,7 +116,8 @@ describe("the shopping cart", () => {
       expect(dots.join()).toMatch(/^[123]\.[0-9a-f]{12}:\d+$/);
     }
     expect((await cluster.run(["siblings", "carts", "gina"])).stdout).toMatch(/^MADE BY .*\n(n[123] .*1 +[12]\n){2}$/);
-    expect((await cluster.run(["siblings", "carts", "nobody"])).stdout).toContain("no such key");
+    const missing = await cluster.run(["siblings", "carts", "nobody"]);
+    expect([missing.status, missing.stdout]).toEqual([1, expect.stringContaining("no such key")]);
   });
 
   it("for people: siblings, context and who answered; a missing key ends with 1", async () => {
@@ -398,12 +399,14 @@ const refused: readonly Refused[] = [
     /no such durability: strong .*durable/,
   ],
   [["put", "b", "k", "v", "--file", "/etc/hostname", "--json"], "INVALID_ARGUMENT", /both a value and --file/],
+  [["put", "b", "k", "--json"], "INVALID_ARGUMENT", /no value, and nothing on standard input; allowed: VALUE/],
   [["put", "b", "k", "--file", "/no/such/file", "--json"], "INVALID_ARGUMENT", /cannot read \/no\/such\/file: ENOENT/],
   [["put", "b", "k", "--file", "/", "--json"], "INVALID_ARGUMENT", /cannot read \/: EISDIR/],
   [["status", "--timeout-ms", "soon", "--json"], "INVALID_ARGUMENT", /--timeout-ms is soon; allowed/],
   [["ring", "--partition", "x", "--seed-node", nobody, "--json"], "CONNECTION_LOST", /./],
   [["config", "--config", "/no/such.json", "--json"], "INVALID_ARGUMENT", /cannot read .*\/no\/such\.json: ENOENT/],
   [["config", "--weight", "0", "--json"], "INVALID_ARGUMENT", /weight is 0; allowed: a whole number, 1 to 1000/],
+  [["config", "--name", "", "--json"], "INVALID_ARGUMENT", /name is empty; allowed: 1 to 255 characters/],
   [["config", "--r", "3", "--n", "2", "--json"], "INVALID_ARGUMENT", /r is 3; allowed: 1 to 2/],
   [["config", "--partitions", "1000", "--json"], "INVALID_ARGUMENT", /partitions is 1000; allowed: a power of two/],
   [["sim", "--seed", "-1", "--json"], "INVALID_ARGUMENT", /--seed/],
@@ -416,6 +419,7 @@ const refused: readonly Refused[] = [
   [["up", "--dir", "/etc/hostname"], "STORAGE_FAILED", /\/etc\/hostname/],
   [["up", "--dir", "/etc/hostname/below"], "STORAGE_FAILED", /\/etc\/hostname/],
   [["up", "--memory", "--durability", "durable"], "INVALID_ARGUMENT", /both --memory and --durability durable/],
+  [["up", "--dir", ""], "INVALID_ARGUMENT", /--dir is empty; allowed: a directory/],
   [["up", "stray"], "INVALID_ARGUMENT", /too many arguments/],
   [["bench", "--bogus", "--json"], "INVALID_ARGUMENT", /unknown option '--bogus'/],
   [["bench", "--processes", "65", "--json"], "INVALID_ARGUMENT", /--processes is 65; allowed: a whole number, 1 to 64/],

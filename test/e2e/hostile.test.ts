@@ -214,6 +214,24 @@ describe("a hello that does not fit is answered with the reason, the connection 
     await wire.end();
   });
 
+  it.each([
+    ["a ping before a hello", FrameType.PING, new Uint8Array(0), "PROTOCOL_MISMATCH", /first frame must be a hello/],
+    ["a hello that is no message", FrameType.HELLO, Uint8Array.of(0x0a, 0x7f), "INVALID_ARGUMENT", /^Hello: /],
+  ] as const)("%s ends the connection", async (_what, type, body, code, says) => {
+    const wire = new WireClient(target.address);
+    const answer = await wire.ask(type, body);
+    expect(codeOfAnswer(answer)).toBe(code);
+    expect(messageOf(answer)).toMatch(says);
+    await wire.end();
+  });
+
+  it("a second hello ends the connection: nobody becomes someone else", async () => {
+    const wire = await WireClient.open(target.address);
+    const answer = await wire.ask(FrameType.HELLO, encode(Hello, nodeHello("n2")));
+    expect([codeOfAnswer(answer), messageOf(answer)]).toEqual(["PROTOCOL_MISMATCH", "a connection has one hello"]);
+    await wire.end();
+  });
+
   it("a hello that comes byte by byte is accepted", async () => {
     const wire = new WireClient(target.address);
     for (const byte of frameOf(FrameType.HELLO, 1, encode(Hello, clientHello))) {
@@ -488,6 +506,7 @@ describe("frames whose bodies are malformed", () => {
     const refused: readonly (readonly [number, MessageCodec<never>, object, ErrorCode])[] = [
       [FrameType.GET, GetRequest as never, { bucket: new Uint8Array(0), key: put.key }, "INVALID_ARGUMENT"],
       [FrameType.GET, GetRequest as never, { bucket: put.bucket, key: new Uint8Array(0) }, "INVALID_ARGUMENT"],
+      [FrameType.GET, GetRequest as never, { bucket: Uint8Array.of(0x61, 0xff), key: put.key }, "INVALID_ARGUMENT"],
       [FrameType.GET, GetRequest as never, { bucket: put.bucket, key: new Uint8Array(1025) }, "KEY_TOO_LARGE"],
       [FrameType.GET, GetRequest as never, { ...put, r: 4 }, "INVALID_ARGUMENT"],
       [FrameType.GET, GetRequest as never, { ...put, n: 0xffff_ffff }, "INVALID_ARGUMENT"],

@@ -1,5 +1,5 @@
 /** `ringtail up`: a local cluster of real processes, from its first start over Ctrl-C and crashes to its later starts. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
 import {
@@ -144,6 +144,8 @@ describe("a port that is taken", () => {
     expect(said).toContain(`127.0.0.1:${port + 1} is in use`);
     expect(said).toMatch(/^ringtail: INVALID_ARGUMENT: /);
     expect(processesOn(directory)).toEqual([]);
+    // Nothing is settled: the next try may choose other ports.
+    expect(readdirSync(directory)).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Bytes and words: order, equality, text, little-endian words. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compareBytes, equalBytes, hexOf, utf8, utf8Text } from "../../../src/base/bytes.ts";
+import { compareBytes, equalBytes, hexOf, isUnicode, isUtf8, utf8, utf8Text } from "../../../src/base/bytes.ts";
 import { readWord, writeWord } from "../../../src/base/words.ts";
 
 const bytes = fc.uint8Array({ maxLength: 4, max: 3 });
@@ -25,6 +25,18 @@ describe("bytes", () => {
       }),
     );
     expect(() => utf8Text(Uint8Array.of(0xff))).toThrow(TypeError);
+    expect(utf8Text(utf8("\ufeffmarked"))).toBe("\ufeffmarked");
+  });
+
+  it("are UTF-8 or not as Buffer reads them, and a text is Unicode if it comes back", () => {
+    const odd = fc.uint8Array({ maxLength: 4, min: 0x70 });
+    fc.assert(
+      fc.property(odd, fc.string({ unit: "binary" }), (some, text) => {
+        expect(isUtf8(some)).toBe(Buffer.from(Buffer.from(some).toString()).equals(some));
+        expect(isUnicode(text)).toBe(Buffer.from(text).toString() === text);
+      }),
+    );
+    expect([isUtf8(utf8("a\u00e9")), isUtf8(Uint8Array.of(0xc3)), isUnicode("\ud800")]).toEqual([true, false, false]);
   });
 });
 

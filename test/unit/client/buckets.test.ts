@@ -201,9 +201,11 @@ describe("refusals before anything is sent", () => {
     const objects = client.bucket("b", { codec: json<unknown>() });
     expect((await world.failure(objects.put("k", undefined))).message).toBe("undefined cannot be written as JSON");
     expect((await world.failure(objects.put("k", circle))).code).toBe("INVALID_ARGUMENT");
+    const texts = client.bucket("b", { codec: text });
+    expect((await world.failure(texts.put("k", lone))).message).toContain("half of a surrogate pair");
     await world.settle(client.bucket("b").put("k", Uint8Array.of(0xff)));
     expect((await world.failure(objects.get("k"))).message).toContain("a stored value is no JSON");
-    expect((await world.failure(client.bucket("b", { codec: text }).get("k"))).message).toContain("no UTF-8 text");
+    expect((await world.failure(texts.get("k"))).message).toContain("no UTF-8 text");
   });
 });
 
