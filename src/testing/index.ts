@@ -150,10 +150,13 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   if (!Number.isInteger(count) || count < 1 || count > nodesMax) {
     throw new RingtailError("INVALID_ARGUMENT", `nodes is ${String(count)}; allowed: 1 to ${nodesMax}`);
   }
+  const { dir } = options;
+  if (dir !== undefined && (typeof dir !== "string" || dir === ""))
+    throw new RingtailError("INVALID_ARGUMENT", `dir is ${dir === "" ? "empty" : typeof dir}; allowed: a directory`);
   const shared = sharedConfig(options, count);
   configOf(shared);
-  const temporary = options.dir === undefined ? await mkdtemp(join(tmpdir(), "ringtail-")) : undefined;
-  const directory = options.dir ?? (temporary as string);
+  const temporary = dir === undefined ? await mkdtemp(join(tmpdir(), "ringtail-")) : undefined;
+  const directory = dir ?? (temporary as string);
   const addresses = knownAddresses(directory, count);
   const hosts = addresses.map((listen, index) => {
     const name = `node-${index + 1}`;
@@ -184,12 +187,21 @@ function sharedConfig(options: LocalClusterOptions, count: number): Partial<Reco
   };
 }
 
+/** What an earlier cluster left in the directory, which is made if it is not there; throws `STORAGE_FAILED`. */
+function readAddresses(directory: string): readonly string[] | undefined {
+  try {
+    makeDirectory(directory);
+    const file = join(directory, addressesFile);
+    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as readonly string[]) : undefined;
+  } catch (error) {
+    throw new RingtailError("STORAGE_FAILED", `cannot use the directory ${directory}: ${(error as Error).message}`);
+  }
+}
+
 /** Where the nodes listened the last time on this directory, or free ports. */
 function knownAddresses(directory: string, count: number): readonly string[] {
-  makeDirectory(directory);
-  const file = join(directory, addressesFile);
-  if (!existsSync(file)) return new Array<string>(count).fill("127.0.0.1:0");
-  const known = JSON.parse(readFileSync(file, "utf8")) as readonly string[];
+  const known = readAddresses(directory);
+  if (known === undefined) return new Array<string>(count).fill("127.0.0.1:0");
   if (known.length === count) return known;
   throw new RingtailError("INVALID_ARGUMENT", `nodes is ${count}; allowed: ${known.length}, as in ${directory} before`);
 }

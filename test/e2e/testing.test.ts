@@ -54,7 +54,8 @@ describe("a cluster in this process", () => {
   });
 
   it("refuses options that make no sense, and leaves nothing behind", async () => {
-    for (const wrong of [{ nodes: 0 }, { nodes: 17 }, { nodes: 1.5 }, { n: 2, w: 3 }, { partitions: 9 }, { n: 9 }]) {
+    const one = [{ nodes: 0 }, { nodes: 17 }, { nodes: 1.5 }, { n: 2, w: 3 }, { partitions: 9 }, { n: 9 }, { dir: "" }];
+    for (const wrong of one) {
       const refused = await startLocalCluster(wrong).then(
         () => null,
         (error: unknown) => error,
@@ -62,6 +63,7 @@ describe("a cluster in this process", () => {
       expect(refused, JSON.stringify(wrong)).toBeInstanceOf(RingtailError);
       expect((refused as RingtailError).code).toBe("INVALID_ARGUMENT");
     }
+    await expect(startLocalCluster({ dir: "/dev/null/x" })).rejects.toMatchObject({ code: "STORAGE_FAILED" });
   });
 });
 

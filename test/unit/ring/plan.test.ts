@@ -11,7 +11,7 @@ import type { CopyMove } from "../../../src/ring/plan-report.ts";
 import { progressRing } from "../../../src/ring/progress.ts";
 import { type Member, Ring } from "../../../src/ring/ring.ts";
 import { carryOut, claimedRing, commit, go, join, newcomer, number, ownersOf } from "./plan-support.ts";
-import { memberOf, membersOn, naiveList } from "./support.ts";
+import { fieldsOf, memberOf, membersOn, naiveList } from "./support.ts";
 
 function codeOf(act: () => unknown): string {
   try {
@@ -65,6 +65,14 @@ describe("one newcomer", () => {
       expect((next - p + 1024) % 1024).toBeGreaterThanOrEqual(4);
     }
     expect(report.unevenAfter).toBeLessThanOrEqual(20);
+  });
+
+  it("says of no plan that it moves fewer copies than can be", () => {
+    const members = membersOn(3);
+    const inTurn = Uint16Array.from({ length: 64 }, (_, p) => 1 + (p % 3));
+    const { report } = planChange(join(new Ring(fieldsOf(members, inTurn)), newcomer(4)));
+    expect(report.copiesMoved).toBeLessThan(3 * 16);
+    expect([report.copiesMin, report.overMin]).toEqual([report.copiesMoved, 1000]);
   });
 
   it("fills up a cluster that had too few hosts, every list at once", () => {
