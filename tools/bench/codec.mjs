@@ -1,4 +1,4 @@
-// The messages of a get and a put: encoded where they are sent from, decoded in place.
+// The messages of a get and a put, to clients and to replicas: encoded where they are sent from, decoded in place.
 
 import { recordBody } from "../../dist/version/record.js";
 import * as codec from "../../dist/wire/codec.js";
@@ -28,6 +28,12 @@ const record = recordBody(sealed(seasonedSet()));
 const common = { epoch: 1, acks: [1, 2, 3], coordinator: 1, elapsedUs: 300, stalePossible: false };
 const getReply = { record, context, ...common };
 const putReply = { context, ...common, forwardedBy: 0 };
+const toReplica = { bucket, key, epoch: 1, timeoutUs: 1_000_000 };
+const readRequest = { ...toReplica, bodyMax: 2048 };
+const writeRequest = { ...toReplica, record: sealed(seasonedSet()), durability: 2, purpose: 1 };
+const ofReplica = { epoch: 1, queue: 3, busy: 50, loopUs: 40, storageUs: 20 };
+const readReply = { ...ofReplica, record: writeRequest.record, unsynced: false, recordBytes: 0 };
+const writeReply = { ...ofReplica, durable: false, keyUs: 0 };
 
 const link = { write: () => true, pauseReading() {}, resumeReading() {}, close() {}, destroy() {}, label: "" };
 
@@ -82,10 +88,18 @@ export function codecCases() {
     sending("PutRequest, 1 KiB", FrameType.PUT, putRequest, codec.PutRequest),
     sending("GetReply, 1 KiB", FrameType.GET | 0x80, getReply, codec.GetReply),
     sending("PutReply", FrameType.PUT | 0x80, putReply, codec.PutReply),
+    sending("ReplicaReadRequest", FrameType.REPLICA_READ, readRequest, codec.ReplicaReadRequest),
+    sending("ReplicaWriteRequest, 1 KiB", FrameType.REPLICA_WRITE, writeRequest, codec.ReplicaWriteRequest),
+    sending("ReplicaReadReply, 1 KiB", FrameType.REPLICA_READ | 0x80, readReply, codec.ReplicaReadReply),
+    sending("ReplicaWriteReply", FrameType.REPLICA_WRITE | 0x80, writeReply, codec.ReplicaWriteReply),
     decoding("GetRequest", getRequest, codec.GetRequest),
     decoding("PutRequest, 1 KiB", putRequest, codec.PutRequest),
     decoding("GetReply, 1 KiB", getReply, codec.GetReply),
     decoding("PutReply", putReply, codec.PutReply),
+    decoding("ReplicaReadRequest", readRequest, codec.ReplicaReadRequest),
+    decoding("ReplicaWriteRequest, 1 KiB", writeRequest, codec.ReplicaWriteRequest),
+    decoding("ReplicaReadReply, 1 KiB", readReply, codec.ReplicaReadReply),
+    decoding("ReplicaWriteReply", writeReply, codec.ReplicaWriteReply),
     reading(),
   ];
 }

@@ -1,5 +1,8 @@
 // The object buffer, and the store over an engine that answers at the end of the turn and keeps nothing: what our own
 // code costs per read and write, group commit and Merkle leaves included, without RocksDB.
+import { mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Hash64 } from "../../dist/base/hash.js";
 import { ObjectBuffer } from "../../dist/storage/object-buffer.js";
 import { Store, StoreWrite } from "../../dist/storage/store.js";
@@ -107,6 +110,18 @@ function newWrite(keys, hashes, record, delta, i, memory) {
   return write;
 }
 
+/** What the log costs at least: a synchronous append to the page cache. */
+function appending() {
+  const directory = mkdtempSync(join(tmpdir(), "ringtail-append-"));
+  const file = openSync(join(directory, "log"), "w");
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const bytes = new Uint8Array(1200);
+  const run = (times) => {
+    for (let i = 0; i < times; i += 1) writeSync(file, bytes, 0, bytes.length, (i & keysMask) * bytes.length);
+  };
+  return { name: "append 1,200 bytes to a file", run };
+}
+
 export function storeCases() {
   const keys = fullKeys(keysMask + 1);
   const hashes = hashesOf(keys);
@@ -139,6 +154,7 @@ export function storeCases() {
     turn();
   };
   return [
+    appending(),
     { name: "object buffer: get 1 KiB", run: bufferGet },
     { name: "object buffer: put 1 KiB in place", run: bufferPut },
     { name: "store: write 1 KiB, 16 a batch, no engine", run: writing(false) },

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { statusQuestion } from "../../dist/cli/questions.js";
 import { ask } from "../../dist/io/ask.js";
-import { program } from "./processes.mjs";
+import { program as built } from "./processes.mjs";
 
 const clock = fileURLToPath(new URL("./clock-offset.cjs", import.meta.url));
 
@@ -19,9 +19,12 @@ export class NodeProcess {
   /** How often it ended although nobody asked it to, with its last words. */
   lastWords = [];
 
-  /** `settings`: flags of `ringtail serve`; `address`: where it can be asked; `preload`: modules, which are told `env`. */
-  constructor({ name, settings, address, log, preload = [], env = {} }) {
-    Object.assign(this, { name, settings, address, log, preload, env });
+  /**
+   * `settings`: flags of `ringtail serve`; `address`: where it can be asked; `preload`: modules, which are told `env`;
+   * `program`: another build of Ringtail.
+   */
+  constructor({ name, settings, address, log, preload = [], env = {}, program = built }) {
+    Object.assign(this, { name, settings, address, log, preload, env, program });
   }
 
   get pid() {
@@ -37,7 +40,7 @@ export class NodeProcess {
     const log = openSync(this.log, "a");
     const modules = this.clockOffsetMs === 0 ? this.preload : [...this.preload, clock];
     const preload = modules.flatMap((path) => ["--require", path]);
-    const args = ["--v8-pool-size=1", ...preload, program, "serve", ...this.settings, ...extra];
+    const args = ["--v8-pool-size=1", ...preload, this.program, "serve", ...this.settings, ...extra];
     const own = { RINGTAIL_ADMIN_LISTEN: "off", CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) };
     const env = { ...process.env, ...own, ...this.env };
     const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], env });

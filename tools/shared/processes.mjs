@@ -39,7 +39,7 @@ export function start(command, args, sign) {
     child.once("error", reject);
     child.once("exit", () => reject(new Error(`${command} did not start: ${said.trim()}`)));
   });
-  return { ready, stop: stopperOf([child]) };
+  return { ready, pid: child.pid, stop: stopperOf([child]) };
 }
 
 /** Ends processes: resolves when all have ended, those that do not obey by force. */
