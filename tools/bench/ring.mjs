@@ -1,5 +1,6 @@
 // From a full key to its owners.
 import { Durability } from "../../dist/base/durability.js";
+import { bucketOf, fullKeyOf, keyOf } from "../../dist/base/full-key.js";
 import { Hash64, hashKey } from "../../dist/base/hash.js";
 import { clusterId, nodeId } from "../../dist/base/ids.js";
 import { planClaim } from "../../dist/ring/claim.js";
@@ -43,7 +44,15 @@ export function ringCases() {
     }
     sink.value = sum;
   };
+  const key = keyOf(keys[0]);
+  const naming = (times) => {
+    for (let i = 0; i < times; i += 1) {
+      const fullKey = fullKeyOf(bucket, key);
+      sink.value = bucketOf(fullKey).length + keyOf(fullKey).length;
+    }
+  };
   return [
+    { name: "make a full key, and take its bucket and key", run: naming },
     { name: "hash a key", run: hashing },
     { name: "hash a key and look up its owners, 12 nodes", run: lookingUp },
   ];
