@@ -78,7 +78,7 @@ export class ObjectBuffer {
   put(fullKey: Uint8Array, hashHigh: number, hashLow: number, sealed: Uint8Array, dirty: number): boolean {
     const held = this.#find(fullKey, hashHigh, hashLow);
     if (held !== 0 && this.#arena.overwrite(held, sealed, dirty)) return true;
-    const location = this.#arena.allocate(fullKey.length, sealed.length);
+    const location = this.#arena.allocate(fullKey.length, sealed.length, held !== 0);
     if (location === 0) return false;
     this.evict(fullKey, hashHigh, hashLow);
     this.#arena.fill(location, fullKey, hashHigh, hashLow, sealed, dirty);

@@ -134,12 +134,13 @@ export class RingArena {
     words[base + dirtyWord] = token;
   }
 
-  /** Replaces the record in place if the entry has just the right size. */
+  /** Replaces the record in place if the entry has room for it, and not much more. */
   overwrite(location: number, sealed: Uint8Array, dirty: number): boolean {
     const words = this.#wordsOf(location);
     const base = this.#base(location);
     const keyLength = (words[base + keyWord] as number) & lengthMask;
-    if (unitsFor(keyLength, sealed.length) !== words[base + sizeWord]) return false;
+    const spare = (words[base + sizeWord] as number) - unitsFor(keyLength, sealed.length);
+    if (spare < 0 || spare > (words[base + sizeWord] as number) >>> 2) return false;
     words[base + recordWord] = sealed.length;
     words[base + keyWord] = keyLength | live | used;
     this.#bytesOf(location).set(sealed, base * 4 + headerBytes + keyLength);
@@ -147,10 +148,15 @@ export class RingArena {
     return true;
   }
 
-  /** Room for an entry, to be filled at once; 0 when there is none to be had now. May move or drop any other entry. */
-  allocate(keyLength: number, recordLength: number): number {
-    const units = unitsFor(keyLength, recordLength);
-    if (units > this.#slabUnits) return 0;
+  /**
+   * Room for an entry, to be filled at once; 0 when there is none to be had now. May move or drop any other entry.
+   * `grows`: it took the place of a smaller one, and is given an eighth more. Records grow by the ids of recent writes,
+   * and one that is overwritten in place stays in memory that the processor has at hand.
+   */
+  allocate(keyLength: number, recordLength: number, grows: boolean): number {
+    const least = unitsFor(keyLength, recordLength);
+    if (least > this.#slabUnits) return 0;
+    const units = grows ? Math.min(this.#slabUnits, least + (least >>> 3)) : least;
     this.#moved = 0;
     let slabsLeft = this.#slabs + 1;
     for (;;) {

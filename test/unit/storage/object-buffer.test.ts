@@ -88,6 +88,19 @@ describe("object buffer", () => {
     expect(buffer.size).toBeLessThanOrEqual(1024);
   });
 
+  test("a record that grows and shrinks a little stays where it is, one that shrinks a lot gives its room back", () => {
+    const buffer = new ObjectBuffer(1024 * 1024);
+    const { fullKey, high, low } = new Keyed("key", 0);
+    const put = (length: number): void => {
+      expect(buffer.put(fullKey, high, low, bytesOf(length, length & 0xff), 0)).toBe(true);
+      expect(buffer.get(fullKey, high, low)).toEqual(bytesOf(length, length & 0xff));
+    };
+    for (let i = 0; i < 2000; i += 1) put(1000 + ((i * 37) % 160));
+    expect(buffer.allocatedBytes).toBe(256 * 1024);
+    for (let i = 0; i < 2000; i += 1) put(i % 2 === 0 ? 1000 : 100);
+    expect(buffer.allocatedBytes).toBe(1024 * 1024);
+  });
+
   test("keeps what is used and drops what is not", () => {
     const buffer = new ObjectBuffer(256 * 1024);
     const hot = Array.from({ length: 20 }, (_, i) => new Keyed(`hot${i}`, 0));
