@@ -7,7 +7,7 @@ import { crc32c } from "../../src/base/crc32c.ts";
 import { RingtailError } from "../../src/base/errors.ts";
 import { clusterIdOf, nodeIdOf } from "../../src/base/ids.ts";
 import { Rng } from "../../src/base/rng.ts";
-import { instant } from "../../src/base/time.ts";
+import { type Instant, instant } from "../../src/base/time.ts";
 import { writeWord } from "../../src/base/words.ts";
 import { encodeMembers } from "../../src/membership/members-file.ts";
 import { Membership } from "../../src/membership/membership.ts";
