@@ -7,7 +7,16 @@ import { RingtailError } from "../base/errors.ts";
 import { Check, type CheckOptions, operationsMax } from "../lab/check/check.ts";
 import { type HistoryHead, readHistoryFile } from "../lab/check/history-file.ts";
 import { type Verdict, verdictOf } from "../lab/check/verdict.ts";
-import { badArgument, bucketName, exitViolated, type JsonOption, print, printJson, wholeNumber } from "./output.ts";
+import {
+  badArgument,
+  bucketName,
+  exitViolated,
+  type JsonOption,
+  print,
+  printJson,
+  wholeNumber,
+  writeNamed,
+} from "./output.ts";
 import { passSeconds } from "./progress.ts";
 import { addSeedNodes, seedNodesOf } from "./seed-nodes.ts";
 import { CatchUp } from "./sync-point.ts";
@@ -94,6 +103,7 @@ async function check(flags: Flags): Promise<void> {
   const seconds = wholeNumber("--duration", flags.duration, 1, 86_400);
   const settleMs = 1000 * wholeNumber("--settle-seconds", flags.settleSeconds, 1, 86_400);
   const options = optionsOf(flags, seconds);
+  if (flags.history !== undefined) writeNamed(flags.history, "the history", "");
   const running = await Check.connect(options);
   try {
     await load(running, seconds, flags.json !== true);

@@ -441,6 +441,7 @@ const refused: readonly Refused[] = [
     "INVALID_ARGUMENT",
     /cannot write the report no\/such\/place: ENOENT/,
   ],
+  [["check", "--history", "no/such/place", "--json"], "INVALID_ARGUMENT", /cannot write the history .*ENOENT/],
   [["bench", "--hlog", "no/such/place", "--json"], "INVALID_ARGUMENT", /cannot write the histogram log .*ENOENT/],
   [["bench", "--svg", "/dev/null/svg", "--json"], "INVALID_ARGUMENT", /cannot make the directory/],
   [["bench", "--events", "nowhere", "--json"], "INVALID_ARGUMENT", /cannot read nowhere: ENOENT/],
