@@ -15,12 +15,13 @@ import { sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import { GetReply, type ReplicaReadRequest } from "../wire/codec.ts";
+import type { Asking } from "../wire/frame.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import { OpMaker } from "./peer-service.ts";
 import type { ReplicaOrigin, ReplicaTask } from "./request.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
-import { type Asking, Ticket } from "./ticket.ts";
+import { Ticket } from "./ticket.ts";
 
 /** One question of a client. */
 class CopyRead extends Ticket implements ReplicaTask {

@@ -8,13 +8,12 @@ import { wireOf } from "../base/errors.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import type { Counter } from "../metrics/metrics.ts";
 import { ErrorReply, encode } from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
+import type { Asking, Frame } from "../wire/frame.ts";
 import { Admission } from "./admission.ts";
 import { Asker, onlyReads } from "./asker.ts";
 import { Inbox, type InboxEffects, intervalUs } from "./inbox.ts";
 import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
-import type { Asking } from "./ticket.ts";
 
 const mebibyte = 1024 * 1024;
 /** When a client may try again that came at a bad moment; in an overload the moment is not over so soon. */

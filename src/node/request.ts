@@ -8,8 +8,9 @@ import type { GetOp } from "../coordinator/get.ts";
 import type { PutOp } from "../coordinator/put.ts";
 import type { ReplicaOp } from "../replica/replica.ts";
 import type { MultiGetResult } from "../wire/codec.ts";
+import type { Asking } from "../wire/frame.ts";
 import type { Session } from "./session.ts";
-import { type Asking, Ticket } from "./ticket.ts";
+import { Ticket } from "./ticket.ts";
 
 /** A request for data, of a client or of a peer. */
 export class Request extends Ticket {

@@ -10,14 +10,13 @@ import { type ErrorCode, errorTable, RingtailError, type Status, statusOk, wireO
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import { type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
-import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
+import { type Asking, type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { WireError } from "../wire/wire-error.ts";
 import { Asker } from "./asker.ts";
 import type { NodeState } from "./state.ts";
-import type { Asking } from "./ticket.ts";
 
 /** Who is at the other end. `none` until the hello. */
 export type SessionRole = "none" | "client" | "node" | "joining";

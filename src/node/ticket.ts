@@ -5,11 +5,8 @@
 import type { Status } from "../base/errors.ts";
 import type { DurationUs } from "../base/time.ts";
 import type { Encoder } from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
+import type { Asking } from "../wire/frame.ts";
 import type { Session } from "./session.ts";
-
-/** What an answer repeats of the frame that it answers. */
-export type Asking = Pick<Frame, "type" | "frameId">;
 
 /** One request that is not answered yet. */
 export class Ticket implements Asking {

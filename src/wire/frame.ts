@@ -71,6 +71,9 @@ export class Frame {
   }
 }
 
+/** What a reply repeats of the request that it answers. */
+export type Asking = Pick<Frame, "type" | "frameId">;
+
 /** Who is given the frames of one link. */
 export interface FrameSink {
   /** One whole frame, borrowed until return. */

@@ -10,10 +10,9 @@ import { Request } from "../../../src/node/request.ts";
 import type { Routing } from "../../../src/node/routing.ts";
 import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
-import type { Asking } from "../../../src/node/ticket.ts";
 import { Ring } from "../../../src/ring/ring.ts";
 import { decode, ErrorReply, encode, PutReply, PutRequest } from "../../../src/wire/codec.ts";
-import { Frame } from "../../../src/wire/frame.ts";
+import { type Asking, Frame } from "../../../src/wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../../../src/wire/frame-types.ts";
 import { defaultPolicy, fieldsOf, membersOn } from "../ring/support.ts";
 
