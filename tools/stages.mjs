@@ -7,10 +7,11 @@
 //
 //   --before DIR        another checkout, built: its column stands before ours
 //   --rate N            of the open loop (5000)     --clients N       of the closed one (64)
-//   --seconds S         of each measured stretch (5)   --warm-up S    of each cluster, before all (10)
+//   --seconds S         of each stretch (5): one without the profiler and one with it for each loop and cluster
+//   --warm-up S         of each cluster, before all (10)
 //   --rounds N          every second one backwards; figures are medians (1)
 //   --keys N            of 1 KiB each (20000)       --durability MODE of the cluster (buffered)
-//   --sampling-us N     between two samples (250)   --without-floors  neither echo nodes nor parts alone
+//   --sampling-us N     between two samples (500)   --without-floors  neither echo nodes nor parts alone
 //   --functions N       the functions that took most, too (0)
 //   --generator KIND    native or node (native if it is built: npm run native-bench -- --build-only)
 //   --base-port N       --out FILE (all figures, as JSON)                 --quick
@@ -37,7 +38,7 @@ function options() {
     warmUp: whole("warm-up", quick ? 1 : 10),
     rounds: whole("rounds", 1),
     keys: whole("keys", quick ? 200 : 20_000),
-    samplingUs: whole("sampling-us", 250, 50, 100_000),
+    samplingUs: whole("sampling-us", 500, 50, 100_000),
     functions: whole("functions", 0, 0),
     basePort: whole("base-port", undefined, 1024, 65_000),
   };

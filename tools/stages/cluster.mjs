@@ -48,16 +48,20 @@ export class StagesCluster {
     return generate(this.#generator, this.#addresses, options);
   }
 
-  /** The same under the profiler: microseconds an operation by stage and side, and by kind of thread. */
+  /**
+   * The same twice: microseconds an operation by kind of thread, from a stretch that nobody samples, because sampling
+   * itself takes up to a third of the time; and how they are shared by stages and sides, from one under the profiler.
+   */
   async measure(load, seconds) {
-    this.#signal();
     const before = this.#nodes.map(look);
-    const result = await this.run(load, seconds);
+    const { operations, throughput, latencyMs } = await this.run(load, seconds);
     const after = this.#nodes.map(look);
+    this.#signal();
+    await this.run(load, seconds);
     this.#signal();
     const profiles = await Promise.all(this.#nodes.map(({ env }) => read(env.STAGES_PROFILE)));
     const nodes = profiles.map((profile, i) => ({ seen: attribute(profile), used: difference(before[i], after[i]) }));
-    return { ...perOperation(nodes, result.operations), perSecond: result.throughput, p50: result.latencyMs.p50 };
+    return { ...perOperation(nodes, operations), perSecond: throughput, p50: latencyMs.p50 };
   }
 
   #signal() {

@@ -3,7 +3,7 @@ import { median } from "../shared/figures.mjs";
 import { stages } from "./stages.mjs";
 import { threadKinds } from "./threads.mjs";
 
-const us = (value) => (value === undefined || value === 0 ? "-" : value.toFixed(1));
+const us = (value) => (value > 0 ? value.toFixed(1) : "-");
 const sides = ["coordinator", "replica", "both"];
 
 function line(cells) {
@@ -21,9 +21,10 @@ function table(heading, rows) {
   ].join("\n");
 }
 
-/** The median of what `of` sees in each round; undefined where there are none. */
+/** The median of what `of` sees in each round; undefined where there is nothing to see. */
 function over(rounds, of) {
-  return rounds.length === 0 ? undefined : median(rounds.map(of));
+  const seen = rounds.map(of).filter((value) => value !== undefined);
+  return seen.length === 0 ? undefined : median(seen);
 }
 
 /** A row of the stage table; `of` sees one number in a round, given which sides of it count. */
