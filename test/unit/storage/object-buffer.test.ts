@@ -1,7 +1,7 @@
 /** The object buffer against a plain map, and what it promises about memory and dirty entries. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hexOf } from "../../../src/base/bytes.ts";
+import { equalBytes, hexOf } from "../../../src/base/bytes.ts";
 import { Hash64, hashKey } from "../../../src/base/hash.ts";
 import { Rng } from "../../../src/base/rng.ts";
 import { ObjectBuffer } from "../../../src/storage/object-buffer.ts";
@@ -92,8 +92,9 @@ describe("object buffer", () => {
     const buffer = new ObjectBuffer(1024 * 1024);
     const { fullKey, high, low } = new Keyed("key", 0);
     const put = (length: number): void => {
-      expect(buffer.put(fullKey, high, low, bytesOf(length, length & 0xff), 0)).toBe(true);
-      expect(buffer.get(fullKey, high, low)).toEqual(bytesOf(length, length & 0xff));
+      const record = bytesOf(length, length & 0xff);
+      expect(buffer.put(fullKey, high, low, record, 0)).toBe(true);
+      expect(equalBytes(buffer.get(fullKey, high, low) as Uint8Array, record)).toBe(true);
     };
     for (let i = 0; i < 2000; i += 1) put(1000 + ((i * 37) % 160));
     expect(buffer.allocatedBytes).toBe(256 * 1024);
