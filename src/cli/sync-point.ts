@@ -63,19 +63,28 @@ export class CatchUp {
     this.#tell = tell;
   }
 
-  /** Resolves with "" when nothing is on its way, or with what is after that time. */
+  /** Resolves with "" when nothing is on its way, or with what is after that time. Rejects when nobody can be reached. */
   async within(ms: number): Promise<string> {
     const started = Date.now();
     let told = started;
     for (;;) {
-      const rest = await restOf(await clusterRing(this.#flags), timeoutOf(this.#flags), this.#since);
-      if (isDone(rest)) return "";
-      if (Date.now() - started >= ms) return restText(rest);
+      const rest = await this.#look();
+      if (rest === "" || Date.now() - started >= ms) return rest;
       if (Date.now() - told >= tellEveryMs) {
         told = Date.now();
-        this.#tell(restText(rest));
+        this.#tell(rest);
       }
       await sleep(pollMs);
+    }
+  }
+
+  /** A node that is there and late is no reason to give up: it has the time that all have. */
+  async #look(): Promise<string> {
+    try {
+      return restText(await restOf(await clusterRing(this.#flags), timeoutOf(this.#flags), this.#since));
+    } catch (error) {
+      if (!(error instanceof RingtailError) || error.code !== "DEADLINE_EXCEEDED") throw error;
+      return error.message;
     }
   }
 }
@@ -103,10 +112,7 @@ async function restOf(ring: Ring, timeoutMs: number, since: Map<number, number>)
   };
 }
 
-function isDone(rest: Rest): boolean {
-  return rest.hints + rest.transfers + rest.unsynced + rest.unverified + rest.silent.length === 0;
-}
-
+/** What is left, in words; "" if nothing is. */
 function restText({ hints, transfers, unsynced, unverified, silent }: Rest): string {
   const parts = [
     hints > 0 ? `${hints} hints` : "",
