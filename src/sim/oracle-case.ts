@@ -41,6 +41,9 @@ export class Case {
     for (const one of operations) {
       if (one.isWrite) this.writes.set(one.requestId, one);
       else if (one.outcome === "ok") this.reads.push(one);
+      // A write that was tried twice may be shown under its other dot alone, and superseded under this one.
+      const acknowledged = one.isWrite && one.outcome === "ok" ? possibleDots(one) : [];
+      if (acknowledged.length === 1) this.#learn(one.requestId, acknowledged);
     }
     this.covered = coveredByContexts(this.writes.values());
     this.finals.push(...this.reads.filter((one) => one.final));

@@ -176,6 +176,16 @@ const good: Case[] = [
     recency: true,
   },
   {
+    name: "a put that was tried at two nodes is shown under the dot of one, and replaced under that of its answer",
+    history: start()
+      .put("a", { version: "2:1", node: 2 })
+      .get("a@1:1", "1:1")
+      .put("b", { context: "2:1", version: "2:2", node: 2 })
+      .get("b@2:2", "2:2")
+      .final("b@2:2", "1:1 2:2"),
+    recency: true,
+  },
+  {
     name: "a get may show more than is acknowledged",
     history: start().put("a", { outcome: "unknown" }).get("a@1:1", "1:1").final("a@1:1", "1:1"),
     recency: true,
