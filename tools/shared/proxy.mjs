@@ -165,7 +165,8 @@ export class ChaosProxy {
         stream.stop();
         this.#streams.delete(stream);
       }
-      if (reset) {
+      // Not while it is being shut down: Node would never close it, and spin over it at its own end.
+      if (reset && !socket.writableEnded) {
         this.counts.reset += 1;
         socket.resetAndDestroy();
       } else socket.destroy();
