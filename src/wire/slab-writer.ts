@@ -73,10 +73,20 @@ export class SlabWriter {
     return this;
   }
 
-  /** For enums, which are never negative here. */
+  /** For enums. None of ours is negative; one that a stranger sent is written as it came, in ten bytes. */
   int32(value: number): this {
-    assert(value >= 0, "an enum is negative");
-    return this.uint32(value);
+    if (value >= 0) return this.uint32(value);
+    for (let shift = 0; shift < 28; shift += 7) this.#byte(((value >> shift) & 127) | 128);
+    this.#byte((value >>> 28) | 0xf0);
+    for (let i = 0; i < 4; i += 1) this.#byte(0xff);
+    return this.#byte(1);
+  }
+
+  #byte(value: number): this {
+    if (this.pos === this.buf.length) this.#grow(1);
+    this.buf[this.pos] = value;
+    this.pos += 1;
+    return this;
   }
 
   bool(value: boolean): this {

@@ -89,6 +89,15 @@ describe("what the codec promises", () => {
     expect(Object.keys(message)).toEqual(Object.keys(decode(codecNamed("GetRequest"), noBytes, 0, 0)));
   });
 
+  it.each([-1, -5, -300_000_000, -2_147_483_648])(
+    "writes an enum that no peer of ours sends as it came: %d",
+    (wrong) => {
+      const bytes = encode(PutRequest, { durability: wrong, epoch: 5 });
+      expect(bytes).toEqual(pbfEncode("PutRequest", { durability: wrong, epoch: 5 }));
+      expect(decode(PutRequest, bytes, 0, bytes.length)).toMatchObject({ durability: wrong, epoch: 5 });
+    },
+  );
+
   it("drops fields of newer peers", () => {
     const body = encode(PutRequest, { epoch: 7 });
     const newer = Uint8Array.of(0xf8, 0x07, 5, 0xa2, 0x06, 2, 1, 1, ...body);
