@@ -16,17 +16,22 @@ export const bytes: Codec<Uint8Array> = {
   decode: (stored) => Uint8Array.prototype.slice.call(stored),
 };
 
+/** UTF-8 of a text; half of a surrogate pair would be stored as another character, and make two keys one. */
+export function textBytes(what: string, value: string): Uint8Array {
+  if (isUnicode(value)) return utf8(value);
+  throw new RingtailError(
+    "INVALID_ARGUMENT",
+    `the ${what} holds half of a surrogate pair: it is no valid Unicode text`,
+  );
+}
+
 /** Values are texts, stored as UTF-8. */
 export const text: Codec<string> = {
   encode(value) {
     if (typeof value !== "string") {
       throw new RingtailError("INVALID_ARGUMENT", `the value is ${typeof value}; the text codec takes strings`);
     }
-    if (isUnicode(value)) return utf8(value);
-    throw new RingtailError(
-      "INVALID_ARGUMENT",
-      "the value holds half of a surrogate pair: it is no valid Unicode text",
-    );
+    return textBytes("value", value);
   },
   decode(stored) {
     try {

@@ -3,13 +3,12 @@
  * allowed. Quorum numbers are checked against the ring's policy of the bucket; the node checks again.
  */
 
-import { isUnicode, utf8 } from "../base/bytes.ts";
 import { type DurabilityName, durabilityOf } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
 import type { BucketPolicy } from "../ring/ring.ts";
 import { valueBytesMax } from "../wire/limits.ts";
-import type { Codec } from "./codecs.ts";
+import { type Codec, textBytes } from "./codecs.ts";
 import type { Context } from "./context.ts";
 import type { Coordination } from "./own-coordination.ts";
 import { defaultOptions, type RequestOptions } from "./request.ts";
@@ -183,17 +182,6 @@ export function coordinationOf(value: Coordination | undefined): Coordination {
 /** The client's own defaults. */
 export function optionsWithTimeout(timeoutUs: number): RequestOptions {
   return { ...defaultOptions, timeoutUs };
-}
-
-/** UTF-8 of a text; half of a surrogate pair would make two keys one. */
-function textBytes(what: string, value: string): Uint8Array {
-  if (!isUnicode(value)) {
-    throw new RingtailError(
-      "INVALID_ARGUMENT",
-      `the ${what} holds half of a surrogate pair: it is no valid Unicode text`,
-    );
-  }
-  return utf8(value);
 }
 
 /** A bucket's name in bytes. */

@@ -47,16 +47,18 @@ const waitingBytesMax = 32 * 1024 * 1024;
 /** A request in line: the frame as it came, not decoded. */
 class Waiting implements InLine {
   readonly session: Session;
-  readonly type: number;
   readonly arrivedAt: Instant;
   /** A copy of its own. */
   readonly frame: Frame;
 
   constructor(session: Session, arrivedAt: Instant, frame: Frame) {
     this.session = session;
-    this.type = frame.type;
     this.arrivedAt = arrivedAt;
     this.frame = frame;
+  }
+
+  get type(): number {
+    return this.frame.type;
   }
 }
 

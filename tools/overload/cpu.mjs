@@ -1,20 +1,10 @@
 // CPU time of processes, as the kernel counts it: what the nodes and the generator had of the machine between two looks.
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-
-/** The kernel counts in ticks of 10 ms, on every Linux that Node runs on. */
-const ticksPerSecond = 100;
-
-function cpuSeconds(pid) {
-  const afterName = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return (Number(afterName[11]) + Number(afterName[12])) / ticksPerSecond;
-}
+import { cpuTime } from "../shared/cpu-time.mjs";
 
 /** A look at the CPU time of all of these processes together. */
 export function lookAt(pids) {
-  return { at: Date.now(), seconds: pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0) };
+  return { at: Date.now(), seconds: pids.reduce((sum, pid) => sum + cpuTime(pid).us, 0) / 1e6 };
 }
 
 /** Their share of all CPUs of the machine since that look. */

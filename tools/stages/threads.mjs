@@ -1,7 +1,6 @@
 // CPU time of a process's threads, as the scheduler counts it (nanoseconds), by what they are for.
 import { readdirSync, readFileSync } from "node:fs";
-
-const tickUs = 10_000;
+import { cpuTime } from "../shared/cpu-time.mjs";
 
 /** The kinds of threads: what they are called in tables. */
 export const threadKinds = {
@@ -27,10 +26,5 @@ export function lookAtThreads(pid, ofV8) {
     const read = (name) => readFileSync(`${tasks}/${tid}/${name}`, "utf8");
     us[kindOf(tid, pid, read("comm").trim(), ofV8)] += Number(read("schedstat").split(" ")[0]) / 1000;
   }
-  return { us, kernelUs: kernelTicks(pid) * tickUs };
-}
-
-function kernelTicks(pid) {
-  const afterName = readFileSync(`/proc/${pid}/task/${pid}/stat`, "utf8").replace(/^.*\) /s, "");
-  return Number(afterName.split(" ")[12]);
+  return { us, kernelUs: cpuTime(`${pid}/task/${pid}`).kernelUs };
 }
