@@ -20,12 +20,12 @@ export interface RecordWatch {
   /** A node drops these entries from the version of its record, by certificate. */
   onPruned?(now: Instant, node: number, key: string, entries: VersionVector): void;
   onHintDropped?(now: Instant, node: number, key: string, target: number): void;
-  /** A copy of the node's own has reached the system, or is found there at a boot. */
+  /** A copy of the node's own has reached the system, or is found there when that is told anew. */
   onCopy?(node: number, key: string, set: SiblingSet): void;
   /** The deletion of a copy is handed to the engine. */
   onCopyDropped?(now: Instant, node: number, key: string): void;
-  /** A new process begins on that node's disk, and what of hints it finds there. */
-  onBoot?(node: number): void;
+  /** What that node's disk holds is told anew, as a new process begins on it or its power went; and what of hints is there. */
+  onRecount?(node: number): void;
   onHintDamaged?(node: number, key: string, target: number): void;
   onHintFound?(node: number, key: string, set: SiblingSet, target: number): void;
 }
@@ -127,9 +127,9 @@ export class Ledger implements DiskWatch {
     else for (const watcher of this.#watchers) watcher.onHintDamaged?.(node, key, target);
   }
 
-  onBoot(node: number): void {
+  onRecount(node: number): void {
     for (const account of this.#accounts.values()) account.own[node] = VersionVector.empty;
-    for (const watcher of this.#watchers) watcher.onBoot?.(node);
+    for (const watcher of this.#watchers) watcher.onRecount?.(node);
   }
 
   onFound(node: number, record: WrittenRecord): void {

@@ -30,14 +30,7 @@ export class WatchedDrive implements Drive {
 
   boot(later: Later): ReturnType<Drive["boot"]> {
     const { engine, writeAheadLog, stateFiles } = this.#drive.boot(later);
-    this.#watch.onBoot(this.#node);
-    const { opened } = this.#watch;
-    const found: WrittenRecord[] = [];
-    for (const [fullKey, sealed] of this.#drive.records()) found.push(openedRecord(opened, fullKey, sealed));
-    for (const [key, value] of this.#drive.hints()) {
-      if (checkRecord(sealedOfHint(value)) === null) found.push(openedHint(opened, key, value));
-    }
-    for (const record of found) this.#watch.onFound(this.#node, record);
+    const found = this.#recount();
     return {
       engine: new WatchedEngine(engine, this.#node, this.#watch, { now: this.#now, later, found }),
       writeAheadLog: new WatchedLog(writeAheadLog, this.#node, this.#watch, this.#now, later),
@@ -57,7 +50,21 @@ export class WatchedDrive implements Drive {
     this.#drive.kill();
   }
 
+  /** What it takes with it is gone at once, not when the node boots again: others may need to know what it still holds. */
   powerCut(): void {
     this.#drive.powerCut();
+    this.#recount();
+  }
+
+  #recount(): readonly WrittenRecord[] {
+    this.#watch.onRecount(this.#node);
+    const { opened } = this.#watch;
+    const found: WrittenRecord[] = [];
+    for (const [fullKey, sealed] of this.#drive.records()) found.push(openedRecord(opened, fullKey, sealed));
+    for (const [key, value] of this.#drive.hints()) {
+      if (checkRecord(sealedOfHint(value)) === null) found.push(openedHint(opened, key, value));
+    }
+    for (const record of found) this.#watch.onFound(this.#node, record);
+    return found;
   }
 }

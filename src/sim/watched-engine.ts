@@ -30,9 +30,9 @@ export interface DiskWatch {
   onIssued(now: Instant, node: number, record: WrittenRecord): void;
   /** The batch reached the operating system, and the node is about to be told. */
   onWritten(now: Instant, node: number, record: WrittenRecord): void;
-  /** A new process begins: `onFound` follows for all that its disk still holds. */
-  onBoot(node: number): void;
-  /** A new process finds the record on its disk: its last life may have ended before it was told. */
+  /** A new process begins, or the power went: `onFound` follows for all that its disk still holds. */
+  onRecount(node: number): void;
+  /** The record is on its disk: the last life may have ended before it was told. */
   onFound(node: number, record: WrittenRecord): void;
   /** It is on stable storage, and the node is about to be told. */
   onSynced(now: Instant, node: number, record: WrittenRecord): void;

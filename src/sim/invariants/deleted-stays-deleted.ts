@@ -81,7 +81,7 @@ export class DeletedStaysDeleted implements RecordWatch {
     this.#kept.delete(`${node}/${target}/${key}`);
   }
 
-  onBoot(node: number): void {
+  onRecount(node: number): void {
     for (const name of [...this.#kept.keys()]) if (name.startsWith(`${node}/`)) this.#kept.delete(name);
   }
 

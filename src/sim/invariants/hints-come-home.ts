@@ -36,7 +36,7 @@ export class HintsComeHome implements RecordWatch {
   }
 
   /** What was written last may have gone with the power. */
-  onBoot(node: number): void {
+  onRecount(node: number): void {
     for (const name of [...this.#kept.keys()]) if (name.startsWith(`${node}/`)) this.#kept.delete(name);
   }
 

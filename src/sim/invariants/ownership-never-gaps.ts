@@ -82,7 +82,7 @@ export class OwnershipNeverGaps implements RecordWatch {
   }
 
   /** What its disk still holds is told again. */
-  onBoot(seat: number): void {
+  onRecount(seat: number): void {
     this.#held.delete(seat);
     for (const [name, { node }] of this.#hints) if (node === seat) this.#hints.delete(name);
   }

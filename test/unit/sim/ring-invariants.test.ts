@@ -180,7 +180,7 @@ describe("ownership-never-gaps", () => {
     const { watch, found } = begin();
     watch.onCopy(0, "k", newer);
     watch.onCopy(2, "k", newer);
-    watch.onBoot(0);
+    watch.onRecount(0);
     watch.onCopyDropped(now, 2, "k");
     expect(found).toHaveLength(1);
   });
