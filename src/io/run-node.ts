@@ -9,6 +9,7 @@ import type { NodeConfig } from "../node/config.ts";
 import { Node } from "../node/node.ts";
 import { systemClock } from "./clock.ts";
 import { type DataDirectory, prepareDataDirectory } from "./data-directory.ts";
+import { lowerEngineThreads } from "./engine-threads.ts";
 import { RealEnvironment } from "./environment.ts";
 import { LogFiles } from "./log-files.ts";
 import { LoopWatch } from "./loop-watch.ts";
@@ -48,6 +49,7 @@ const portsTried = 5;
 export async function startNode(options: RunOptions): Promise<RunningNode> {
   const paths = prepareDataDirectory(options.directory);
   const engine = await RocksEngine.open(paths.store, { clock: systemClock });
+  await lowerEngineThreads(options.log);
   const host = new NodeHost(options, engine, paths);
   try {
     await host.start();
