@@ -26,6 +26,7 @@ export interface RecordWatch {
   onCopyDropped?(now: Instant, node: number, key: string): void;
   /** What that node's disk holds is told anew, as a new process begins on it or its power went; and what of hints is there. */
   onRecount?(node: number): void;
+  onCopyDamaged?(node: number, key: string): void;
   onHintDamaged?(node: number, key: string, target: number): void;
   onHintFound?(node: number, key: string, set: SiblingSet, target: number): void;
 }
@@ -124,7 +125,10 @@ export class Ledger implements DiskWatch {
   /** The node's copy of the key, or its hint for `target`, is damaged: what it will hold instead is no change of it. */
   onDamaged(node: number, key: string, target: number): void {
     if (target === 0) this.#account(key).own[node] = VersionVector.empty;
-    else for (const watcher of this.#watchers) watcher.onHintDamaged?.(node, key, target);
+    for (const watcher of this.#watchers) {
+      if (target === 0) watcher.onCopyDamaged?.(node, key);
+      else watcher.onHintDamaged?.(node, key, target);
+    }
   }
 
   onRecount(node: number): void {

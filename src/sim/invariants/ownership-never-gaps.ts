@@ -2,7 +2,8 @@
  * ownership-never-gaps (I-12): a node deletes a copy of its own only when some owner, as the newest ring has it, holds all
  * that the copy says; and where a ring puts a newcomer in the place of a member, the newcomer has by then everything that
  * the other one's disk held, or a fallback keeps it for the newcomer, which it could not be given. Judged by what disks were seen to take, when the deletion is handed to the engine and when
- * the first node saves the ring. A copy that was in memory alone is nobody's account here.
+ * the first node saves the ring. A copy that was in memory alone is nobody's account here, nor is what went with the power
+ * or was damaged before anybody could take it over.
  */
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
@@ -37,6 +38,8 @@ export class OwnershipNeverGaps implements RecordWatch {
   readonly #report: Report;
   /** By seat: what its disk holds of each key. */
   readonly #held: Map<number, Map<string, VersionVector>> = new Map();
+  /** Copies that are damaged where they lie: they still count as held by an owner, but nobody can take them over. */
+  readonly #damaged: Set<string> = new Set();
   /** By seat: what it must hold of each key when it becomes an owner, of those there were when its copying began. */
   readonly #owed: Map<number, Map<string, VersionVector>> = new Map();
   /** By seat: the partitions that it has begun to copy. */
@@ -67,6 +70,11 @@ export class OwnershipNeverGaps implements RecordWatch {
     return this.#held.get(seat)?.get(key) ?? VersionVector.empty;
   }
 
+  /** Of that, what can be read. */
+  #readable(seat: number, key: string): VersionVector {
+    return this.#damaged.has(`${seat}/${key}`) ? VersionVector.empty : this.#versionAt(seat, key);
+  }
+
   /** Whether that disk holds all that a version covers and that somebody may still need, or a hint for it does. */
   #accounts(seat: number, key: string, version: VersionVector): boolean {
     let known = mergeVersions(this.#versionAt(seat, key), this.#view.forgotten(key));
@@ -77,7 +85,8 @@ export class OwnershipNeverGaps implements RecordWatch {
   }
 
   onCopy(seat: number, key: string, set: SiblingSet): void {
-    innerOf(this.#held, seat).set(key, mergeVersions(this.#versionAt(seat, key), set.version));
+    innerOf(this.#held, seat).set(key, mergeVersions(this.#readable(seat, key), set.version));
+    this.#damaged.delete(`${seat}/${key}`);
     if (!this.#owners.has(key)) this.#owners.set(key, this.#view.owners(key));
   }
 
@@ -87,8 +96,12 @@ export class OwnershipNeverGaps implements RecordWatch {
     for (const [name, { node }] of this.#hints) if (node === seat) this.#hints.delete(name);
   }
 
+  onCopyDamaged(seat: number, key: string): void {
+    this.#damaged.add(`${seat}/${key}`);
+  }
+
   onCopyDropped(now: Instant, seat: number, key: string): void {
-    const version = this.#versionAt(seat, key);
+    const version = this.#readable(seat, key);
     this.#held.get(seat)?.delete(key);
     const owners = this.#view.owners(key);
     if (version.size === 0 || owners.some((owner) => this.#accounts(owner, key, version))) return;
@@ -113,7 +126,8 @@ export class OwnershipNeverGaps implements RecordWatch {
       const come = after.filter((seat) => !before.includes(seat));
       const [from, to] = [gone[0], come[0]];
       if (from === undefined || to === undefined || this.#view.isLost(from)) continue;
-      const version = this.#owed.get(to)?.get(key) ?? this.#unknownBefore(to, from, key);
+      const owed = this.#owed.get(to)?.get(key) ?? this.#unknownBefore(to, from, key);
+      const version = sharedVersion(owed, this.#readable(from, key));
       if (this.#accounts(to, key, version)) continue;
       this.#blame(now, key, `node ${to + 1} owns in place of node ${from + 1} and lacks of ${versionText(version)}`);
     }
@@ -128,6 +142,17 @@ export class OwnershipNeverGaps implements RecordWatch {
   #blame(at: Instant, key: string, text: string): void {
     this.#report({ at, invariant: "ownership-never-gaps", key, text });
   }
+}
+
+/** What of a version the other one covers, too. */
+function sharedVersion(version: VersionVector, other: VersionVector): VersionVector {
+  let shared = VersionVector.empty;
+  for (let i = 0; i < version.size; i += 1) {
+    const { actorHigh, actorLow, counter } = version.entry(i);
+    const common = Math.min(counter, other.counterOf(actorHigh, actorLow));
+    if (common > 0) shared = shared.with({ actorHigh, actorLow, counter: common });
+  }
+  return shared;
 }
 
 function innerOf(outer: Map<number, Map<string, VersionVector>>, seat: number): Map<string, VersionVector> {

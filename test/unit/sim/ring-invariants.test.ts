@@ -185,6 +185,36 @@ describe("ownership-never-gaps", () => {
     expect(found).toHaveLength(1);
   });
 
+  it("asks for nothing that was damaged, until it has been written anew", () => {
+    const { watch, found } = begin();
+    watch.onCopy(2, "k", newer);
+    watch.onCopyDamaged(2, "k");
+    watch.onCopy(2, "k", older);
+    watch.onCopy(0, "k", older);
+    watch.onCopyDropped(now, 2, "k");
+    expect(found).toEqual([]);
+    watch.onCopy(2, "k", newer);
+    watch.onCopyDropped(now, 2, "k");
+    expect(found).toHaveLength(1);
+  });
+
+  it("lets a newcomer lack what the other one lost while it copied, and nothing else", () => {
+    for (const [copied, count] of [
+      [older, 0],
+      [SiblingSet.empty, 1],
+    ] as const) {
+      const { watch, owners, found } = begin();
+      watch.onCopy(1, "k", newer);
+      watch.onCopying(2, 1, 5);
+      watch.onRecount(1);
+      watch.onCopy(1, "k", older);
+      watch.onCopy(2, "k", copied);
+      owners.splice(0, 2, 0, 2);
+      watch.onRing(now);
+      expect(found).toHaveLength(count);
+    }
+  });
+
   it("finds a newcomer that lacks what the member held in whose place it comes, unless that one was given up", () => {
     for (const isLost of [false, true]) {
       const { watch, owners, lost, found } = begin();
