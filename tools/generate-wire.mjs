@@ -1,6 +1,7 @@
 /**
- * Makes src/wire/gen/messages.js and messages.d.ts from schema/*.proto. `--check` writes nothing and exits with 1 when
- * the checked-in files are not what the schema gives.
+ * Makes what is in src/wire/gen/ from schema/*.proto: messages.js and messages.d.ts, the code of every message and the
+ * types of its fields, and codecs.ts, its codec, with the comment that the schema has above it. `--check` writes nothing
+ * and exits with 1 when the checked-in files are not what the schema gives.
  *
  * The code is pbjs's static module, with four edits (each must match, or this tool fails): constructors set every field
  * in one order, so that a message type has one hidden class; decoding assigns defaults instead of deleting properties;
@@ -34,7 +35,7 @@ function runPbjs(files) {
 
 function loadSchema(files) {
   const schema = new protobuf.Root();
-  schema.loadSync(files);
+  schema.loadSync(files, { alternateCommentMode: true });
   schema.resolveAll();
   const entries = schema.lookup("ringtail").nestedArray.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const types = entries.filter((entry) => entry instanceof protobuf.Type);
@@ -45,8 +46,9 @@ function loadSchema(files) {
   return types;
 }
 
-/** What the codec, the guard and the rules of schema/README.md rely on. */
+/** What the codec, the guard, readers and the rules of schema/README.md rely on. */
 function checkFields(type) {
+  if (!type.comment) throw new Error(`${type.name}: a comment above the message says what it is`);
   const allowed = new Set(["bytes", "string", "bool", "double", "uint32", "fixed32"]);
   for (const field of type.fieldsArray) {
     const where = `${type.name}.${field.name}`;
@@ -151,12 +153,28 @@ ${table.join("\n")}
 `;
 }
 
+function codecs(types) {
+  const entries = types.map(({ name, comment }) => {
+    const doc = comment.replaceAll("\n", "\n * ");
+    return `/** ${doc} */
+export const ${name}: MessageCodec<messages.${name}> = codecOf("${name}", ringtail.${name});
+export type ${name} = messages.${name};
+`;
+  });
+  return `${banner}import { codecOf, type MessageCodec } from "../codec.ts";
+import type * as messages from "./messages.js";
+import { ringtail } from "./messages.js";
+
+${entries.join("\n")}`;
+}
+
 async function main() {
   const files = protoFiles();
   const types = loadSchema(files);
   const made = {
     "messages.js": editCode(await runPbjs(files), types),
     "messages.d.ts": declarations(types),
+    "codecs.ts": codecs(types),
   };
   if (process.argv.includes("--check")) {
     const stale = Object.keys(made).filter((name) => readOrEmpty(outDir + name) !== made[name]);

@@ -5,7 +5,7 @@
 import { askEvery, type NodeAnswer } from "../cli/every-node.ts";
 import { statusQuestion } from "../cli/questions.ts";
 import type { Ring } from "../ring/ring.ts";
-import type { LatencySummary, StatusReply } from "../wire/codec.ts";
+import type { LatencySummary, StatusReply } from "../wire/gen/codecs.ts";
 
 /** One node's answer, or why there is none. */
 export type NodeStatus = NodeAnswer<StatusReply>;

@@ -5,7 +5,7 @@
  */
 import { Counter, Gauge, Registry } from "prom-client";
 import { codeOf, statusOk } from "../base/errors.ts";
-import type { Counter as CounterValue, HintStatusReply, RepairStatusReply, StatusReply } from "../wire/codec.ts";
+import type { Counter as CounterValue, HintStatusReply, RepairStatusReply, StatusReply } from "../wire/gen/codecs.ts";
 
 /** What one node told of itself. */
 export interface NodeFigures {

@@ -7,17 +7,17 @@ import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf } from "../base/ids.ts";
 import { ask } from "../io/ask.ts";
 import type { Ring } from "../ring/ring.ts";
+import type { Fields } from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   FetchRingReply,
   FetchRingRequest,
-  type Fields,
   type Member,
   MembersReply,
   MembersRequest,
   RingChangeReply,
   RingChangeRequest,
-} from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
 import { badArgument, type JsonOption, wholeNumber } from "./output.ts";
 import { addSeedNodes, type SeedFlags, seedNodesOf } from "./seed-nodes.ts";

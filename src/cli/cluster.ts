@@ -8,8 +8,9 @@ import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
 import { estimatePlan, planLines } from "../ring/plan-text.ts";
-import { type Fields, type Member, type MembersReply, RingChangeReply, RingChangeRequest } from "../wire/codec.ts";
+import type { Fields } from "../wire/codec.ts";
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
+import { type Member, type MembersReply, RingChangeReply, RingChangeRequest } from "../wire/gen/codecs.ts";
 import {
   type AskFlags,
   addAskOptions,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { codeOf, statusOk } from "../base/errors.ts";
 import { hintWaits } from "../handoff/hints.ts";
 import type { Ring } from "../ring/ring.ts";
-import type { HintRow } from "../wire/codec.ts";
+import type { HintRow } from "../wire/gen/codecs.ts";
 import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import { askEvery, bytesText, clusterRing, headOf, nameIn, secondsText, silentLines } from "./every-node.ts";
 import { print, printJson, printTable } from "./output.ts";

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf } from "../base/ids.ts";
 import { ask } from "../io/ask.ts";
-import { EventsReply, EventsRequest, type Member, type MemberRow, type MembersReply } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import { EventsReply, EventsRequest, type Member, type MemberRow, type MembersReply } from "../wire/gen/codecs.ts";
 import {
   type AskFlags,
   addAskOptions,

@@ -1,4 +1,6 @@
 /** What several commands, and the tools, ask of nodes. */
+
+import { FrameType } from "../wire/frame-types.ts";
 import {
   HintStatusReply,
   HintStatusRequest,
@@ -8,8 +10,7 @@ import {
   StatusRequest,
   TransferStatusReply,
   TransferStatusRequest,
-} from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import type { NodeQuestion } from "./every-node.ts";
 
 /** What is kept for others. */

@@ -5,13 +5,13 @@ import { bucketOf, keyOf } from "../base/full-key.ts";
 import { ask } from "../io/ask.ts";
 import { treeN, treePartition } from "../repair/merkle-tree.ts";
 import type { Ring } from "../ring/ring.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   type RepairPreviewKey,
   RepairPreviewReply,
   RepairPreviewRequest,
   type RepairStatusReply,
-} from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import { previewRowsMax } from "../wire/limits.ts";
 import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import {

@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { Ring } from "../ring/ring.ts";
-import { type HotKey, TopKeysReply, TopKeysRequest } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import { type HotKey, TopKeysReply, TopKeysRequest } from "../wire/gen/codecs.ts";
 import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import { askEvery, clusterRing, type NodeAnswer, nameIn, silentLines } from "./every-node.ts";
 import { print, printJson, printTable, valueText, wholeNumber } from "./output.ts";

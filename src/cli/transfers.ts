@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { transferStates, transferWaits } from "../handoff/transfer.ts";
 import type { Ring } from "../ring/ring.ts";
-import type { TransferRow, TransferStatusReply } from "../wire/codec.ts";
+import type { TransferRow, TransferStatusReply } from "../wire/gen/codecs.ts";
 import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import {
   askEvery,

@@ -7,8 +7,8 @@ import { bucketText, type CauseShare, type ExplainedOp, explainTail, type Tail }
 import { causeMeanings, causes } from "../metrics/cause.ts";
 import { PhaseWord } from "../metrics/phases.ts";
 import type { Ring } from "../ring/ring.ts";
-import { WhyReply, WhyRequest } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import { WhyReply, WhyRequest } from "../wire/gen/codecs.ts";
 import { type AskFlags, addAskOptions, timeoutOf } from "./cluster-view.ts";
 import { askEvery, clusterRing, headOf, type NodeAnswer, nameIn, silentLines } from "./every-node.ts";
 import { print, printJson, printTable, wholeNumber } from "./output.ts";

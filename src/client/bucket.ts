@@ -9,7 +9,7 @@ import { noBytes } from "../base/bytes.ts";
 import { RingtailError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { after } from "../base/time.ts";
-import type { GetReply, PutReply } from "../wire/codec.ts";
+import type { GetReply, PutReply } from "../wire/gen/codecs.ts";
 import { Call, type CallHost, type ReplyReader } from "./call.ts";
 import type { Codec } from "./codecs.ts";
 import { Context } from "./context.ts";

@@ -1,9 +1,9 @@
 /** A request as a frame: the message of each kind, filled in and encoded straight into the connection's send slab. */
 import { noBytes } from "../base/bytes.ts";
 import { statusOk } from "../base/errors.ts";
-import { DeleteRequest, GetRequest, MultiGetRequest, PutRequest, ReplicaReadRequest } from "../wire/codec.ts";
 import type { FrameWriter } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import { DeleteRequest, GetRequest, MultiGetRequest, PutRequest, ReplicaReadRequest } from "../wire/gen/codecs.ts";
 import { type AnyReply, type Request, RequestKind, type RequestOptions } from "./request.ts";
 
 /** The frame type of a request of this kind. */

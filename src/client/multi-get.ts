@@ -8,7 +8,7 @@ import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import type { Instant } from "../base/time.ts";
 import { after } from "../base/time.ts";
-import type { GetReply, MultiGetReply, MultiGetResult } from "../wire/codec.ts";
+import type { GetReply, MultiGetReply, MultiGetResult } from "../wire/gen/codecs.ts";
 import { keysPerMultiGetMax } from "../wire/limits.ts";
 import type { CallHost, ReplyReader } from "./call.ts";
 import type { Codec } from "./codecs.ts";

@@ -8,7 +8,7 @@
 import type { RingtailError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import type { GetReply } from "../wire/codec.ts";
+import type { GetReply } from "../wire/gen/codecs.ts";
 import { Copies } from "./copies.ts";
 import { type AnyReply, copyRequest, defaultOptions, getRequest, type Request, type RequestEvents } from "./request.ts";
 

@@ -6,7 +6,7 @@
 import type { RingtailError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import type { GetReply, PutReply } from "../wire/codec.ts";
+import type { GetReply, PutReply } from "../wire/gen/codecs.ts";
 import type { CallHost } from "./call.ts";
 import { getRequest, putRequest, type RequestEvents, type RequestOptions } from "./request.ts";
 

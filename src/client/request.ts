@@ -11,7 +11,8 @@ import { Hash64, hashKey } from "../base/hash.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { instant } from "../base/time.ts";
 import { fastestOf } from "../version/context.ts";
-import { GetReply, type MessageCodec, MultiGetReply, PutReply } from "../wire/codec.ts";
+import type { MessageCodec } from "../wire/codec.ts";
+import { GetReply, MultiGetReply, PutReply } from "../wire/gen/codecs.ts";
 
 /** What is asked. The values index tables; they are not on the wire. */
 export const RequestKind = { get: 0, put: 1, delete: 2, multiGet: 3, copy: 4 } as const;

@@ -8,9 +8,9 @@ import type { Rng } from "../base/rng.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
-import { FetchRingReply, FetchRingRequest } from "../wire/codec.ts";
 import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import { FetchRingReply, FetchRingRequest } from "../wire/gen/codecs.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
 import type { Connection } from "./connection.ts";
 

@@ -7,7 +7,7 @@
  * `clear` or `clearAll`. Regained by comparing with every other owner (regain.ts). Saved with the transfers, in one file.
  */
 import { assert } from "../base/assert.ts";
-import type { SyncedReplicas } from "../wire/codec.ts";
+import type { SyncedReplicas } from "../wire/gen/codecs.ts";
 
 /** n is 1..7. */
 const classes = 8;

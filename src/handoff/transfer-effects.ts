@@ -10,7 +10,7 @@ import type {
   TransferCloseRequest,
   TransferPullReply,
   TransferPullRequest,
-} from "../wire/codec.ts";
+} from "../wire/gen/codecs.ts";
 import type { Transfer } from "./transfer.ts";
 
 /** How the comparison of two trees ended. */

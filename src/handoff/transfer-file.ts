@@ -1,7 +1,8 @@
 /** The transfers and synced replicas of a node as the bytes of its state file "transfers", and back. */
 import { noBytes } from "../base/bytes.ts";
 import type { NodeNumber, PartitionId } from "../base/ids.ts";
-import { encode, type TransferProgress, TransfersFile } from "../wire/codec.ts";
+import { encode } from "../wire/codec.ts";
+import { type TransferProgress, TransfersFile } from "../wire/gen/codecs.ts";
 import type { Synced } from "./synced.ts";
 import { endOf, Transfer, type TransferState, transferStates } from "./transfer.ts";
 

@@ -14,7 +14,7 @@ import { statusOk, wireOf } from "../base/errors.ts";
 import { type NodeNumber, noNode } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import { after, type Instant } from "../base/time.ts";
-import type { TransferCloseRequest, TransferPullReply, TransferPullRequest } from "../wire/codec.ts";
+import type { TransferCloseRequest, TransferPullReply, TransferPullRequest } from "../wire/gen/codecs.ts";
 import { eraseCopy } from "./page-delete.ts";
 import { pageBytes, RecordsInFlight } from "./page-merge.ts";
 import { replicaKey, type Transfer, type TransferWait } from "./transfer.ts";

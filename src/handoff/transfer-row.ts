@@ -1,6 +1,6 @@
 /** A transfer as a row for people: how far it is, how fast, how long it may still take, and why it waits. */
 import type { Instant } from "../base/time.ts";
-import type { TransferRow } from "../wire/codec.ts";
+import type { TransferRow } from "../wire/gen/codecs.ts";
 import { endOf, type Transfer, transferWaits } from "./transfer.ts";
 
 const second = 1_000_000;

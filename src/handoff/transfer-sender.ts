@@ -15,7 +15,7 @@ import { mark } from "../base/mark.ts";
 import type { Instant } from "../base/time.ts";
 import { hashHighOf, partitionBitsOf, recordKey } from "../storage/keys.ts";
 import type { RecordPage } from "../storage/store-events.ts";
-import type { TransferCloseRequest, TransferPullReply, TransferPullRequest } from "../wire/codec.ts";
+import type { TransferCloseRequest, TransferPullReply, TransferPullRequest } from "../wire/gen/codecs.ts";
 import { recordsPerPullMax } from "../wire/limits.ts";
 import { Pace } from "./pace.ts";
 import { eraseCopy } from "./page-delete.ts";

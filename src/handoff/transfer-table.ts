@@ -9,7 +9,7 @@ import { mark } from "../base/mark.ts";
 import type { Rng } from "../base/rng.ts";
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";
 import type { PendingTransfer, Ring } from "../ring/ring.ts";
-import type { TransfersFile } from "../wire/codec.ts";
+import type { TransfersFile } from "../wire/gen/codecs.ts";
 import { Pace, retryDelay } from "./pace.ts";
 import { Synced } from "./synced.ts";
 import {

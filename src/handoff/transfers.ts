@@ -13,7 +13,7 @@ import { mark } from "../base/mark.ts";
 import { type Instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { RecordPage } from "../storage/store-events.ts";
-import type { TransferCloseRequest, TransferPullReply, TransferPullRequest, TransferRow } from "../wire/codec.ts";
+import type { TransferCloseRequest, TransferPullReply, TransferPullRequest, TransferRow } from "../wire/gen/codecs.ts";
 import { type ErasedPage, onErased } from "./page-delete.ts";
 import { Regain } from "./regain.ts";
 import { type ReadRule, replicaKey, Transfer, type WriteRule } from "./transfer.ts";

@@ -4,9 +4,10 @@
  */
 import { codeOf, RingtailError, statusOk } from "../base/errors.ts";
 import { softwareName } from "../base/version.ts";
-import { ErrorReply, type Fields, Hello, type MessageCodec } from "../wire/codec.ts";
+import type { Fields, MessageCodec } from "../wire/codec.ts";
 import { type Frame, FrameReader, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { ErrorReply, Hello } from "../wire/gen/codecs.ts";
 import { protocolVersions, Role } from "../wire/hello.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import { WireError } from "../wire/wire-error.ts";

@@ -20,7 +20,7 @@ import { systemClock } from "../io/clock.ts";
 import { TurnEnd } from "../io/turn.ts";
 import { decodeRecordBody } from "../version/record.ts";
 import { countSiblings } from "../version/record-decoder.ts";
-import type { GetReply, PutReply } from "../wire/codec.ts";
+import type { GetReply, PutReply } from "../wire/gen/codecs.ts";
 import { seenByRingtail } from "./contexts.ts";
 import type { Answer, OperationEvents, System, SystemFacts, Target } from "./target.ts";
 import type { Workload } from "./workloads.ts";

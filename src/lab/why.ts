@@ -6,8 +6,8 @@ import type { DurationUs } from "../base/time.ts";
 import { type Anatomy, type Cause, dissect, neverStood, type Stood } from "../metrics/cause.ts";
 import { PauseKind } from "../metrics/pauses.ts";
 import { Phases, PhaseWord } from "../metrics/phases.ts";
-import type { SlowOp, WhyReply } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import type { SlowOp, WhyReply } from "../wire/gen/codecs.ts";
 
 /** One slow operation and what made it so. */
 export interface ExplainedOp {

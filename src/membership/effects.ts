@@ -5,7 +5,8 @@
 import type { ClusterId, NodeId } from "../base/ids.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
-import type { Fields, Ping, StateSync } from "../wire/codec.ts";
+import type { Fields } from "../wire/codec.ts";
+import type { Ping, StateSync } from "../wire/gen/codecs.ts";
 import type { MemberMeta, MemberState, MemberView, StoreProgress } from "./member.ts";
 import type { RingDigest } from "./own-member.ts";
 import type { Profile } from "./profile.ts";

@@ -9,10 +9,9 @@ import { canary } from "../base/canary.ts";
 import type { NodeId } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
+import { decode, type Fields } from "../wire/codec.ts";
 import {
   Ack,
-  decode,
-  type Fields,
   Gossip,
   type GossipHead,
   type MemberUpdate,
@@ -20,7 +19,7 @@ import {
   Ping,
   PingReq,
   type StateSync,
-} from "../wire/codec.ts";
+} from "../wire/gen/codecs.ts";
 import { Alarm } from "./effects.ts";
 import type { Addressed } from "./mailer.ts";
 import { idOrNone, type Member, MemberState, type Update } from "./member.ts";

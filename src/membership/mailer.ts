@@ -5,17 +5,8 @@
  */
 import { idBytes, type NodeId } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
-import {
-  Ack,
-  type Encoder,
-  type Fields,
-  Gossip,
-  type GossipHead,
-  Nack,
-  Ping,
-  type Ping as PingMessage,
-  PingReq,
-} from "../wire/codec.ts";
+import type { Encoder, Fields } from "../wire/codec.ts";
+import { Ack, Gossip, type GossipHead, Nack, Ping, type Ping as PingMessage, PingReq } from "../wire/gen/codecs.ts";
 import { updatesPerDatagramMax } from "../wire/limits.ts";
 import { type Member, MemberState, type Update } from "./member.ts";
 import type { MemberTable } from "./member-table.ts";

@@ -3,7 +3,8 @@
  * that forgot them over a restart would never look for them again (Scylla issue 6088). The node's own incarnations are
  * leased through it: none is shown before a number above it is on disk, so none is ever shown twice.
  */
-import { decode, encode, type Fields, MembersFile as MembersFileCodec, type MemberUpdate } from "../wire/codec.ts";
+import { decode, encode, type Fields } from "../wire/codec.ts";
+import { MembersFile as MembersFileCodec, type MemberUpdate } from "../wire/gen/codecs.ts";
 import type { Update } from "./member.ts";
 import { messageOf, updateOf } from "./packets.ts";
 

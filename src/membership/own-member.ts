@@ -5,7 +5,8 @@
  */
 import { assert } from "../base/assert.ts";
 import { idBytes, type NodeId } from "../base/ids.ts";
-import type { Fields, GossipHead } from "../wire/codec.ts";
+import type { Fields } from "../wire/codec.ts";
+import type { GossipHead } from "../wire/gen/codecs.ts";
 import { type MemberMeta, MemberState, type StoreProgress, type Update } from "./member.ts";
 
 /** Incarnations leased at a time; half of them used up, more are leased. */

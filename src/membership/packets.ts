@@ -6,13 +6,8 @@
 import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
 import { idBytes, type NodeId } from "../base/ids.ts";
-import {
-  type Encoder,
-  encode,
-  type Fields,
-  MemberUpdate as MemberUpdateCodec,
-  type MemberUpdate as MemberUpdateMessage,
-} from "../wire/codec.ts";
+import { type Encoder, encode, type Fields } from "../wire/codec.ts";
+import { MemberUpdate as MemberUpdateCodec, type MemberUpdate as MemberUpdateMessage } from "../wire/gen/codecs.ts";
 import { datagramBytesMax } from "../wire/limits.ts";
 import { idOrNone, MemberState, type Update } from "./member.ts";
 

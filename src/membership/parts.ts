@@ -6,7 +6,8 @@
 import { canary } from "../base/canary.ts";
 import { idBytes } from "../base/ids.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
-import type { Fields, StateSync } from "../wire/codec.ts";
+import type { Fields } from "../wire/codec.ts";
+import type { StateSync } from "../wire/gen/codecs.ts";
 import { CloneCheck } from "./clone-check.ts";
 import { Alarm, type MembershipCounters, type MembershipEffects, type MembershipOptions } from "./effects.ts";
 import { LocalHealth } from "./local-health.ts";

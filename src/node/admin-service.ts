@@ -6,17 +6,17 @@ import type { NodeId } from "../base/ids.ts";
 import type { Instant } from "../base/time.ts";
 import { type MemberView, stateName } from "../membership/member.ts";
 import type { Member } from "../ring/ring.ts";
+import type { Fields } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   EventsReply,
   EventsRequest,
-  type Fields,
   type Member as MemberMessage,
   type MemberRow,
   MembersReply,
   MembersRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import { memberToMessage } from "../wire/ring-codec.ts";
 import { Part, type Route } from "./part.ts";
 import type { Session } from "./session.ts";

@@ -3,8 +3,8 @@ import { isUtf8, noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { bucketBytesMax, keyBytesMax } from "../base/full-key.ts";
-import { DeleteRequest, type PutRequest } from "../wire/codec.ts";
 import type { Frame } from "../wire/frame.ts";
+import { DeleteRequest, type PutRequest } from "../wire/gen/codecs.ts";
 import { valueBytesMax } from "../wire/limits.ts";
 
 /** Throws `RingtailError` for a bucket or key that nobody may use. */

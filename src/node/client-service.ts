@@ -19,6 +19,8 @@ import { openContext, sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import { ackWord } from "../wire/ack-word.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   FetchRingReply,
   FetchRingRequest,
@@ -30,9 +32,7 @@ import {
   PutReply,
   PutRequest,
   ReplicaReadRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import { frameBytesMax, keysPerMultiGetMax } from "../wire/limits.ts";
 import { ringToMessage } from "../wire/ring-codec.ts";
 import { checkKey, checkPut, putOfDelete } from "./client-requests.ts";

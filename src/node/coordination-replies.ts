@@ -5,9 +5,9 @@
 import { statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { VersionVector } from "../version/version-vector.ts";
-import { ErrorReply, ReplicaHeadReply, ReplicaReadReply, ReplicaWriteReply } from "../wire/codec.ts";
 import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import { ErrorReply, ReplicaHeadReply, ReplicaReadReply, ReplicaWriteReply } from "../wire/gen/codecs.ts";
 import type { Coordination } from "./coordination.ts";
 import type { OpWatch } from "./op-watch.ts";
 import type { Peer } from "./peers.ts";

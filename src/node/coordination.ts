@@ -21,14 +21,9 @@ import { ReadRule } from "../handoff/transfer.ts";
 import type { Replica } from "../replica/replica.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import type { VersionVector } from "../version/version-vector.ts";
-import {
-  type Encoder,
-  HintKeepRequest,
-  type ReplicaReadReply,
-  ReplicaReadRequest,
-  ReplicaWriteRequest,
-} from "../wire/codec.ts";
+import type { Encoder } from "../wire/codec.ts";
 import { FrameType, WritePurpose } from "../wire/frame-types.ts";
+import { HintKeepRequest, type ReplicaReadReply, ReplicaReadRequest, ReplicaWriteRequest } from "../wire/gen/codecs.ts";
 import type { OpWatch } from "./op-watch.ts";
 import type { PeerService } from "./peer-service.ts";
 import type { Peers } from "./peers.ts";

@@ -14,8 +14,8 @@ import { type Replica, ReplicaKind, type ReplicaOp } from "../replica/replica.ts
 import { sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
-import { GetReply, type ReplicaReadRequest } from "../wire/codec.ts";
 import type { Asking } from "../wire/frame.ts";
+import { GetReply, type ReplicaReadRequest } from "../wire/gen/codecs.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import { OpMaker } from "./peer-service.ts";
 import type { ReplicaOrigin, ReplicaTask } from "./request.ts";

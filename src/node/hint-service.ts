@@ -11,6 +11,8 @@ import { HintCredits } from "../handoff/hint-credits.ts";
 import { type HintReport, hintWaits } from "../handoff/hints.ts";
 import { WriteRule } from "../handoff/transfer.ts";
 import { ReplicaKind, type ReplicaOp } from "../replica/replica.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   HintDeliverReply,
   HintDeliverRequest,
@@ -19,9 +21,7 @@ import {
   ReplicaReadReply,
   ReplicaReadRequest,
   ReplicaWriteReply,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import type { Route } from "./part.ts";
 import { checkWrite, OpMaker } from "./peer-service.ts";

@@ -19,8 +19,8 @@ import {
   type StoredHint,
   type StoreEvents,
 } from "../storage/store.ts";
-import type { Hello } from "../wire/codec.ts";
 import type { FrameWriter } from "../wire/frame-writer.ts";
+import type { Hello } from "../wire/gen/codecs.ts";
 import { Role } from "../wire/hello.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { Boot } from "./boot.ts";

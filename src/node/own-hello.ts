@@ -3,7 +3,7 @@ import { noBytes } from "../base/bytes.ts";
 import { idBytes, type NodeNumber } from "../base/ids.ts";
 import { softwareName } from "../base/version.ts";
 import { noProgress, type StoreProgress } from "../membership/member.ts";
-import type { Hello } from "../wire/codec.ts";
+import type { Hello } from "../wire/gen/codecs.ts";
 import { protocolVersions, Role } from "../wire/hello.ts";
 import type { NodeState } from "./state.ts";
 

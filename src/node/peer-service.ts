@@ -13,15 +13,15 @@ import { after, type Instant } from "../base/time.ts";
 import { ReadRule, WriteRule } from "../handoff/transfer.ts";
 import { type Replica, ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import { checkRecord, headIfLarger, versionOfSealed } from "../version/record.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   ReplicaHeadReply,
   ReplicaReadReply,
   ReplicaReadRequest,
   ReplicaWriteReply,
   ReplicaWriteRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import type { EpochGate } from "./epoch-gate.ts";
 import { stoodUsOf, storageUsOf } from "./op-watch.ts";
 import { type ReplicaOrigin, Request } from "./request.ts";

@@ -19,7 +19,7 @@ import type { Actors } from "../replica/actors.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import { openRecord } from "../version/record.ts";
 import { causalHash, isDeleted } from "../version/sibling-set.ts";
-import type { ReapReply } from "../wire/codec.ts";
+import type { ReapReply } from "../wire/gen/codecs.ts";
 import type { Environment } from "./environment.ts";
 import { LocalRecords, type RecordAsker, type RunLocally } from "./local-records.ts";
 import type { PartResources } from "./repairing.ts";

@@ -8,6 +8,7 @@ import { type TreeId, treeIdOf } from "../repair/merkle-tree.ts";
 import type { RepairSchedule } from "../repair/schedule.ts";
 import type { Scrub } from "../repair/scrub.ts";
 import { leavesPerTree } from "../storage/keys.ts";
+import type { Frame } from "../wire/frame.ts";
 import {
   type Counter,
   type RepairPreviewPeer,
@@ -15,8 +16,7 @@ import {
   RepairPreviewRequest,
   RepairStatusReply,
   RepairStatusRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
+} from "../wire/gen/codecs.ts";
 import { previewPeersMax, previewRowsMax } from "../wire/limits.ts";
 import { slicesMax } from "./background.ts";
 import { ExchangeSeat, nextTickOf, type SeatHost, settleSeats, tickSeats } from "./exchange-seat.ts";

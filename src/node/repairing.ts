@@ -18,9 +18,10 @@ import { type Answer, type Question, questionCodecs, replyCodecs } from "../repa
 import { RepairSchedule } from "../repair/schedule.ts";
 import { Scrub, type ScrubEffects, type ScrubResult, type WrongLeaf } from "../repair/scrub.ts";
 import type { RecordPage, Store } from "../storage/store.ts";
-import { type Encoder, type MessageCodec, ReplicaWriteRequest } from "../wire/codec.ts";
+import type { Encoder, MessageCodec } from "../wire/codec.ts";
 import type { Frame } from "../wire/frame.ts";
 import { FrameType, WritePurpose } from "../wire/frame-types.ts";
+import { ReplicaWriteRequest } from "../wire/gen/codecs.ts";
 import { Comparisons } from "./comparisons.ts";
 import { ExchangeSeat, type SeatHost, type TreeAsker } from "./exchange-seat.ts";
 import { LocalRecords, type RunLocally } from "./local-records.ts";

@@ -7,8 +7,8 @@ import type { Instant } from "../base/time.ts";
 import type { GetOp } from "../coordinator/get.ts";
 import type { PutOp } from "../coordinator/put.ts";
 import type { ReplicaOp } from "../replica/replica.ts";
-import type { MultiGetResult } from "../wire/codec.ts";
 import type { Asking } from "../wire/frame.ts";
+import type { MultiGetResult } from "../wire/gen/codecs.ts";
 import type { Session } from "./session.ts";
 import { Ticket } from "./ticket.ts";
 

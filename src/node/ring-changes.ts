@@ -20,6 +20,8 @@ import { cancelPlan, commitPlan, type Newcomer, stageChange, unstage } from "../
 import { recoveredRing } from "../ring/recovery.ts";
 import type { BucketPolicy, Ring } from "../ring/ring.ts";
 import { digestText } from "../ring/ring-digest.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
 import {
   type BucketPolicy as BucketPolicyMessage,
   FetchRingReply,
@@ -27,9 +29,7 @@ import {
   type Member as MemberMessage,
   RingChangeReply,
   RingChangeRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import { decodeRing, encodeRing, policyFromMessage, ringFromMessage } from "../wire/ring-codec.ts";
 import { readRingMessage, sendRingMessage } from "../wire/ring-messages.ts";
 import { ballotBytes, encodedRingOf, loadBallot, ringBytes } from "./node-files.ts";

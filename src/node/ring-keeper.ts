@@ -12,16 +12,10 @@ import { Rng } from "../base/rng.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import { planClaim } from "../ring/claim.ts";
 import { type Member, Ring } from "../ring/ring.ts";
-import {
-  ErrorReply,
-  type Fields,
-  Hello,
-  type Member as MemberMessage,
-  ReportReply,
-  ReportRequest,
-} from "../wire/codec.ts";
+import type { Fields } from "../wire/codec.ts";
 import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { ErrorReply, Hello, type Member as MemberMessage, ReportReply, ReportRequest } from "../wire/gen/codecs.ts";
 import { frameBytesMax, waitingMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { ringFromMessage, ringToMessage } from "../wire/ring-codec.ts";

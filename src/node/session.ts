@@ -9,9 +9,10 @@
 import { type ErrorCode, errorTable, RingtailError, type Status, statusOk, wireOf } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
-import { type Encoder, ErrorReply, Hello } from "../wire/codec.ts";
+import type { Encoder } from "../wire/codec.ts";
 import { type Asking, type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { ErrorReply, Hello } from "../wire/gen/codecs.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { WireError } from "../wire/wire-error.ts";

@@ -24,6 +24,8 @@ import type { Actors } from "../replica/actors.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { DeletedPage, RecordPage } from "../storage/store.ts";
 import { checkRecord } from "../version/record.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   TransferCloseReply,
   TransferCloseRequest,
@@ -33,9 +35,7 @@ import {
   TransferPullRequest,
   TransferStatusReply,
   TransferStatusRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import { recordsPerPullMax, transferRowsMax } from "../wire/limits.ts";
 import { transferBytesPerSecondMax } from "./background.ts";
 import type { Comparisons } from "./comparisons.ts";

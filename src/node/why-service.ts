@@ -6,8 +6,10 @@
 import { equalBytes } from "../base/bytes.ts";
 import { type Instant, instant } from "../base/time.ts";
 import type { HotKey as CountedKey } from "../metrics/top-keys.ts";
+import type { Fields } from "../wire/codec.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
-  type Fields,
   type HotKey,
   type Pause,
   type SlowOp,
@@ -15,9 +17,7 @@ import {
   TopKeysRequest,
   WhyReply,
   WhyRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import type { OpWatch } from "./op-watch.ts";
 import { Part, type Route } from "./part.ts";
 import type { Session } from "./session.ts";

@@ -7,7 +7,7 @@ import { assert } from "../base/assert.ts";
 import { compareBytes, noBytes } from "../base/bytes.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import type { RecordPage } from "../storage/store-events.ts";
-import type { LeafKey } from "../wire/codec.ts";
+import type { LeafKey } from "../wire/gen/codecs.ts";
 import { hashOfRecord } from "./held-record.ts";
 
 /** One key of a leaf. */

@@ -9,8 +9,8 @@
 import { mark } from "../base/mark.ts";
 import type { Instant } from "../base/time.ts";
 import type { RecordPage } from "../storage/store-events.ts";
-import type { LeafKeysReply, RecordFetchReply } from "../wire/codec.ts";
 import { FrameType } from "../wire/frame-types.ts";
+import type { LeafKeysReply, RecordFetchReply } from "../wire/gen/codecs.ts";
 import type { ExchangeCounters, ExchangeEffects, ExchangeOptions, ExchangeRequest, Waits } from "./exchange-parts.ts";
 import { WaitKind } from "./exchange-parts.ts";
 import { KeyRepair, takeBatch } from "./key-repair.ts";

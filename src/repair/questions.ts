@@ -1,7 +1,7 @@
 /** What one node asks another when they compare trees: the messages by frame type, for whoever puts them on a link. */
-import type { MessageCodec } from "../wire/codec.ts";
+import type { Fields, MessageCodec } from "../wire/codec.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
-  type Fields,
   LeafKeysReply,
   LeafKeysRequest,
   RecordFetchReply,
@@ -12,8 +12,7 @@ import {
   TreeLeavesRequest,
   TreeRootsReply,
   TreeRootsRequest,
-} from "../wire/codec.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 
 /** By the type of the frame. */
 interface Messages {

@@ -5,7 +5,7 @@
 import type { NodeNumber } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import type { Instant } from "../base/time.ts";
-import type { ReapReply } from "../wire/codec.ts";
+import type { ReapReply } from "../wire/gen/codecs.ts";
 import { type Candidate, withoutActor } from "./reap-candidate.ts";
 import { ReapVerdict } from "./reap-verdict.ts";
 

@@ -20,7 +20,7 @@ import { mark } from "../base/mark.ts";
 import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { RecordPage } from "../storage/store-events.ts";
-import type { ReapReply } from "../wire/codec.ts";
+import type { ReapReply } from "../wire/gen/codecs.ts";
 import { keysPerReapMax } from "../wire/limits.ts";
 import type { TreeOf } from "./leaf-list.ts";
 import { type Candidate, candidateOf, markOf } from "./reap-candidate.ts";

@@ -1,6 +1,6 @@
 /** What a peer says of its roots, branches and leaves, held against the own trees as they are in this turn. */
 import { Hash64 } from "../base/hash.ts";
-import type { TreeBranchReply, TreeLeavesReply, TreeRootsReply } from "../wire/codec.ts";
+import type { TreeBranchReply, TreeLeavesReply, TreeRootsReply } from "../wire/gen/codecs.ts";
 import type { LeafSource } from "./merkle-tree.ts";
 import { branchesOf, branchesPerTree, leavesOf, leavesPerBranch, rootOf } from "./merkle-tree.ts";
 import { differingBranches, type TreeWork } from "./tree-work.ts";

@@ -8,8 +8,8 @@ import { statusOk } from "../base/errors.ts";
 import { fullKeyOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
-import { ErrorReply } from "../wire/codec.ts";
 import type { Frame } from "../wire/frame.ts";
+import { ErrorReply } from "../wire/gen/codecs.ts";
 import type { AnswerSink, ClientLink } from "./client-link.ts";
 import { isLastWriteKey, lastWriteBucketName, type Operation } from "./history.ts";
 

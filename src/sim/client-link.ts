@@ -6,9 +6,10 @@
 import { hexOf } from "../base/bytes.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import { type Encoder, Hello } from "../wire/codec.ts";
+import type { Encoder } from "../wire/codec.ts";
 import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../wire/frame-types.ts";
+import { Hello } from "../wire/gen/codecs.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import type { Link, LinkEvents, Transport } from "../wire/link.ts";
 import { LinkEnd } from "./link-end.ts";

@@ -17,6 +17,8 @@ import { after, type DurationUs, type Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ContextKey, openContext } from "../version/context.ts";
 import { ackNode, isFallbackAck } from "../wire/ack-word.ts";
+import type { Frame } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   DeleteRequest,
   FetchRingReply,
@@ -28,9 +30,7 @@ import {
   PutReply,
   PutRequest,
   ReplicaReadRequest,
-} from "../wire/codec.ts";
-import type { Frame } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import type { LinkEvents } from "../wire/link.ts";
 import { ringFromMessage } from "../wire/ring-codec.ts";
 import {

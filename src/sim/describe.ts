@@ -7,20 +7,20 @@ import { codeOf, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { recordHeaderBytes } from "../version/record.ts";
 import { ackNode } from "../wire/ack-word.ts";
+import type { MessageCodec } from "../wire/codec.ts";
+import { type Frame, FrameReader, type FrameSink } from "../wire/frame.ts";
+import { FrameType } from "../wire/frame-types.ts";
 import {
   DeleteRequest,
   ErrorReply,
   GetReply,
   GetRequest,
-  type MessageCodec,
   PutReply,
   PutRequest,
   ReplicaReadReply,
   ReplicaReadRequest,
   ReplicaWriteRequest,
-} from "../wire/codec.ts";
-import { type Frame, FrameReader, type FrameSink } from "../wire/frame.ts";
-import { FrameType } from "../wire/frame-types.ts";
+} from "../wire/gen/codecs.ts";
 import { frameBytesMax } from "../wire/limits.ts";
 import { dotText, shownOf } from "./history.ts";
 import { LinkEnd } from "./link-end.ts";

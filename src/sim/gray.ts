@@ -14,7 +14,7 @@ import { ClientCore } from "../client/core.ts";
 import type { ClientEnvironment } from "../client/environment.ts";
 import { defaultOptions, getRequest, putRequest, type Request } from "../client/request.ts";
 import type { RouteState } from "../node/route-health.ts";
-import type { GetReply, PutReply } from "../wire/codec.ts";
+import type { GetReply, PutReply } from "../wire/gen/codecs.ts";
 import type { LinkEvents } from "../wire/link.ts";
 import { simBucket } from "./client-call.ts";
 import { addressOf, Cluster } from "./cluster.ts";

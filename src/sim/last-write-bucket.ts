@@ -2,8 +2,8 @@
 import { utf8 } from "../base/bytes.ts";
 import { Resolver } from "../base/resolver.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
-import { RingChangeReply, RingChangeRequest } from "../wire/codec.ts";
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
+import { RingChangeReply, RingChangeRequest } from "../wire/gen/codecs.ts";
 import { addressOf, type Cluster } from "./cluster.ts";
 import { lastWriteBucketName } from "./history.ts";
 import { SimOperator } from "./operator.ts";

@@ -4,7 +4,8 @@
  */
 import { codeOf, type ErrorCode, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import { ErrorReply, type Fields, type MessageCodec } from "../wire/codec.ts";
+import type { Fields, MessageCodec } from "../wire/codec.ts";
+import { ErrorReply } from "../wire/gen/codecs.ts";
 import type { LinkEvents } from "../wire/link.ts";
 import { ClientLink } from "./client-link.ts";
 import type { Network } from "./network.ts";

@@ -7,8 +7,8 @@
 import { statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { Copies, type Copy } from "../client/copies.ts";
-import { GetReply } from "../wire/codec.ts";
 import type { Frame } from "../wire/frame.ts";
+import { GetReply } from "../wire/gen/codecs.ts";
 import type { AnswerSink } from "./client-link.ts";
 
 /** What comes of it: exactly one of the first two, and the third if copies differ. */

@@ -12,7 +12,7 @@ import type { Member } from "../ring/member.ts";
 import type { Ring } from "../ring/ring.ts";
 import { ringHash } from "../ring/ring-digest.ts";
 import type { StateFileEvents, StateFileName, StateFiles } from "../storage/state-files.ts";
-import type { TransferProgress } from "../wire/codec.ts";
+import type { TransferProgress } from "../wire/gen/codecs.ts";
 
 /** A node is about to keep this ring, and to obey it once it has. */
 export interface RingSaved {

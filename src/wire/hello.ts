@@ -5,7 +5,7 @@
  */
 import { equalBytes, hexOf } from "../base/bytes.ts";
 import { type Status, statusOk, wireOf } from "../base/errors.ts";
-import type { Hello } from "./codec.ts";
+import type { Hello } from "./gen/codecs.ts";
 
 /** The protocol versions of this build, both included. */
 export const protocolVersions: VersionRange = { min: 1, max: 1 };

@@ -10,14 +10,13 @@ import { Resolver } from "../base/resolver.ts";
 import { readWord, writeWord } from "../base/words.ts";
 import { type BucketPolicy, type Member, type MemberStatus, Ring, type StagedChange } from "../ring/ring.ts";
 import { stagedKinds } from "../ring/staged.ts";
+import { decode, encode } from "./codec.ts";
 import {
   type BucketPolicy as BucketPolicyMessage,
-  decode,
-  encode,
   type Member as MemberMessage,
   RingState,
   type StagedChange as StagedChangeMessage,
-} from "./codec.ts";
+} from "./gen/codecs.ts";
 
 /** A decoded `RingState`. */
 export type RingStateMessage = RingState;

@@ -14,12 +14,11 @@ import {
   type RingStamp,
   refusalReasons,
 } from "../ring/consensus-messages.ts";
+import { decode, encode, type Fields, type MessageCodec } from "./codec.ts";
+import type { Frame } from "./frame.ts";
+import { FrameType } from "./frame-types.ts";
 import {
   BallotFile,
-  decode,
-  encode,
-  type Fields,
-  type MessageCodec,
   RingAccept,
   RingAccepted,
   type RingBallot,
@@ -30,9 +29,7 @@ import {
   RingPull,
   RingRefusal,
   type RingStamp as RingStampMessage,
-} from "./codec.ts";
-import type { Frame } from "./frame.ts";
-import { FrameType } from "./frame-types.ts";
+} from "./gen/codecs.ts";
 import { WireError } from "./wire-error.ts";
 
 /** Sends a frame: what `FrameWriter.send` does with type, codec and message. */

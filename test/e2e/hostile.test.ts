@@ -12,15 +12,13 @@ import { writeWord } from "../../src/base/words.ts";
 import { type Bucket, RingtailClient, text } from "../../src/index.ts";
 import { datagramHeaderBytes } from "../../src/membership/packets.ts";
 import type { Member, Ring } from "../../src/ring/ring.ts";
+import { decode, encode, type Fields, type MessageCodec } from "../../src/wire/codec.ts";
+import { FrameType } from "../../src/wire/frame-types.ts";
 import {
-  decode,
-  encode,
   FetchRingReply,
   FetchRingRequest,
-  type Fields,
   GetRequest,
   Hello,
-  type MessageCodec,
   PutRequest,
   ReplicaReadReply,
   ReplicaReadRequest,
@@ -28,8 +26,7 @@ import {
   ReportReply,
   StatusReply,
   StatusRequest,
-} from "../../src/wire/codec.ts";
-import { FrameType } from "../../src/wire/frame-types.ts";
+} from "../../src/wire/gen/codecs.ts";
 import { Role } from "../../src/wire/hello.ts";
 import { ringFromMessage } from "../../src/wire/ring-codec.ts";
 import {

@@ -3,8 +3,8 @@
  * after it has come back; and with `buffered`, after all nodes have been killed at once.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { StatusReply, StatusRequest } from "../../src/wire/codec.ts";
 import { FrameType } from "../../src/wire/frame-types.ts";
+import { StatusReply, StatusRequest } from "../../src/wire/gen/codecs.ts";
 import { CheckedLoad } from "../support/checked-load.ts";
 import {
   type Background,

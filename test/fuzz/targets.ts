@@ -28,8 +28,9 @@ import { openStateFile, type StateFileName, type StateFiles, sealStateFile } fro
 import { logEntryBytes, putLogEntry, readLogEntries } from "../../src/storage/write-ahead-log.ts";
 import { ContextKey, openContext } from "../../src/version/context.ts";
 import { checkRecord, mergeSealed, openRecord, RecordError, sealRecord } from "../../src/version/record.ts";
-import * as codecs from "../../src/wire/codec.ts";
+import { decode, encode, type MessageCodec } from "../../src/wire/codec.ts";
 import { type Frame, FrameReader } from "../../src/wire/frame.ts";
+import * as codecs from "../../src/wire/gen/codecs.ts";
 import { WireError } from "../../src/wire/wire-error.ts";
 import { fromHex, readVectors } from "../support/vectors.ts";
 import { membershipOptions } from "./member.ts";
@@ -54,10 +55,7 @@ function demand(holds: boolean, text: string): void {
   if (!holds) throw new Error(text);
 }
 
-type AnyCodec = codecs.MessageCodec<unknown>;
-
-const isCodec = (one: unknown): one is AnyCodec => typeof one === "object" && one !== null && "shape" in one;
-const allCodecs: readonly AnyCodec[] = Object.values<unknown>({ ...codecs }).filter(isCodec);
+const allCodecs = Object.values<MessageCodec<unknown>>({ ...codecs });
 const messageVectors = Object.entries(readVectors<Record<string, string>>("messages"));
 
 /** Each message's decoder gets every message's bytes: fields of one are garbage for the other. */
@@ -66,10 +64,10 @@ const messages: Target = {
   corpus: messageVectors.map(([, hex]) => fromHex(hex)),
   take(bytes, rng) {
     const codec = rng.pick(allCodecs);
-    const message = attempt(() => codecs.decode(codec, bytes, 0, bytes.length), WireError);
+    const message = attempt(() => decode(codec, bytes, 0, bytes.length), WireError);
     if (message === undefined) return;
-    const again = codecs.encode(codec, message);
-    const back = codecs.encode(codec, codecs.decode(codec, again, 0, again.length));
+    const again = encode(codec, message);
+    const back = encode(codec, decode(codec, again, 0, again.length));
     demand(Buffer.compare(again, back) === 0, `${codec.name}: what was decoded is encoded otherwise each time`);
   },
 };

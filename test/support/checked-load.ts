@@ -10,8 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorCode, RingtailError, wireOf } from "../../src/base/errors.ts";
 import { type Bucket, type Context, RingtailClient, text } from "../../src/index.ts";
 import { decodeRecordBody } from "../../src/version/record.ts";
-import { decode, encode, GetReply, GetRequest } from "../../src/wire/codec.ts";
+import { decode, encode } from "../../src/wire/codec.ts";
 import { FrameType } from "../../src/wire/frame-types.ts";
+import { GetReply, GetRequest } from "../../src/wire/gen/codecs.ts";
 import { waitFor } from "./e2e.ts";
 import { WireClient } from "./wire-client.ts";
 

@@ -16,6 +16,9 @@ import { ContextKey, sealContext } from "../../src/version/context.ts";
 import { recordBody, sealRecord } from "../../src/version/record.ts";
 import { SiblingSet } from "../../src/version/sibling-set.ts";
 import { VersionVector } from "../../src/version/version-vector.ts";
+import type { MessageCodec } from "../../src/wire/codec.ts";
+import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../../src/wire/frame.ts";
+import { FrameType, REPLY_BIT } from "../../src/wire/frame-types.ts";
 import {
   DeleteRequest,
   ErrorReply,
@@ -24,15 +27,12 @@ import {
   GetReply,
   GetRequest,
   Hello,
-  type MessageCodec,
   MultiGetReply,
   MultiGetRequest,
   PutReply,
   PutRequest,
   ReplicaReadRequest,
-} from "../../src/wire/codec.ts";
-import { type Frame, FrameReader, type FrameSink, FrameWriter } from "../../src/wire/frame.ts";
-import { FrameType, REPLY_BIT } from "../../src/wire/frame-types.ts";
+} from "../../src/wire/gen/codecs.ts";
 import { Role } from "../../src/wire/hello.ts";
 import { frameBytesMaxHard } from "../../src/wire/limits.ts";
 import type { Link, LinkEvents, Transport } from "../../src/wire/link.ts";

@@ -10,7 +10,8 @@ import { MemberState, noProgress, type Update } from "../../src/membership/membe
 import { Membership } from "../../src/membership/membership.ts";
 import { DatagramType, DatagramWriter, datagramHeaderBytes, updateBytes } from "../../src/membership/packets.ts";
 import { type Profile, profiles } from "../../src/membership/profile.ts";
-import { Ack, decode, type Fields, Gossip, Nack, Ping, PingReq, type StateSync } from "../../src/wire/codec.ts";
+import { decode, type Fields } from "../../src/wire/codec.ts";
+import { Ack, Gossip, Nack, Ping, PingReq, type StateSync } from "../../src/wire/gen/codecs.ts";
 
 export const rigCluster = clusterId("c".repeat(32));
 

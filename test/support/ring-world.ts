@@ -13,16 +13,16 @@ import { SimDrive } from "../../src/sim/drive.ts";
 import { type OperatorAnswer, type OperatorQuestion, SimOperator } from "../../src/sim/operator.ts";
 import type { SimNode } from "../../src/sim/process.ts";
 import { World } from "../../src/sim/world.ts";
+import type { Fields } from "../../src/wire/codec.ts";
+import { FrameType, RingChangeKind } from "../../src/wire/frame-types.ts";
 import {
   EventsReply,
   EventsRequest,
-  type Fields,
   MembersReply,
   MembersRequest,
   RingChangeReply,
   RingChangeRequest,
-} from "../../src/wire/codec.ts";
-import { FrameType, RingChangeKind } from "../../src/wire/frame-types.ts";
+} from "../../src/wire/gen/codecs.ts";
 
 const patienceUs: DurationUs = 60_000_000;
 

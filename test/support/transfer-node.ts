@@ -16,16 +16,14 @@ import { Transfers } from "../../src/handoff/transfers.ts";
 import type { Ring } from "../../src/ring/ring.ts";
 import { keyAfter, recordKey } from "../../src/storage/keys.ts";
 import type { RecordPage } from "../../src/storage/store-events.ts";
+import { decode, encode, type MessageCodec } from "../../src/wire/codec.ts";
 import {
-  decode,
-  encode,
-  type MessageCodec,
   TransferCloseReply,
   TransferCloseRequest,
   TransferPullReply,
   TransferPullRequest,
   TransfersFile,
-} from "../../src/wire/codec.ts";
+} from "../../src/wire/gen/codecs.ts";
 import type { TransferWorld } from "./transfer-world.ts";
 
 /** Where a key belongs. */

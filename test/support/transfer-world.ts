@@ -13,7 +13,7 @@ import { ReadRule } from "../../src/handoff/transfer.ts";
 import { defaultTransferConfig, type TransferConfig } from "../../src/handoff/transfer-effects.ts";
 import { nextRing } from "../../src/ring/next-ring.ts";
 import { type Member, type PendingTransfer, Ring } from "../../src/ring/ring.ts";
-import type { TransferPullReply } from "../../src/wire/codec.ts";
+import type { TransferPullReply } from "../../src/wire/gen/codecs.ts";
 import { defaultPolicy, fieldsOf, memberOf } from "../unit/ring/support.ts";
 import { type Place, TransferNode } from "./transfer-node.ts";
 

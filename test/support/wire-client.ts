@@ -4,9 +4,10 @@
  */
 import { connect, type Socket } from "node:net";
 import { instant } from "../../src/base/time.ts";
-import { decode, ErrorReply, encode, type Fields, Hello, type MessageCodec } from "../../src/wire/codec.ts";
+import { decode, encode, type Fields, type MessageCodec } from "../../src/wire/codec.ts";
 import { FrameReader } from "../../src/wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../../src/wire/frame-types.ts";
+import { ErrorReply, Hello } from "../../src/wire/gen/codecs.ts";
 import { Role } from "../../src/wire/hello.ts";
 import { patienceMs, waitFor } from "./e2e.ts";
 

@@ -1,9 +1,10 @@
 // The messages of a get and a put, to clients and to replicas: encoded where they are sent from, decoded in place.
 
 import { recordBody } from "../../dist/version/record.js";
-import * as codec from "../../dist/wire/codec.js";
+import { decode, encode } from "../../dist/wire/codec.js";
 import { FrameReader, FrameWriter } from "../../dist/wire/frame.js";
 import { FrameType } from "../../dist/wire/frame-types.js";
+import * as codecs from "../../dist/wire/gen/codecs.js";
 import { bucket, sealed, seasonedSet, sink, value } from "./shared.mjs";
 
 const key = new Uint8Array(16).fill(0x30);
@@ -50,9 +51,9 @@ function sending(name, type, message, of) {
 }
 
 function decoding(name, message, of) {
-  const bytes = codec.encode(of, message);
+  const bytes = encode(of, message);
   const run = (times) => {
-    for (let i = 0; i < times; i += 1) sink.value = codec.decode(of, bytes, 0, bytes.length);
+    for (let i = 0; i < times; i += 1) sink.value = decode(of, bytes, 0, bytes.length);
   };
   return { name: `decode ${name}`, run };
 }
@@ -61,7 +62,7 @@ function reading() {
   const frames = [];
   const keep = { ...link, write: (bytes) => frames.push(bytes.slice()) > 0 };
   const writer = new FrameWriter(keep, { queuedBytesMax: 1 << 26 }, () => {});
-  for (let i = 0; i < 16; i += 1) writer.send(FrameType.PUT, 0, i, codec.PutRequest, putRequest);
+  for (let i = 0; i < 16; i += 1) writer.send(FrameType.PUT, 0, i, codecs.PutRequest, putRequest);
   writer.flush();
   let seen = 0;
   const reader = new FrameReader(
@@ -84,22 +85,22 @@ function reading() {
 
 export function codecCases() {
   return [
-    sending("GetRequest", FrameType.GET, getRequest, codec.GetRequest),
-    sending("PutRequest, 1 KiB", FrameType.PUT, putRequest, codec.PutRequest),
-    sending("GetReply, 1 KiB", FrameType.GET | 0x80, getReply, codec.GetReply),
-    sending("PutReply", FrameType.PUT | 0x80, putReply, codec.PutReply),
-    sending("ReplicaReadRequest", FrameType.REPLICA_READ, readRequest, codec.ReplicaReadRequest),
-    sending("ReplicaWriteRequest, 1 KiB", FrameType.REPLICA_WRITE, writeRequest, codec.ReplicaWriteRequest),
-    sending("ReplicaReadReply, 1 KiB", FrameType.REPLICA_READ | 0x80, readReply, codec.ReplicaReadReply),
-    sending("ReplicaWriteReply", FrameType.REPLICA_WRITE | 0x80, writeReply, codec.ReplicaWriteReply),
-    decoding("GetRequest", getRequest, codec.GetRequest),
-    decoding("PutRequest, 1 KiB", putRequest, codec.PutRequest),
-    decoding("GetReply, 1 KiB", getReply, codec.GetReply),
-    decoding("PutReply", putReply, codec.PutReply),
-    decoding("ReplicaReadRequest", readRequest, codec.ReplicaReadRequest),
-    decoding("ReplicaWriteRequest, 1 KiB", writeRequest, codec.ReplicaWriteRequest),
-    decoding("ReplicaReadReply, 1 KiB", readReply, codec.ReplicaReadReply),
-    decoding("ReplicaWriteReply", writeReply, codec.ReplicaWriteReply),
+    sending("GetRequest", FrameType.GET, getRequest, codecs.GetRequest),
+    sending("PutRequest, 1 KiB", FrameType.PUT, putRequest, codecs.PutRequest),
+    sending("GetReply, 1 KiB", FrameType.GET | 0x80, getReply, codecs.GetReply),
+    sending("PutReply", FrameType.PUT | 0x80, putReply, codecs.PutReply),
+    sending("ReplicaReadRequest", FrameType.REPLICA_READ, readRequest, codecs.ReplicaReadRequest),
+    sending("ReplicaWriteRequest, 1 KiB", FrameType.REPLICA_WRITE, writeRequest, codecs.ReplicaWriteRequest),
+    sending("ReplicaReadReply, 1 KiB", FrameType.REPLICA_READ | 0x80, readReply, codecs.ReplicaReadReply),
+    sending("ReplicaWriteReply", FrameType.REPLICA_WRITE | 0x80, writeReply, codecs.ReplicaWriteReply),
+    decoding("GetRequest", getRequest, codecs.GetRequest),
+    decoding("PutRequest, 1 KiB", putRequest, codecs.PutRequest),
+    decoding("GetReply, 1 KiB", getReply, codecs.GetReply),
+    decoding("PutReply", putReply, codecs.PutReply),
+    decoding("ReplicaReadRequest", readRequest, codecs.ReplicaReadRequest),
+    decoding("ReplicaWriteRequest, 1 KiB", writeRequest, codecs.ReplicaWriteRequest),
+    decoding("ReplicaReadReply, 1 KiB", readReply, codecs.ReplicaReadReply),
+    decoding("ReplicaWriteReply", writeReply, codecs.ReplicaWriteReply),
     reading(),
   ];
 }

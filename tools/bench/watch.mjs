@@ -6,7 +6,8 @@ import { resolveQuorum } from "../../dist/coordinator/quorum.js";
 import { Pauses } from "../../dist/metrics/pauses.js";
 import { TurnKeys } from "../../dist/metrics/turn-keys.js";
 import { OpWatch } from "../../dist/node/op-watch.js";
-import { decode, encode, GetReply, ReplicaReadReply } from "../../dist/wire/codec.js";
+import { decode, encode } from "../../dist/wire/codec.js";
+import { GetReply, ReplicaReadReply } from "../../dist/wire/gen/codecs.js";
 import { fullKeys, hashesOf, sink } from "./shared.mjs";
 
 const policy = { name: "", n: 3, r: 2, w: 2, durability: Durability.buffered, version: 1 };

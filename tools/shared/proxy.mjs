@@ -10,7 +10,8 @@
 // by its source port; it is sent on from the sender's own proxy port, so that the receiver sees who it is from.
 import { createSocket } from "node:dgram";
 import { connect, createServer } from "node:net";
-import { decode, Hello } from "../../dist/wire/codec.js";
+import { decode } from "../../dist/wire/codec.js";
+import { Hello } from "../../dist/wire/gen/codecs.js";
 import { Role } from "../../dist/wire/hello.js";
 
 const headerBytes = 10;

@@ -11,8 +11,8 @@ import type { Member } from "../../ring/ring.ts";
 import { shownOf } from "../../sim/history.ts";
 import { readContext } from "../../version/context.ts";
 import { ackNode, isFallbackAck } from "../../wire/ack-word.ts";
-import { GetReply, GetRequest } from "../../wire/codec.ts";
 import { FrameType } from "../../wire/frame-types.ts";
+import { GetReply, GetRequest } from "../../wire/gen/codecs.ts";
 import type { CheckRecorder } from "./recorder.ts";
 
 /** What is read, and for how long it may be tried. */

@@ -15,7 +15,7 @@ import type { ReapQuestion } from "../../repair/reap-round.ts";
 import { Reaper, type ReaperEffects } from "../../repair/reaper.ts";
 import type { Ring } from "../../ring/ring.ts";
 import type { HintCounts } from "../../storage/hint-table.ts";
-import type { ReapReply } from "../../wire/codec.ts";
+import type { ReapReply } from "../../wire/gen/codecs.ts";
 import { type ModelKey, second } from "./seat.ts";
 import { owners } from "./state.ts";
 

@@ -21,7 +21,7 @@ import { type ActorEffects, Actors, type Incarnation } from "../../replica/actor
 import { HybridClock } from "../../replica/hybrid-clock.ts";
 import { Replica, type ReplicaEffects, ReplicaKind, ReplicaOp } from "../../replica/replica.ts";
 import type { Ring } from "../../ring/ring.ts";
-import type { ReapReply } from "../../wire/codec.ts";
+import type { ReapReply } from "../../wire/gen/codecs.ts";
 import { ModelDisk } from "./disk.ts";
 import { fallback, type NodeModel, owners } from "./state.ts";
 

@@ -16,7 +16,7 @@ import { ReplicaKind } from "../../replica/replica.ts";
 import { compareDots } from "../../version/dots.ts";
 import { isDeleted } from "../../version/sibling-set.ts";
 import { type Dot, VersionVector } from "../../version/version-vector.ts";
-import type { ReapReply } from "../../wire/codec.ts";
+import type { ReapReply } from "../../wire/gen/codecs.ts";
 import { type HintWish, ReaperSeat, wishAfterReceipt, wishForHint } from "./cores.ts";
 import { idOf, liveMask, pastOf, setOf } from "./history.ts";
 import { modelRing } from "./ring.ts";

@@ -1,7 +1,7 @@
 /** The text for Prometheus: every line is one that its parsers take, each family has one type, and what is missing is left out. */
 import { expect, it } from "vitest";
 import { metricsText, type NodeFigures } from "../../../src/admin/metrics-text.ts";
-import type { HintStatusReply, RepairStatusReply, StatusReply } from "../../../src/wire/codec.ts";
+import type { HintStatusReply, RepairStatusReply, StatusReply } from "../../../src/wire/gen/codecs.ts";
 
 function figures(): NodeFigures {
   const status = {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { defaultOptions, getRequest, type Request, type RequestEvents } from "../../../src/client/request.ts";
 import { WaitingList } from "../../../src/client/waiting-list.ts";
-import type { GetReply } from "../../../src/wire/codec.ts";
+import type { GetReply } from "../../../src/wire/gen/codecs.ts";
 
 const events: RequestEvents<GetReply> = { onReply() {}, onFailure() {} };
 

@@ -8,7 +8,8 @@ import { ReadRule, Transfer, transferStates, transferWaits, WriteRule } from "..
 import type { TransferConfig } from "../../../src/handoff/transfer-effects.ts";
 import { fileOf, transferOf } from "../../../src/handoff/transfer-file.ts";
 import { nextRing } from "../../../src/ring/next-ring.ts";
-import { decode, type TransferRow, TransfersFile } from "../../../src/wire/codec.ts";
+import { decode } from "../../../src/wire/codec.ts";
+import { type TransferRow, TransfersFile } from "../../../src/wire/gen/codecs.ts";
 import type { TransferNode } from "../../support/transfer-node.ts";
 import { TransferWorld, type WorldOptions } from "../../support/transfer-world.ts";
 import { defaultPolicy } from "../ring/support.ts";

@@ -7,7 +7,8 @@ import { Alarm } from "../../../src/membership/effects.ts";
 import { MemberState } from "../../../src/membership/member.ts";
 import { messageOf, updateOf } from "../../../src/membership/packets.ts";
 import { profiles } from "../../../src/membership/profile.ts";
-import { type Ack, decode, encode, Ping, StateSync } from "../../../src/wire/codec.ts";
+import { decode, encode } from "../../../src/wire/codec.ts";
+import { type Ack, Ping, StateSync } from "../../../src/wire/gen/codecs.ts";
 import { datagramBytesMax } from "../../../src/wire/limits.ts";
 import { claim, MemberRig, rigAddress, rigCluster, rigId } from "../../support/member-rig.ts";
 

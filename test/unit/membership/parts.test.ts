@@ -27,7 +27,8 @@ import {
   updateOf,
 } from "../../../src/membership/packets.ts";
 import { UpdateQueue } from "../../../src/membership/updates.ts";
-import { decode, encode, Gossip, MemberUpdate, Ping } from "../../../src/wire/codec.ts";
+import { decode, encode } from "../../../src/wire/codec.ts";
+import { Gossip, MemberUpdate, Ping } from "../../../src/wire/gen/codecs.ts";
 import { datagramBytesMax } from "../../../src/wire/limits.ts";
 
 const { alive, suspect, dead, left } = MemberState;

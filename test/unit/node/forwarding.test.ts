@@ -11,9 +11,10 @@ import type { Routing } from "../../../src/node/routing.ts";
 import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
 import { Ring } from "../../../src/ring/ring.ts";
-import { decode, ErrorReply, encode, PutReply, PutRequest } from "../../../src/wire/codec.ts";
+import { decode, encode } from "../../../src/wire/codec.ts";
 import { type Asking, Frame } from "../../../src/wire/frame.ts";
 import { FrameType, REPLY_BIT } from "../../../src/wire/frame-types.ts";
+import { ErrorReply, PutReply, PutRequest } from "../../../src/wire/gen/codecs.ts";
 import { defaultPolicy, fieldsOf, membersOn } from "../ring/support.ts";
 
 const timeoutUs = 50_000;

@@ -6,7 +6,7 @@ import { type PeerEvents, Peers } from "../../../src/node/peers.ts";
 import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
 import { Ring } from "../../../src/ring/ring.ts";
-import type { Hello } from "../../../src/wire/codec.ts";
+import type { Hello } from "../../../src/wire/gen/codecs.ts";
 import { protocolVersions, Role } from "../../../src/wire/hello.ts";
 import { fieldsOf, memberOf } from "../ring/support.ts";
 

@@ -5,8 +5,8 @@ import { configOf } from "../../../src/node/config.ts";
 import { RingKeeper } from "../../../src/node/ring-keeper.ts";
 import type { Session } from "../../../src/node/session.ts";
 import type { NodeState } from "../../../src/node/state.ts";
-import type { Hello } from "../../../src/wire/codec.ts";
 import { Frame } from "../../../src/wire/frame.ts";
+import type { Hello } from "../../../src/wire/gen/codecs.ts";
 
 test("after one that refused a connection and one that has no ring, the next is asked", () => {
   const dialled: string[] = [];

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ReadRule } from "../../../src/handoff/transfer.ts";
 import { planChange } from "../../../src/ring/plan.ts";
 import type { Ring } from "../../../src/ring/ring.ts";
+import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
 import {
   HintStatusReply,
   HintStatusRequest,
@@ -19,8 +20,7 @@ import {
   RingChangeRequest,
   TransferStatusReply,
   TransferStatusRequest,
-} from "../../../src/wire/codec.ts";
-import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
+} from "../../../src/wire/gen/codecs.ts";
 import { DataStory } from "../../support/data-story.ts";
 
 const keys = (count: number): string[] => Array.from({ length: count }, (_, i) => `key-${i}`);

@@ -5,8 +5,8 @@ import { configOf } from "../../../src/node/config.ts";
 import { Node } from "../../../src/node/node.ts";
 import { SimDrive } from "../../../src/sim/drive.ts";
 import type { SimNode } from "../../../src/sim/process.ts";
-import { GetReply, GetRequest, PutReply, PutRequest } from "../../../src/wire/codec.ts";
 import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
+import { GetReply, GetRequest, PutReply, PutRequest } from "../../../src/wire/gen/codecs.ts";
 import { RingWorld } from "../../support/ring-world.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

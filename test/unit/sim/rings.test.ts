@@ -4,6 +4,7 @@ import { ringBytes } from "../../../src/node/node-files.ts";
 import { isMoving, stageChange } from "../../../src/ring/plan.ts";
 import type { Ring } from "../../../src/ring/ring.ts";
 import { digestText } from "../../../src/ring/ring-digest.ts";
+import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
 import {
   FetchRingReply,
   FetchRingRequest,
@@ -11,8 +12,7 @@ import {
   GetRequest,
   PutReply,
   PutRequest,
-} from "../../../src/wire/codec.ts";
-import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
+} from "../../../src/wire/gen/codecs.ts";
 import { encodeRing } from "../../../src/wire/ring-codec.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { RingWorld } from "../../support/ring-world.ts";

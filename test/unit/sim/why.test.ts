@@ -9,8 +9,8 @@ import { explainTail, type Tail } from "../../../src/lab/why.ts";
 import { PauseKind } from "../../../src/metrics/pauses.ts";
 import { noContext } from "../../../src/sim/client-call.ts";
 import type { SimNode } from "../../../src/sim/process.ts";
-import { TopKeysReply, TopKeysRequest, WhyReply, WhyRequest } from "../../../src/wire/codec.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
+import { TopKeysReply, TopKeysRequest, WhyReply, WhyRequest } from "../../../src/wire/gen/codecs.ts";
 import { DataStory } from "../../support/data-story.ts";
 
 const victim = 1;

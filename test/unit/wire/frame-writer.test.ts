@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { instant } from "../../../src/base/time.ts";
-import { encode, GetReply, PutRequest, RingState } from "../../../src/wire/codec.ts";
+import { encode } from "../../../src/wire/codec.ts";
 import { FrameReader, FrameWriter } from "../../../src/wire/frame.ts";
+import { GetReply, PutRequest, RingState } from "../../../src/wire/gen/codecs.ts";
 import { FakeLink, type FrameData, frameBytes, joined, lineOf, RecordingSink } from "./frames.ts";
 
 const now = instant(1);

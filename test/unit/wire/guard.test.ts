@@ -1,6 +1,7 @@
 /** The guard: its tables are complete, its bounds hold exactly, and what it refuses it refuses quickly. */
 import { describe, expect, it } from "vitest";
-import { decode, encode, MultiGetRequest, RingState } from "../../../src/wire/codec.ts";
+import { decode, encode } from "../../../src/wire/codec.ts";
+import { MultiGetRequest, RingState } from "../../../src/wire/gen/codecs.ts";
 import { findFault } from "../../../src/wire/guard.ts";
 import { messageDepthMax } from "../../../src/wire/limits.ts";
 import { fieldNumbersMax, MessageShape, shapes } from "../../../src/wire/shapes.ts";

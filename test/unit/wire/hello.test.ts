@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { noBytes } from "../../../src/base/bytes.ts";
 import { codeOf } from "../../../src/base/errors.ts";
-import { decode, encode, Hello } from "../../../src/wire/codec.ts";
+import { decode, encode } from "../../../src/wire/codec.ts";
+import { Hello } from "../../../src/wire/gen/codecs.ts";
 import { checkHello, type HelloIdentity, negotiate, protocolVersions, Role } from "../../../src/wire/hello.ts";
 
 const cluster = new Uint8Array(16).fill(1);

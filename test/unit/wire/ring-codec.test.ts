@@ -4,7 +4,8 @@ import { Durability } from "../../../src/base/durability.ts";
 import { RingtailError } from "../../../src/base/errors.ts";
 import { clusterId, nodeId, nodeNumber, noNode } from "../../../src/base/ids.ts";
 import { type Member, type MemberStatus, Ring } from "../../../src/ring/ring.ts";
-import { decode, encode, RingState } from "../../../src/wire/codec.ts";
+import { decode, encode } from "../../../src/wire/codec.ts";
+import { RingState } from "../../../src/wire/gen/codecs.ts";
 import {
   decodeRing,
   encodeRing,

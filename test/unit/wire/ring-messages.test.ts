@@ -12,9 +12,10 @@ import {
   type RingStamp,
   refusalReasons,
 } from "../../../src/ring/consensus-messages.ts";
-import { encode, RingDigest, RingRefusal } from "../../../src/wire/codec.ts";
+import { encode } from "../../../src/wire/codec.ts";
 import { Frame } from "../../../src/wire/frame.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
+import { RingDigest, RingRefusal } from "../../../src/wire/gen/codecs.ts";
 import {
   decodeBallotMemory,
   encodeBallotMemory,

@@ -8,7 +8,8 @@ import { PbfReader, PbfWriter } from "pbf";
 import { compile } from "pbf/compile";
 import parser from "protocol-buffers-schema";
 import { noBytes } from "../../../src/base/bytes.ts";
-import * as codecs from "../../../src/wire/codec.ts";
+import type { MessageCodec } from "../../../src/wire/codec.ts";
+import * as codecs from "../../../src/wire/gen/codecs.ts";
 
 /** A message as plain data, by the names of its fields in camelCase. */
 export type Plain = { [field: string]: unknown };
@@ -74,8 +75,8 @@ export function fieldsOf(name: string): readonly SchemaField[] {
 }
 
 /** The codec of a message, by name. */
-export function codecNamed(name: string): codecs.MessageCodec<Plain> {
-  const codec = (codecs as unknown as Readonly<Record<string, codecs.MessageCodec<Plain> | undefined>>)[name];
+export function codecNamed(name: string): MessageCodec<Plain> {
+  const codec = (codecs as unknown as Readonly<Record<string, MessageCodec<Plain> | undefined>>)[name];
   if (codec === undefined) throw new Error(`no codec ${name}`);
   return codec;
 }
