@@ -1,36 +1,34 @@
 /**
  * Coordination: what the coordinators ask of the world, bound to this node's own replica and to its peers.
  *
- * A slot of an op is either this node (the op goes to the replica) or a peer (it becomes a frame whose id is op id * 8
- * + slot, so that the answer finds its op without a map). An effect must not call the core that made it, so work for
- * the own replica and failures known at once wait in a queue until `settle`, which runs last in every event.
+ * A slot of an op is either this node (the op goes to the replica) or a peer (it becomes a frame:
+ * coordination-requests.ts). An effect must not call the core that made it, so work for the own replica and failures
+ * known at once wait in a queue until `settle`, which runs last in every event.
  *
  * A slot among `op.fallbacks` is asked for what it keeps for others: its record is a hint.
  */
-import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { codeOf, type Status, statusOk, wireOf } from "../base/errors.ts";
 import { Fifo } from "../base/fifo.ts";
-import { bucketOf, keyOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import { getAgain, mayTryAgain, putAgain } from "../coordinator/again.ts";
-import { GetCoordinator, type GetEffects, GetOp, wantsHead } from "../coordinator/get.ts";
+import { GetCoordinator, type GetEffects, GetOp } from "../coordinator/get.ts";
 import { PutCoordinator, type PutEffects, PutOp } from "../coordinator/put.ts";
 import { ReadRule } from "../handoff/transfer.ts";
 import type { Replica } from "../replica/replica.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import type { VersionVector } from "../version/version-vector.ts";
-import type { Encoder } from "../wire/codec.ts";
-import { FrameType, WritePurpose } from "../wire/frame-types.ts";
-import { HintKeepRequest, type ReplicaReadReply, ReplicaReadRequest, ReplicaWriteRequest } from "../wire/gen/codecs.ts";
+import type { ReplicaReadReply } from "../wire/gen/codecs.ts";
+import { CoordinationRequests } from "./coordination-requests.ts";
 import type { OpWatch } from "./op-watch.ts";
 import type { PeerService } from "./peer-service.ts";
 import type { Peers } from "./peers.ts";
 import { ReadHedging } from "./read-hedging.ts";
-import { type GetOrigin, type ReplicaOrigin, Request } from "./request.ts";
+import { type AnyOp, type GetOrigin, type ReplicaOrigin, Request } from "./request.ts";
 import type { Routing } from "./routing.ts";
-import { type RefusedOp, SecondAttempts } from "./second-attempts.ts";
+import { SecondAttempts } from "./second-attempts.ts";
+import { opIdOf, slotOf } from "./slot-frame-id.ts";
 import type { NodeState } from "./state.ts";
 
 /** A slot that failed before anything was sent. */
@@ -58,9 +56,7 @@ export interface CoordinationOptions {
 }
 
 /** Whether the own replica is to do it for a slot of an op, whose answer waits for it; a read repair is not. */
-function isOfSlot(
-  local: ReplicaOp<ReplicaOrigin>,
-): local is ReplicaOp<ReplicaOrigin> & { readonly origin: PutOp<Request> | GetOp<GetOrigin> } {
+function isOfSlot(local: ReplicaOp<ReplicaOrigin>): local is ReplicaOp<ReplicaOrigin> & { readonly origin: AnyOp } {
   const { origin, kind } = local;
   return origin instanceof PutOp || (origin instanceof GetOp && kind !== ReplicaKind.write);
 }
@@ -78,7 +74,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   readonly puts: PutCoordinator<Request>;
   readonly gets: GetCoordinator<GetOrigin>;
   readonly #shared: NodeState;
-  readonly #peers: Peers;
+  readonly #requests: CoordinationRequests;
   readonly #routing: Routing;
   readonly #hedging: ReadHedging;
   readonly #answers: Answers;
@@ -90,30 +86,9 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   #replica: Replica<ReplicaOrigin> | undefined = undefined;
   readonly #localOps: Fifo<ReplicaOp<ReplicaOrigin>> = new Fifo(localOpsMax);
   readonly #unsent: Fifo<Unsent> = new Fifo(localOpsMax);
-  // Requests are encoded before the next one is filled in, so one object of each kind serves all.
-  readonly #read: ReplicaReadRequest = { bucket: noBytes, key: noBytes, epoch: 0, timeoutUs: 0, bodyMax: 0 };
-  readonly #write: ReplicaWriteRequest = {
-    bucket: noBytes,
-    key: noBytes,
-    record: noBytes,
-    epoch: 0,
-    timeoutUs: 0,
-    durability: 0,
-    purpose: 0,
-  };
-  readonly #hint: HintKeepRequest = {
-    bucket: noBytes,
-    key: noBytes,
-    record: noBytes,
-    target: 0,
-    epoch: 0,
-    timeoutUs: 0,
-    durability: 0,
-  };
-
   constructor({ shared, peers, routing, answers, watch, hintKept }: CoordinationOptions) {
     this.#shared = shared;
-    this.#peers = peers;
+    this.#requests = new CoordinationRequests(shared, peers, routing, watch);
     this.#routing = routing;
     this.#hedging = new ReadHedging(shared, routing.health);
     this.#answers = answers;
@@ -146,46 +121,32 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   writeReplica(now: Instant, op: PutOp<Request>, slot: number, durability: Durability): void {
     if (slot === op.localSlot) {
       // Nobody else can sync the record, or it is a second attempt: this node writes it as any other replica does.
-      this.#writeLocally(ReplicaKind.write, op, op.sealed as Uint8Array, op.deadline, durability);
+      this.#writeLocally(ReplicaKind.write, op, op.sealed, op.deadline, durability);
       return;
     }
-    const message = this.#writeMessage(op.fullKey, op.sealed as Uint8Array, durability, op.epoch);
-    message.purpose = WritePurpose.put;
-    message.timeoutUs = Math.max(1, op.replicaDeadline - now);
-    if (!this.#send(now, op, slot, FrameType.REPLICA_WRITE, ReplicaWriteRequest, message)) this.#fail("put", op, slot);
+    if (!this.#requests.write(now, op, slot, durability)) this.#fail("put", op, slot);
   }
 
   keepHint(now: Instant, op: PutOp<Request>, slot: number, owner: NodeNumber, durability: Durability): void {
     if (slot === op.localSlot) {
-      const sealed = op.sealed as Uint8Array;
+      const sealed = op.sealed;
       const local = this.#writeLocally(ReplicaKind.keepHint, op, sealed, op.deadline, durability);
       local.target = owner;
       local.second = op.second;
       return;
     }
-    const message = this.#hint;
-    message.bucket = bucketOf(op.fullKey);
-    message.key = keyOf(op.fullKey);
-    message.record = op.sealed as Uint8Array;
-    message.target = owner;
-    message.epoch = op.epoch;
-    message.timeoutUs = Math.max(op.silenceUs, op.replicaDeadline - now);
-    message.durability = durability;
-    if (!this.#send(now, op, slot, FrameType.HINT_KEEP, HintKeepRequest, message)) this.#fail("put", op, slot);
+    if (!this.#requests.keepHint(now, op, slot, owner, durability)) this.#fail("put", op, slot);
   }
 
   askHead(_now: Instant, op: PutOp<Request>, slot: number): void {
-    const message = this.#readMessage(op.fullKey, op.epoch, op.silenceUs);
-    const peer = this.#peers.of(op.targetNumbers[slot] as number);
-    const sent = peer?.send(FrameType.REPLICA_HEAD, op.id * 8 + slot, ReplicaReadRequest, message) === true;
-    if (!sent) this.#fail("head", op, slot);
+    if (!this.#requests.askHead(op, slot)) this.#fail("head", op, slot);
   }
 
-  heard(now: Instant, op: PutOp<Request> | GetOp<GetOrigin>, slot: number, status: Status, us: DurationUs): void {
+  heard(now: Instant, op: AnyOp, slot: number, status: Status, us: DurationUs): void {
     this.#routing.heard(now, op, slot, status, us);
   }
 
-  silent(now: Instant, op: PutOp<Request> | GetOp<GetOrigin>, slot: number): void {
+  silent(now: Instant, op: AnyOp, slot: number): void {
     this.#routing.health.timedOut(now, op.targetNumbers[slot] as NodeNumber);
   }
 
@@ -193,16 +154,13 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   staleRing(): void {}
 
   readReplica(now: Instant, op: GetOp<GetOrigin>, slot: number): void {
-    const isFallback = ((op.fallbacks >>> slot) & 1) === 1;
     if (slot === op.localSlot) {
+      const isFallback = ((op.fallbacks >>> slot) & 1) === 1;
       if (!isFallback && this.#ruleOf(op) === ReadRule.notSynced) this.#unsyncedReads.add(op);
       this.#newLocal(isFallback ? ReplicaKind.readHints : ReplicaKind.read, op, op.deadline);
       return;
     }
-    const message = this.#readMessage(op.fullKey, op.epoch, Math.max(1, op.replicaDeadline - now));
-    if (wantsHead(op, slot)) message.bodyMax = this.#shared.config.bodyMaxBytes;
-    const type = isFallback ? FrameType.HINT_READ : FrameType.REPLICA_READ;
-    if (!this.#send(now, op, slot, type, ReplicaReadRequest, message)) this.#fail("get", op, slot);
+    if (!this.#requests.read(now, op, slot)) this.#fail("get", op, slot);
   }
 
   hedgeDelay(): DurationUs {
@@ -217,22 +175,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     return this.#shared.readRule(op.partition, op.quorum.bucketN);
   }
 
-  #send<T>(
-    now: Instant,
-    op: PutOp<Request> | GetOp<GetOrigin>,
-    slot: number,
-    type: number,
-    codec: Encoder<T>,
-    message: T,
-  ): boolean {
-    this.#watch.asked(now, op, slot);
-    const number = op.targetNumbers[slot] as NodeNumber;
-    if (this.#peers.of(number)?.send(type, op.id * 8 + slot, codec, message) !== true) return false;
-    this.#routing.health.sent(number);
-    return true;
-  }
-
-  #fail(what: Unsent["what"], op: PutOp<Request> | GetOp<GetOrigin>, slot: number): void {
+  #fail(what: Unsent["what"], op: AnyOp, slot: number): void {
     this.#unsent.push({ what, id: op.id, slot });
   }
 
@@ -243,14 +186,10 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
       this.#writeLocally(ReplicaKind.write, op, merged, after(op.deadline, timeoutUs), Durability.buffered);
       return;
     }
-    const message = this.#writeMessage(op.fullKey, merged, Durability.buffered, this.#shared.epoch);
-    message.purpose = WritePurpose.readRepair;
-    message.timeoutUs = timeoutUs;
-    const peer = this.#peers.of(op.targetNumbers[slot] as number);
-    peer?.send(FrameType.REPAIR, op.id * 8 + slot, ReplicaWriteRequest, message);
+    this.#requests.repair(op, slot, merged, timeoutUs);
   }
 
-  #newLocal(kind: ReplicaKind, op: PutOp<Request> | GetOp<GetOrigin>, deadline: Instant): ReplicaOp<ReplicaOrigin> {
+  #newLocal(kind: ReplicaKind, op: AnyOp, deadline: Instant): ReplicaOp<ReplicaOrigin> {
     const local = new ReplicaOp<ReplicaOrigin>(kind, op, op.fullKey);
     local.hashHigh = op.hashHigh;
     local.hashLow = op.hashLow;
@@ -263,7 +202,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   #writeLocally(
     kind: ReplicaKind,
-    op: PutOp<Request> | GetOp<GetOrigin>,
+    op: AnyOp,
     sealed: Uint8Array,
     deadline: Instant,
     durability: Durability,
@@ -274,37 +213,17 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     return local;
   }
 
-  #readMessage(fullKey: Uint8Array, epoch: number, timeoutUs: DurationUs): ReplicaReadRequest {
-    const message = this.#read;
-    message.bucket = bucketOf(fullKey);
-    message.key = keyOf(fullKey);
-    message.epoch = epoch;
-    message.timeoutUs = timeoutUs;
-    message.bodyMax = 0;
-    return message;
-  }
-
-  #writeMessage(fullKey: Uint8Array, sealed: Uint8Array, durability: Durability, epoch: number): ReplicaWriteRequest {
-    const message = this.#write;
-    message.bucket = bucketOf(fullKey);
-    message.key = keyOf(fullKey);
-    message.record = sealed;
-    message.epoch = epoch;
-    message.durability = durability;
-    return message;
-  }
-
-  reply(now: Instant, op: PutOp<Request> | GetOp<GetOrigin>): void {
+  reply(now: Instant, op: AnyOp): void {
     if (mayTryAgain(now, op)) this.#secondAttempts.add(op);
     else this.#answer(now, op);
   }
 
-  #answer(now: Instant, op: RefusedOp): void {
+  #answer(now: Instant, op: AnyOp): void {
     if (op instanceof PutOp) this.#answers.answerPut(now, op);
     else this.#answers.answerGet(now, op);
   }
 
-  forget(_now: Instant, op: PutOp<Request> | GetOp<GetOrigin>): void {
+  forget(_now: Instant, op: AnyOp): void {
     if (op.awaiting !== 0 || (op instanceof PutOp && op.resent !== 0)) this.#routing.forget(op);
   }
 
@@ -350,16 +269,16 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   /** A peer's answer to a write, or to a hint that it was to keep; `epoch`: of its ring, where it refused. */
   onWriteReply(now: Instant, frameId: number, status: Status, durable: boolean, message: string, epoch: number): void {
-    const id = frameId >>> 3;
-    const slot = frameId & 7;
+    const id = opIdOf(frameId);
+    const slot = slotOf(frameId);
     if (status === statusOk) this.puts.onAck(now, id, slot, durable);
     else this.puts.onFailure(now, id, slot, status, message, epoch);
   }
 
   /** A peer's record or its head, borrowed; empty: it holds none. `unsynced`: it is still receiving the partition. */
   onReadReply(now: Instant, frameId: number, { record, recordBytes, unsynced }: ReplicaReadReply): void {
-    const id = frameId >>> 3;
-    const slot = frameId & 7;
+    const id = opIdOf(frameId);
+    const slot = slotOf(frameId);
     if (recordBytes !== 0) {
       this.gets.onHead(now, id, slot, record, recordBytes);
       return;
@@ -370,8 +289,8 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   }
 
   onReadRefused(now: Instant, frameId: number, status: Status, message: string, epoch: number): void {
-    const id = frameId >>> 3;
-    const slot = frameId & 7;
+    const id = opIdOf(frameId);
+    const slot = slotOf(frameId);
     // A peer that is starting says NOT_SYNCED, too, and has nothing to show.
     if (codeOf(status) === "NOT_SYNCED") this.gets.onUnsynced(now, id, slot, null, message);
     else this.gets.onFailure(now, id, slot, status, message, epoch);
@@ -379,12 +298,12 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   /** What a peer's record covers; null: it did not say. */
   onHeadReply(now: Instant, frameId: number, version: VersionVector | null): void {
-    this.puts.onHead(now, frameId >>> 3, frameId & 7, version);
+    this.puts.onHead(now, opIdOf(frameId), slotOf(frameId), version);
   }
 
   /** How a read repair ended does not matter: the next get of the key sees. */
   onRepairReply(now: Instant, frameId: number): void {
-    this.gets.onRepaired(now, frameId >>> 3, frameId & 7);
+    this.gets.onRepaired(now, opIdOf(frameId), slotOf(frameId));
   }
 
   /** Everything asked of that peer and not answered has failed. */
@@ -423,7 +342,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     return refused !== undefined;
   }
 
-  #tryAgain(now: Instant, op: RefusedOp): void {
+  #tryAgain(now: Instant, op: AnyOp): void {
     if (op.deadline <= now) this.#answer(now, op);
     else if (op instanceof PutOp) {
       const next = putAgain(now, op);

@@ -6,7 +6,6 @@
  */
 import { bucketOf } from "../base/full-key.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
-import type { GetOp } from "../coordinator/get.ts";
 import { PutOp } from "../coordinator/put.ts";
 import { type Cause, causes, dissect, neverStood, type Stood, stallUs } from "../metrics/cause.ts";
 import { PauseKind } from "../metrics/pauses.ts";
@@ -16,7 +15,8 @@ import { TopKeys } from "../metrics/top-keys.ts";
 import type { ReplicaOp } from "../replica/replica.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import type { Environment } from "./environment.ts";
-import { type GetOrigin, MultiGetPart, type ReplicaOrigin, type Request } from "./request.ts";
+import { type AnyOp, MultiGetPart, type ReplicaOrigin } from "./request.ts";
+import { opIdOf, slotOf } from "./slot-frame-id.ts";
 import { SlotTimes } from "./slot-times.ts";
 import type { NodeState } from "./state.ts";
 
@@ -25,8 +25,6 @@ export interface CauseTotal {
   ops: number;
   us: number;
 }
-
-type AnyOp = PutOp<Request> | GetOp<GetOrigin>;
 
 /** How much of a replica's op that ends `now` its process stood still. Short ones are not worth the look. */
 export function stoodUsOf(now: Instant, op: ReplicaOp<ReplicaOrigin>, env: Environment): DurationUs {
@@ -84,12 +82,12 @@ export class OpWatch {
 
   /** A peer's answer to a read. */
   getAnswered(now: Instant, frameId: number, loopUs: DurationUs, storageUs: DurationUs): void {
-    this.#gets.answered(now, frameId >>> 3, frameId & 7, 0, loopUs, storageUs);
+    this.#gets.answered(now, opIdOf(frameId), slotOf(frameId), 0, loopUs, storageUs);
   }
 
   /** A peer's answer to a write. */
   putAnswered(now: Instant, frameId: number, keyUs: DurationUs, loopUs: DurationUs, storageUs: DurationUs): void {
-    this.#puts.answered(now, frameId >>> 3, frameId & 7, keyUs, loopUs, storageUs);
+    this.#puts.answered(now, opIdOf(frameId), slotOf(frameId), keyUs, loopUs, storageUs);
   }
 
   /** A slot could not even be asked. */

@@ -65,6 +65,9 @@ export class MultiGetPart {
 /** Where a get's answer goes. */
 export type GetOrigin = Request | MultiGetPart;
 
+/** A put or get that this node coordinates. */
+export type AnyOp = PutOp<Request> | GetOp<GetOrigin>;
+
 /** The request that a get's answer belongs to. */
 export function requestOf(origin: GetOrigin): Request {
   return origin instanceof Request ? origin : origin.whole.request;
@@ -76,4 +79,4 @@ export interface ReplicaTask {
 }
 
 /** Where a replica op's result goes: to a peer's request, to the own slot of a put or get, or to a part of the node. */
-export type ReplicaOrigin = Request | PutOp<Request> | GetOp<GetOrigin> | ReplicaTask;
+export type ReplicaOrigin = Request | AnyOp | ReplicaTask;

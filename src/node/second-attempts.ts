@@ -3,36 +3,31 @@
  * here for that ring, until its deadline at the most, and is then tried once more (`coordinator/again.ts`).
  */
 import { type Instant, never } from "../base/time.ts";
-import type { GetOp } from "../coordinator/get.ts";
-import type { PutOp } from "../coordinator/put.ts";
-import type { GetOrigin, Request } from "./request.ts";
-
-/** An op that waits. */
-export type RefusedOp = PutOp<Request> | GetOp<GetOrigin>;
+import type { AnyOp } from "./request.ts";
 
 export class SecondAttempts {
-  #waiting: RefusedOp[] = [];
+  #waiting: AnyOp[] = [];
 
   /** How many wait. */
   get size(): number {
     return this.#waiting.length;
   }
 
-  add(op: RefusedOp): void {
+  add(op: AnyOp): void {
     this.#waiting.push(op);
   }
 
   /** Takes an op whose ring is there, or undefined. */
-  takeReady(epoch: number): RefusedOp | undefined {
+  takeReady(epoch: number): AnyOp | undefined {
     return this.#take((op) => op.staleEpoch <= epoch);
   }
 
   /** Takes an op whose time is over, or undefined. */
-  takeExpired(now: Instant): RefusedOp | undefined {
+  takeExpired(now: Instant): AnyOp | undefined {
     return this.#take((op) => op.deadline <= now);
   }
 
-  #take(which: (op: RefusedOp) => boolean): RefusedOp | undefined {
+  #take(which: (op: AnyOp) => boolean): AnyOp | undefined {
     const at = this.#waiting.findIndex(which);
     return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
   }
