@@ -31,13 +31,14 @@ import {
   findsStale,
   firstSlots,
   fullMessage,
+  noteAnswer,
   Op,
   OpTable,
   type OpTableOptions,
   type RouteEffects,
   takeSilent,
 } from "./op.ts";
-import { getShortfall } from "./shortfall.ts";
+import { getShortfall, withinTimeout } from "./shortfall.ts";
 import { countSlots, packedWith } from "./slots.ts";
 import { type AskedGet, decideGet, refusalOf, Verdict } from "./tally.ts";
 
@@ -399,10 +400,7 @@ export class GetCoordinator<O> {
   }
 
   #reply(now: Instant, op: GetOp<O>, status: Status, message: string): void {
-    assert(!op.replied, "a get is answered once");
-    op.replied = true;
-    op.status = status;
-    op.message = message;
+    noteAnswer(op, status, message);
     this.#effects.reply(now, op);
   }
 
@@ -458,10 +456,7 @@ export class GetCoordinator<O> {
 
   /** Tells of slots that have been silent for too long; nobody else is asked, because the list is asked as it stands. */
   #look(now: Instant, op: GetOp<O>): void {
-    const quiet = takeSilent(op);
-    for (let slot = 0; slot < op.targets; slot += 1) {
-      if ((quiet & (1 << slot)) !== 0 && slot !== op.localSlot) this.#effects.silent(now, op, slot);
-    }
+    const quiet = takeSilent(now, op, this.#effects);
     if (((quiet >>> op.bodySlot) & 1) === 1 && op.bodySlot >= 0) {
       op.bodyLate = true;
       this.#settle(now, op);
@@ -472,8 +467,7 @@ export class GetCoordinator<O> {
   #timeOut(now: Instant, op: GetOp<O>): void {
     if (!op.replied) {
       mark("get.deadline");
-      const within = ` within ${Math.ceil(op.timeoutUs / 1000)} ms`;
-      this.#reply(now, op, errorTable.DEADLINE_EXCEEDED.wire, getShortfall(op, within));
+      this.#reply(now, op, errorTable.DEADLINE_EXCEEDED.wire, getShortfall(op, withinTimeout(op)));
     }
     this.#finish(now, op);
   }

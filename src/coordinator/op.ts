@@ -119,12 +119,23 @@ export interface RouteEffects<T> {
   staleRing(now: Instant, epoch: number): void;
 }
 
-/** The slots that have been silent since the last look, from now on noted as such. */
-export function takeSilent(op: Op<unknown>): number {
+/** The slots that have been silent since the last look: from now on noted as such, and the node is told of them. */
+export function takeSilent<T extends Op<unknown>>(now: Instant, op: T, effects: RouteEffects<T>): number {
   const quiet = op.awaiting & ~(op.silent | op.fresh);
   op.silent |= quiet;
   op.fresh = 0;
+  for (let slot = 0; slot < op.targets; slot += 1) {
+    if ((quiet & (1 << slot)) !== 0 && slot !== op.localSlot) effects.silent(now, op, slot);
+  }
   return quiet;
+}
+
+/** Notes what the client is about to be answered. */
+export function noteAnswer(op: Op<unknown>, status: Status, message: string): void {
+  assert(!op.replied, "an op is answered once");
+  op.replied = true;
+  op.status = status;
+  op.message = message;
 }
 
 /** Whether a replica's refusal is due to a ring newer than the op's: notes its epoch the first time. */

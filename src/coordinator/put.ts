@@ -26,13 +26,14 @@ import {
   findsStale,
   firstSlots,
   fullMessage,
+  noteAnswer,
   Op,
   OpTable,
   type OpTableOptions,
   type RouteEffects,
   takeSilent,
 } from "./op.ts";
-import { putShortfall } from "./shortfall.ts";
+import { putShortfall, withinTimeout } from "./shortfall.ts";
 import { addSlot, hintOwner, ownersOf, packedAt, slotsFor } from "./slots.ts";
 import { designateAnother, designateFirst, type Syncing, slotDurability, syncsMissing } from "./syncs.ts";
 import { decidePut, refusalOf, Verdict } from "./tally.ts";
@@ -316,10 +317,7 @@ export class PutCoordinator<O> {
 
   /** Looks for slots that have been silent for too long, and for owners that did not say what they hold. */
   #look(now: Instant, op: PutOp<O>): void {
-    const quiet = takeSilent(op);
-    for (let slot = 0; slot < op.targets; slot += 1) {
-      if ((quiet & (1 << slot)) !== 0 && slot !== op.localSlot) this.#effects.silent(now, op, slot);
-    }
+    const quiet = takeSilent(now, op, this.#effects);
     // Once W is met a silent fallback is left alone, and the own replica: more hints would only add to what slows them.
     const spared = op.replied ? op.fallbacks | localBit(op) : 0;
     op.wanted |= op.questions | ownersOf(quiet & ~spared, op.standsFor);
@@ -401,10 +399,7 @@ export class PutCoordinator<O> {
   }
 
   #reply(now: Instant, op: PutOp<O>, status: Status, message: string): void {
-    assert(!op.replied, "a put is answered once");
-    op.replied = true;
-    op.status = status;
-    op.message = message;
+    noteAnswer(op, status, message);
     this.#effects.reply(now, op);
   }
 
@@ -419,8 +414,7 @@ export class PutCoordinator<O> {
     for (let op = this.#ops.nextExpired(now); op !== undefined; op = this.#ops.nextExpired(now)) {
       if (!op.replied) {
         mark("put.deadline");
-        const within = ` within ${Math.ceil(op.timeoutUs / 1000)} ms`;
-        this.#reply(now, op, errorTable.DEADLINE_EXCEEDED.wire, putShortfall(op, within));
+        this.#reply(now, op, errorTable.DEADLINE_EXCEEDED.wire, putShortfall(op, withinTimeout(op)));
       }
       this.#forget(now, op);
     }

@@ -19,7 +19,7 @@ interface Requirement {
   readonly did: string;
 }
 
-/** Why a put has not what it needs. `within` is empty, or says how long was waited. */
+/** Why a put has not what it needs. `within` is empty, or from `withinTimeout`. */
 export function putShortfall(op: Op<unknown> & AskedPut, within: string): string {
   const { quorum, acked, durable } = op;
   const did = "acknowledged";
@@ -37,13 +37,18 @@ export function putShortfall(op: Op<unknown> & AskedPut, within: string): string
   return explain(op, requirements, acked, within);
 }
 
-/** Why a get has not what it needs. `within` is empty, or says how long was waited. */
+/** Why a get has not what it needs. `within` is empty, or from `withinTimeout`. */
 export function getShortfall(op: Op<unknown> & AskedGet, within: string): string {
   const { quorum, answered } = op;
   const did = "answered";
   const requirements = ofList(op, allSlots(op.targets), ["r", quorum.r], ["pr", quorum.pr], answered, did);
   requirements.push(ofHosts(op, answered, did));
   return explain(op, requirements, answered, within);
+}
+
+/** How long an op was waited for, at its deadline. */
+export function withinTimeout(op: Op<unknown>): string {
+  return ` within ${Math.ceil(op.timeoutUs / 1000)} ms`;
 }
 
 type Asking = readonly [name: string, required: number];
