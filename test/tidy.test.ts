@@ -83,7 +83,8 @@ describe("each rule can fail", () => {
 });
 
 describe("documents", () => {
-  it.each(["README.md", "src/README.md", "test/README.md", "schema/README.md"])("paths in %s exist", (document) => {
+  const readmes = ["README.md", "src/README.md", "src/sim/README.md", "test/README.md", "schema/README.md"];
+  it.each(readmes)("paths in %s exist", (document) => {
     const text = readFileSync(join(root, document), "utf8");
     const named = [...text.matchAll(/`((?:src|test|tools|schema|docs|native-bench)\/[\w./-]+)`|\]\(([\w./-]+)\)/g)];
     const missing = named
