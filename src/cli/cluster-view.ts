@@ -75,7 +75,7 @@ function noRingYet(address: string): RingtailError {
 }
 
 /** Whom a node knows. */
-export function membersAt(address: string, timeoutMs: number): Promise<MembersReply> {
+function membersAt(address: string, timeoutMs: number): Promise<MembersReply> {
   const type = FrameType.MEMBERS;
   return ask({ address, timeoutMs, type, codec: MembersRequest, message: {}, reply: MembersReply });
 }

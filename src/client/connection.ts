@@ -59,7 +59,7 @@ const helloTimeoutUs: DurationUs = 2_000_000;
 const pingTimeoutUs: DurationUs = 1_000_000;
 const queuedBytesMax = 16 * 1024 * 1024;
 /** Places in flight on one connection; below a node's own limit of 1,024, beyond which it answers `OVERLOADED`. */
-export const placesPerConnection = 512;
+const placesPerConnection = 512;
 
 export class Connection implements LinkEvents, FrameSink {
   readonly id: number;

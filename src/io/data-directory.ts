@@ -15,7 +15,7 @@ import { RingtailError } from "../base/errors.ts";
 import { makeDirectory } from "./make-directory.ts";
 
 /** The layout above. */
-export const directoryFormat = 1;
+const directoryFormat = 1;
 
 const stampName = "FORMAT";
 const stampPattern = /^ringtail data directory, format (\d+)\n$/;

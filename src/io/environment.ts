@@ -26,7 +26,7 @@ export interface HostHooks {
 }
 
 /** The machine's boot id; empty where the system tells none. */
-export function machineBootId(): string {
+function machineBootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   } catch {

@@ -114,7 +114,7 @@ export function blockOfLog({ intervals }: LoggedRun): DuelBlock {
 }
 
 /** A run as a block. */
-export function blockOfRun({ result, recording }: Measured): DuelBlock {
+function blockOfRun({ result, recording }: Measured): DuelBlock {
   const slices = recording.intervals.map(({ gets, puts }) => merged(gets, puts));
   return { slices, throughput: result.throughput };
 }

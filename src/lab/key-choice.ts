@@ -19,7 +19,7 @@ export function fraction(rng: Rng): number {
 }
 
 /** Every key alike. */
-export class UniformChoice implements KeyChoice {
+class UniformChoice implements KeyChoice {
   readonly #rng: Rng;
   readonly #keys: number;
 
@@ -81,7 +81,7 @@ function scrambled(rank: number): number {
 }
 
 /** Zipfian ranks on keys in scrambled order. */
-export class ScrambledZipfian implements KeyChoice {
+class ScrambledZipfian implements KeyChoice {
   readonly #ranks: ZipfianRanks;
   readonly #keys: number;
 

@@ -22,7 +22,7 @@ const formatClear = 1;
 /** The field number of `updates`, with the wire type of a nested message. */
 const updatesTag = (15 << 3) | 2;
 /** "host:port": a host name has at most 253 characters. */
-export const addressLengthMax = 260;
+const addressLengthMax = 260;
 
 /** Why a datagram is dropped unread: a counter's name. */
 export type Misfit = "malformed" | "wrongCluster";

@@ -27,7 +27,7 @@ export const PhaseWord: Readonly<{ shape: 0; waited: 1; held: 2; gc: 3; asked: 4
   slots: 5,
 };
 /** Words of each slot. */
-export const slotWords = 3;
+const slotWords = 3;
 /** The longest vector: eight slots. */
 export const phaseWordsMax: number = PhaseWord.slots + slotWords * 8;
 /** In place of an instant: the slot had not answered. */

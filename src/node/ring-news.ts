@@ -44,7 +44,7 @@ function stagedNews(before: Ring, after: Ring): string[] {
 }
 
 /** A staged change, for people. */
-export function changeText(ring: Ring, change: StagedChange): string {
+function changeText(ring: Ring, change: StagedChange): string {
   const by = change.kind === "replace" ? ` by ${nameOf(ring, change.by)}` : "";
   return `${change.kind} of ${nameOf(ring, change.member)}${by}`;
 }

@@ -50,7 +50,7 @@ export const ReplicaPhase: Readonly<{ idle: 0; key: 1; record: 2; hints: 3; writ
 export type ReplicaPhase = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** A put that would leave more siblings than this is refused, unless its op says otherwise. */
-export const siblingsMaxDefault = 64;
+const siblingsMaxDefault = 64;
 
 const noEntries: readonly number[] = [];
 

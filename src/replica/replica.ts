@@ -49,7 +49,7 @@ export { ReplicaKind, ReplicaOp } from "./replica-op.ts";
 export type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
 
 /** From this many siblings on a put is marked: the application does not merge what it reads. */
-export const siblingsWarn = 8;
+const siblingsWarn = 8;
 
 const invalidArgument = wireOf("INVALID_ARGUMENT");
 const expired = wireOf("EXPIRED");

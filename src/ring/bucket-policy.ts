@@ -39,7 +39,7 @@ function checkWhole(policy: BucketPolicy, field: "n" | "r" | "w" | "version", lo
 }
 
 /** Throws `INVALID_ARGUMENT` unless the policy is valid in a ring with this `replicasMax`. */
-export function checkPolicy(policy: BucketPolicy, replicasMax: number): void {
+function checkPolicy(policy: BucketPolicy, replicasMax: number): void {
   const nameBytes = utf8(policy.name).length;
   if (nameBytes > bucketBytesMax) {
     throw new RingtailError(

@@ -29,7 +29,7 @@ export interface Member {
 }
 
 /** The greatest weight. */
-export const weightMax = 1000;
+const weightMax = 1000;
 const textBytesMax = 255;
 const statuses: readonly string[] = ["joining", "member", "leaving", "left"];
 

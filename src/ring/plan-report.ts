@@ -160,7 +160,7 @@ function changesOf(ring: Ring): PlannedChange[] {
 }
 
 /** Every copy that somebody has to be sent; those who go and those who come to one list in the order of their lists. */
-export function movesBetween(now: Copies, then: Copies): CopyMove[] {
+function movesBetween(now: Copies, then: Copies): CopyMove[] {
   const moves: CopyMove[] = [];
   for (let partition = 0; partition < now.table.owners.length; partition += 1) {
     const going = missing(now, then, partition);

@@ -16,7 +16,7 @@ import { Batch } from "./progress-batch.ts";
 import type { Ring } from "./ring.ts";
 
 /** The most transfers that a node takes part in at once, unless told otherwise. */
-export const transfersPerNodeDefault = 64;
+const transfersPerNodeDefault = 64;
 
 /** What moves, and what changes with it. */
 type Moves = Pick<Ring, "owners" | "goal" | "active" | "members" | "staged">;

@@ -32,7 +32,7 @@ export function addressOf(position: number): string {
 }
 
 /** The configuration a node of the plan's cluster is started with. */
-export function nodeConfig(plan: RunPlan, position: number): NodeConfig {
+function nodeConfig(plan: RunPlan, position: number): NodeConfig {
   const bootstrap = position === 0;
   // Whoever comes later must find somebody even if the first node has gone.
   const isLate = position >= plan.nodes - plan.joiners;

@@ -68,7 +68,7 @@ export interface SimLatencies {
 }
 
 /** A fast SSD. */
-export const defaultLatencies: SimLatencies = { readUs: [20, 200], writeUs: [20, 150], syncUs: [60, 2_000] };
+const defaultLatencies: SimLatencies = { readUs: [20, 200], writeUs: [20, 150], syncUs: [60, 2_000] };
 
 /** What goes wrong while the disk is in use; all off at first. */
 export class DiskFaults {

@@ -9,7 +9,7 @@ import { type FaultClass, type RunPlan, reapsWithinRun } from "./plan.ts";
 import { drawRingActs } from "./ring-acts.ts";
 
 /** Which nodes may lose what a mode does not promise to keep: at most W-1, the same all run long. */
-export function mortalNodes(plan: RunPlan, rng: Rng): number[] {
+function mortalNodes(plan: RunPlan, rng: Rng): number[] {
   const all = rng.shuffle(Array.from({ length: plan.nodes }, (_, index) => index));
   return all.slice(0, plan.w - 1);
 }

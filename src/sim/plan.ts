@@ -48,13 +48,13 @@ export const faultClasses: readonly FaultClass[] = [
 export type DiskFaultClass = "bit-rot" | "disk-full";
 
 /** All of that. */
-export const diskFaultClasses: readonly DiskFaultClass[] = ["bit-rot", "disk-full"];
+const diskFaultClasses: readonly DiskFaultClass[] = ["bit-rot", "disk-full"];
 
 /** Too much to do: a node whose turns are long, and more gets and puts of one key than anybody can answer. */
 export type LoadFaultClass = "busy" | "burst";
 
 /** All of that; a fifth of the seeds have some of it. */
-export const loadFaultClasses: readonly LoadFaultClass[] = ["busy", "burst"];
+const loadFaultClasses: readonly LoadFaultClass[] = ["busy", "burst"];
 
 /** What operators do to the ring; about a third of the seeds have some of these on. */
 export type RingActClass = "join" | "leave" | "replace" | "remove" | "cancel" | "unstage";

@@ -76,7 +76,7 @@ export interface SeatOptions {
 }
 
 /** Wall time at the start of every world: 2026-01-01. */
-export const wallStartMs = 1_767_225_600_000;
+const wallStartMs = 1_767_225_600_000;
 
 /** Longest that an alarm fires late, microseconds: timers are coarse. */
 const alarmLateUs = 1_000;

@@ -30,7 +30,7 @@ import type { StartReport } from "./store-events.ts";
 import type { WriteAheadLog } from "./write-ahead-log.ts";
 
 /** The format this code writes: every disk key and value of keys.ts, and the sealed record. */
-export const storeFormat = 1;
+const storeFormat = 1;
 
 const pageKeys = 4096;
 const pageBytes = 1024 * 1024;

@@ -35,7 +35,7 @@ export function sharesDot(a: readonly Dot[], b: readonly Dot[]): boolean {
 }
 
 /** Whether every dot of `part` is in `whole`. */
-export function holdsDots(whole: readonly Dot[], part: readonly Dot[]): boolean {
+function holdsDots(whole: readonly Dot[], part: readonly Dot[]): boolean {
   for (let i = 0; i < part.length; i += 1) if (!holdsDot(whole, part[i] as Dot)) return false;
   return true;
 }

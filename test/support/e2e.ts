@@ -59,7 +59,7 @@ export function processesOn(directory: string): number[] {
 }
 
 /** The arguments of a running process; none once it has ended. */
-export function commandLineOf(pid: number): string[] {
+function commandLineOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
   } catch {

@@ -191,7 +191,7 @@ export class VersionWorld {
   }
 }
 
-export function mergePairs(a: Pair, b: Pair): Pair {
+function mergePairs(a: Pair, b: Pair): Pair {
   return { set: a.set.merge(b.set), naive: a.naive.merge(b.naive) };
 }
 

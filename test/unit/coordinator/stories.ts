@@ -21,7 +21,7 @@ const key = new Uint8Array([1, 98, 107]);
 export const timeoutUs = 100_000;
 /** How long a slot of a story may say nothing: a quarter of its time. */
 export const silenceUs = 25_000;
-export const coreOptions = { opsMax: 8, replicaMarginUs: 5_000, silenceUs: 200_000 };
+const coreOptions = { opsMax: 8, replicaMarginUs: 5_000, silenceUs: 200_000 };
 
 export function policyOf(n: number, r: number, w: number, durability: Durability = Durability.buffered): BucketPolicy {
   return { name: "", n, r, w, durability, resolver: 0, version: 1 };

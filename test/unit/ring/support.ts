@@ -3,7 +3,7 @@ import { Durability } from "../../../src/base/durability.ts";
 import { type ClusterId, clusterId, type NodeId, type NodeNumber } from "../../../src/base/ids.ts";
 import type { BucketPolicy, Member, RingFields } from "../../../src/ring/ring.ts";
 
-export const someCluster: ClusterId = clusterId("c0ffee00c0ffee00c0ffee00c0ffee00");
+const someCluster: ClusterId = clusterId("c0ffee00c0ffee00c0ffee00c0ffee00");
 
 export const defaultPolicy: BucketPolicy = {
   name: "",
