@@ -58,6 +58,16 @@ export function printTable(rows) {
   }
 }
 
+function markdownLine(cells) {
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** A Markdown table, the first column to the left, the others to the right. */
+export function markdownTable(heading, rows) {
+  const others = "--:|".repeat(heading.length - 1);
+  return [markdownLine(heading), `|---|${others}`, ...rows.map(markdownLine)].join("\n");
+}
+
 /** The machine of a result. */
 export function machineText({ cpus, cpuModel, memoryGiB, platform }) {
   return `${cpus} CPUs (${cpuModel}), ${memoryGiB} GiB, ${platform}`;

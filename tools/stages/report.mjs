@@ -1,25 +1,10 @@
 // The stage tables, as Markdown: one of the stages for each loop of a story, one of its threads; medians of the rounds.
-import { median } from "../shared/figures.mjs";
+import { markdownTable, median } from "../shared/figures.mjs";
 import { stages } from "./stages.mjs";
 import { threadKinds } from "./threads.mjs";
 
 const us = (value) => (value > 0 ? value.toFixed(1) : "-");
 const sides = ["coordinator", "replica", "both"];
-
-function line(cells) {
-  return `| ${cells.join(" | ")} |`;
-}
-
-function table(heading, rows) {
-  return [
-    line(heading),
-    `|---|${heading
-      .slice(1)
-      .map(() => "--:|")
-      .join("")}`,
-    ...rows.map(line),
-  ].join("\n");
-}
 
 /** The median of what `of` sees in each round; undefined where there is nothing to see. */
 function over(rounds, of) {
@@ -56,7 +41,7 @@ export function stageTable(loop, parts) {
     "both",
     "parts alone",
   ];
-  return table(heading, [...rows, stageRow("**main threads**", loop, inAll, sumOf(Object.values(parts)))]);
+  return markdownTable(heading, [...rows, stageRow("**main threads**", loop, inAll, sumOf(Object.values(parts)))]);
 }
 
 /** Threads of one story, beside the loopback floor. */
@@ -82,7 +67,7 @@ export function threadTable({ loops }) {
     ),
   );
   const all = ({ threads }) => Object.keys(threadKinds).reduce((whole, kind) => whole + threads[kind], 0);
-  return table(
+  return markdownTable(
     ["us an operation", ...heading],
     [
       ...kinds,
@@ -104,5 +89,5 @@ export function functionTable({ name, before, now }, count) {
   const hottest = places.sort((a, b) => of(now, b) - of(now, a)).slice(0, count);
   const earlier = (place) => (before.length === 0 ? [] : [us(of(before, place))]);
   const rows = hottest.map((place) => [`\`${place}\``, ...earlier(place), us(of(now, place))]);
-  return table([`us an operation, ${name}`, ...(before.length === 0 ? [] : ["before"]), "now"], rows);
+  return markdownTable([`us an operation, ${name}`, ...(before.length === 0 ? [] : ["before"]), "now"], rows);
 }
