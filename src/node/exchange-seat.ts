@@ -16,7 +16,7 @@ import {
   type ExchangeResult,
   type PreviewedKey,
 } from "../repair/exchange.ts";
-import { type LeafSource, type TreeId, treeN, treePartition } from "../repair/merkle-tree.ts";
+import { type TreeId, type TreeSource, treeN, treePartition } from "../repair/merkle-tree.ts";
 import type { Answer, Question } from "../repair/questions.ts";
 import type { RecordPage } from "../storage/store.ts";
 import { keysPerLeafPageMax } from "../wire/limits.ts";
@@ -41,7 +41,7 @@ export interface TreeAsker {
 /** What seats share. */
 export interface SeatHost {
   readonly shared: NodeState;
-  readonly leaves: LeafSource;
+  readonly leaves: TreeSource;
   readonly questions: StoreQuestions;
   readonly records: LocalRecords;
   readonly windowUs: DurationUs;

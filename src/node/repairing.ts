@@ -139,7 +139,10 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     const { shared, store, questions } = this.#resources;
     const host: SeatHost = {
       shared,
-      leaves: store().leaves,
+      leaves: {
+        wordsOf: (n, partition) => store().leaves.wordsOf(n, partition),
+        hurry: (partition) => store().hurry(partition),
+      },
       questions: questions(),
       records: this.#records,
       windowUs: shared.config.repairWindowMs * 1000,

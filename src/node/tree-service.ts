@@ -5,7 +5,7 @@
 import type { Status } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";
 import type { Instant } from "../base/time.ts";
-import type { LeafSource, TreeId } from "../repair/merkle-tree.ts";
+import type { TreeId, TreeSource } from "../repair/merkle-tree.ts";
 import { type Asked, questionCodecs, type Reply, replyCodecs } from "../repair/questions.ts";
 import { Responder, type ResponderEffects } from "../repair/responder.ts";
 import type { RecordPage } from "../storage/store.ts";
@@ -32,7 +32,7 @@ export const treeQuestionTypes: readonly Asked["type"][] = [
 /** What the service stands on. */
 export interface TreeServiceOptions {
   readonly shared: NodeState;
-  readonly leaves: LeafSource;
+  readonly leaves: TreeSource;
   readonly questions: StoreQuestions;
   readonly records: LocalRecords;
   readonly mayCompare: (tree: TreeId) => boolean;

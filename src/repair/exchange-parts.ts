@@ -5,7 +5,7 @@ import { Slab } from "../base/slab.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
 import { after, never } from "../base/time.ts";
 import type { TreeOf } from "./leaf-list.ts";
-import type { LeafSource, TreeId } from "./merkle-tree.ts";
+import type { TreeId, TreeSource } from "./merkle-tree.ts";
 import type { Question } from "./questions.ts";
 import type { Relation } from "./relation.ts";
 
@@ -112,7 +112,7 @@ export interface ExchangeEffects {
 export interface ExchangeOptions {
   readonly effects: ExchangeEffects;
   /** The store's leaves. */
-  readonly leaves: LeafSource;
+  readonly leaves: TreeSource;
   readonly treeOf: TreeOf;
   /** A difference counts once it has lasted this long: twice the longest write deadline. Shorter: chases writes in flight. */
   readonly windowUs: DurationUs;

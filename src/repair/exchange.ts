@@ -24,7 +24,7 @@ import type { TreeLeavesReply, TreeRootsReply } from "../wire/gen/codecs.ts";
 import type { ExchangeEffects, ExchangeOptions, ExchangeRequest } from "./exchange-parts.ts";
 import { ExchangeCounters, WaitKind, Waits } from "./exchange-parts.ts";
 import { LeafRepair, type LeafStep } from "./leaf-repair.ts";
-import { leavesOf } from "./merkle-tree.ts";
+import { leavesOf, type TreeId, treePartition } from "./merkle-tree.ts";
 import type { Answer, Question } from "./questions.ts";
 import { compareBranches, compareRoots, isOfLeaves } from "./tree-answers.ts";
 import { TreeWork } from "./tree-work.ts";
@@ -241,6 +241,7 @@ export class Exchange {
     const differing = this.#open.filter(({ outcome }) => outcome === null);
     if (differing.length === 0) return this.#endPass(now);
     if (!this.#again) {
+      if ((this.#request as ExchangeRequest).untilEqual > 0) for (const { tree } of differing) this.#hurry(tree);
       this.#wait(now);
       this.#enterPhase("roots", differing, true);
     } else {
@@ -248,6 +249,11 @@ export class Exchange {
       this.#enterPhase("look", differing, false);
     }
     return true;
+  }
+
+  /** What waits for write-back would make leaf after leaf differ, and each is listed on both sides. */
+  #hurry(tree: TreeId): void {
+    this.#options.leaves.hurry(treePartition(tree));
   }
 
   #wait(now: Instant): void {
@@ -259,6 +265,7 @@ export class Exchange {
     const { tree, branches } = this.#current();
     if (!this.#asked) {
       this.#asked = true;
+      this.#hurry(tree);
       return this.#ask(now, { type: FrameType.TREE_BRANCH, body: { tree } });
     }
     if (branches.length > 0) return this.#ask(now, { type: FrameType.TREE_LEAVES, body: { tree, branches } });

@@ -40,6 +40,12 @@ export interface LeafSource {
   wordsOf(n: number, partition: number): Uint32Array | undefined;
 }
 
+/** Trees that are compared. A record is counted when write-back brings it to the engine: a second after it was written. */
+export interface TreeSource extends LeafSource {
+  /** Has the partition's trees count at once what was written before. */
+  hurry(partition: number): void;
+}
+
 /** The leaves of a tree that no record has touched. */
 export const noLeaves: Uint32Array = new Uint32Array(2 * leavesPerTree);
 

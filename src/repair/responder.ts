@@ -19,7 +19,7 @@ import type { LeafKeysRequest, RecordFetchRequest, TreeLeavesRequest, TreeRootsR
 import { keysPerLeafPageMax } from "../wire/limits.ts";
 import { heldIn } from "./held-record.ts";
 import { entriesOfPage, type TreeOf } from "./leaf-list.ts";
-import type { LeafSource, TreeId } from "./merkle-tree.ts";
+import type { TreeId, TreeSource } from "./merkle-tree.ts";
 import { branchesOf, branchesPerTree, leavesOf, leavesPerBranch, rootOf, treeN, treePartition } from "./merkle-tree.ts";
 import type { Asked, Reply } from "./questions.ts";
 import { bringsRecord, decideRelation, type Held, Relation } from "./relation.ts";
@@ -48,7 +48,7 @@ export interface ResponderEffects<T> {
 export interface ResponderOptions<T> {
   readonly effects: ResponderEffects<T>;
   /** The store's leaves. */
-  readonly leaves: LeafSource;
+  readonly leaves: TreeSource;
   readonly treeOf: TreeOf;
   /** Q. */
   readonly partitions: number;
@@ -151,6 +151,8 @@ export class Responder<T> {
 
   #branches(now: Instant, ticket: T, tree: TreeId): void {
     const branches = new Uint32Array(2 * branchesPerTree);
+    // The asker has seen the tree differ twice, and looks at the leaves once more before it lists any.
+    this.#options.leaves.hurry(treePartition(tree));
     branchesOf(leavesOf(this.#options.leaves, tree), branches);
     this.#effects.answer(now, ticket, { type: FrameType.TREE_BRANCH, body: { branches } });
   }

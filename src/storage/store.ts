@@ -354,6 +354,12 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#want();
   }
 
+  /** Has the partition's records go to the engine with the next batch, and so be counted by its Merkle leaves. */
+  hurry(partition: number): void {
+    this.#writeBack.hurryPartition(partition);
+    if (this.#writeBack.due) this.#want();
+  }
+
   /** Reads the hints kept under one key; `onStoreHints` follows. Not needed unless `mayHoldHints`. */
   readHints(_now: Instant, fullKey: Uint8Array, hashHigh: number, hashLow: number, token: number): void {
     if (!this.#isServing()) return;

@@ -10,7 +10,7 @@ import { type NodeNumber, nodeNumber } from "../../src/base/ids.ts";
 import { type Instant, instant, never } from "../../src/base/time.ts";
 import type { ExchangeEffects, ExchangeRequest, ExchangeResult, PreviewedKey } from "../../src/repair/exchange.ts";
 import { Exchange } from "../../src/repair/exchange.ts";
-import { type TreeId, treeIdOf, treePartition } from "../../src/repair/merkle-tree.ts";
+import { type TreeId, type TreeSource, treeIdOf, treePartition } from "../../src/repair/merkle-tree.ts";
 import {
   type Answer,
   type Asked,
@@ -70,6 +70,9 @@ export class Site implements ExchangeEffects {
   readonly pulled: string[] = [];
   readonly pushed: string[] = [];
   readonly refusedTrees: Set<TreeId> = new Set();
+  /** Changes wait to be counted by the leaves until somebody hurries. */
+  isLate = false;
+  #late: { readonly partition: number; readonly count: () => void }[] = [];
   #counter = 0;
 
   constructor(world: RepairWorld, number: number) {
@@ -77,10 +80,14 @@ export class Site implements ExchangeEffects {
     this.number = nodeNumber(number);
     this.leaves = new Leaves(world.partitions);
     const { partitions } = world;
-    this.exchange = new Exchange({ effects: this, leaves: this.leaves, treeOf, windowUs });
+    const leaves: TreeSource = {
+      wordsOf: (n, partition) => this.leaves.wordsOf(n, partition),
+      hurry: (partition) => this.#countLate(partition),
+    };
+    this.exchange = new Exchange({ effects: this, leaves, treeOf, windowUs });
     this.responder = new Responder({
       effects: this.#responderEffects(),
-      leaves: this.leaves,
+      leaves,
       treeOf,
       partitions,
       mayCompare: (tree) => !this.refusedTrees.has(tree),
@@ -104,9 +111,19 @@ export class Site implements ExchangeEffects {
     hashKey(fullKey, place);
     const { high, low } = place;
     const partition = partitionOfHash(high, this.world.bits);
-    this.leaves.apply(treeOf(fullKey), partition, high, before.high ^ after.high, before.low ^ after.low);
+    const deltaHigh = before.high ^ after.high;
+    const deltaLow = before.low ^ after.low;
+    const count = () => this.leaves.apply(treeOf(fullKey), partition, high, deltaHigh, deltaLow);
+    if (this.isLate) this.#late.push({ partition, count });
+    else count();
     if (sealed === null) this.records.delete(id);
     else this.records.set(id, { fullKey, diskKey: recordKey(fullKey, high, low), sealed });
+  }
+
+  #countLate(partition: number): void {
+    const late = this.#late;
+    this.#late = late.filter((one) => one.partition !== partition);
+    for (const one of late) if (one.partition === partition) one.count();
   }
 
   get(fullKey: Uint8Array): Uint8Array | null {

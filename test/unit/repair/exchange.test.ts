@@ -89,6 +89,21 @@ describe("exchange", () => {
     ]);
   });
 
+  it("catch-up lists no leaf whose records only wait to be counted, on either side", () => {
+    const world = worldWith(names.slice(0, 4));
+    world.a.isLate = true;
+    for (const name of names.slice(4, 12)) world.a.merge(keyNamed(name), world.b.put(name, "copied"));
+    world.a.isLate = false;
+    world.b.isLate = true;
+    for (const name of names.slice(12, 14)) world.b.merge(keyNamed(name), world.a.put(name, "written by a client"));
+    world.a.begin({ untilEqual: 2 });
+    world.run();
+    const { treesDescended, leavesListed } = world.a.exchange.counters;
+    expect(treesDescended).toBeGreaterThan(0);
+    expect(leavesListed).toBe(0);
+    expect(world.a.results[0]?.trees.map(({ outcome }) => outcome)).toEqual(["equal", "equal"]);
+  });
+
   it("a preview reports the differing keys and moves nothing", () => {
     const world = worldWith(names.slice(0, 20));
     world.a.set(keyNamed(names[0] as string), null);

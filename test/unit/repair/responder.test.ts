@@ -23,7 +23,7 @@ class Rig implements ResponderEffects<string> {
   constructor() {
     this.responder = new Responder({
       effects: this,
-      leaves: { wordsOf: () => noLeaves },
+      leaves: { wordsOf: () => noLeaves, hurry: () => {} },
       treeOf,
       partitions: 1,
       mayCompare: (one) => one === tree,
