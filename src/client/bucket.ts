@@ -17,12 +17,16 @@ import { MultiGet } from "./multi-get.ts";
 import {
   bucketBytes,
   type CallOptions,
+  callNames,
+  checkOptions,
   checkSignal,
   keyBytes,
+  type OptionNames,
   type RequestSettings,
   resolveOptions,
   valueBytes,
   type WriteOptions,
+  writeNames,
 } from "./options.ts";
 import { receiptOf } from "./receipt.ts";
 import { getRequest, putRequest, type Request, type RequestOptions } from "./request.ts";
@@ -89,7 +93,7 @@ export class Bucket<T> {
   /** All concurrent values of a key, and the context to replace them with. */
   get(key: string | Uint8Array, options?: CallOptions): Promise<GetResult<T>> {
     try {
-      return this.#get(keyBytes(key), this.#resolve(options), options?.signal);
+      return this.#get(keyBytes(key), this.#resolve(options, callNames), options?.signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -99,7 +103,7 @@ export class Bucket<T> {
   put(key: string | Uint8Array, value: T, options?: WriteOptions): Promise<PutResult> {
     try {
       const bytes = valueBytes(this.#codec, value);
-      return this.#write(keyBytes(key), bytes, options?.context, this.#resolve(options), options);
+      return this.#write(keyBytes(key), bytes, options?.context, this.#resolve(options, writeNames), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -116,7 +120,7 @@ export class Bucket<T> {
   ): Promise<UpdateResult<T>> {
     if (typeof merge !== "function") throw invalid(`merge is ${typeof merge}; allowed: a function of the siblings`);
     const bytes = keyBytes(key);
-    const resolved = this.#resolve(options);
+    const resolved = this.#resolve(options, callNames);
     const deadline = this.#deadlineOf(resolved);
     for (let round = 1; ; round += 1) {
       const read = await this.#get(bytes, this.#remaining(resolved, deadline), options?.signal);
@@ -138,7 +142,7 @@ export class Bucket<T> {
   /** Deletes what the context has read; without one, what a get finds now. A key without a value stays as it is. */
   async delete(key: string | Uint8Array, options?: WriteOptions): Promise<PutResult> {
     const bytes = keyBytes(key);
-    const resolved = this.#resolve(options);
+    const resolved = this.#resolve(options, writeNames);
     if (options?.context !== undefined) return this.#write(bytes, null, options.context, resolved, options);
     const deadline = this.#deadlineOf(resolved);
     const read = await this.#get(bytes, resolved, options?.signal);
@@ -150,13 +154,14 @@ export class Bucket<T> {
   getMany(keys: readonly (string | Uint8Array)[], options?: CallOptions): Promise<(GetResult<T> | RingtailError)[]> {
     try {
       if (!Array.isArray(keys)) throw invalid(`the keys are ${typeof keys}; allowed: an array`);
-      return this.#getMany(keys.map(keyBytes), this.#resolve(options), options?.signal);
+      return this.#getMany(keys.map(keyBytes), this.#resolve(options, callNames), options?.signal);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #resolve(options: CallOptions | undefined): RequestOptions {
+  #resolve<T extends CallOptions>(options: T | undefined, names: OptionNames<T>): RequestOptions {
+    checkOptions("the options", options, names);
     checkSignal(options?.signal);
     return resolveOptions(this.#defaults, options, this.#host.core.ring.policyOf(this.#bytes));
   }

@@ -14,8 +14,9 @@ import { ClientCore } from "./core.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import {
   type BucketOptions,
+  bucketNames,
   type ClientOptions,
-  checkIsObject,
+  checkOptions,
   coordinationOf,
   latencyTargetMsDefault,
   latencyTargetUsOf,
@@ -87,7 +88,7 @@ export class Client {
   /** A bucket whose values the codec reads and writes. */
   bucket<T>(name: string, options: BucketOptions<T> & { readonly codec: Codec<T> }): Bucket<T>;
   bucket<T>(name: string, options?: BucketOptions<T>): Bucket<T> | Bucket<Uint8Array> {
-    checkIsObject("the bucket's options", options);
+    checkOptions("the bucket's options", options, bucketNames);
     if (options?.codec === undefined) return new Bucket(this.#host, name, bytes, this.#defaults, options);
     return new Bucket(this.#host, name, checkedCodec(options.codec), this.#defaults, options);
   }

@@ -126,10 +126,54 @@ function asksNothing(given: RequestSettings): boolean {
   return hostConfirms === undefined && strict === undefined && overwrite === undefined;
 }
 
-/** What may be given as options at all; throws `INVALID_ARGUMENT`. */
-export function checkIsObject(what: string, given: unknown): void {
-  if (given === undefined || (typeof given === "object" && given !== null)) return;
-  throw new RingtailError("INVALID_ARGUMENT", `${what} are ${String(given)}; allowed: an object`);
+/** The names of one kind of options: complete, since the compiler compares them with the type. */
+export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+
+const settingNames: OptionNames<RequestSettings> = {
+  n: true,
+  r: true,
+  w: true,
+  pr: true,
+  pw: true,
+  dw: true,
+  hostConfirms: true,
+  strict: true,
+  overwrite: true,
+  durability: true,
+  timeoutMs: true,
+};
+/** Of get, getMany and update. */
+export const callNames: OptionNames<CallOptions> = { ...settingNames, signal: true };
+/** Of put and delete. */
+export const writeNames: OptionNames<WriteOptions> = { ...callNames, context: true, requestId: true };
+/** Of `Client.bucket`. */
+export const bucketNames: OptionNames<BucketOptions<unknown>> = { ...settingNames, codec: true };
+/** Of `RingtailClient.connect`. */
+export const clientNames: OptionNames<ClientOptions> = {
+  seedNodes: true,
+  clusterId: true,
+  timeoutMs: true,
+  connectTimeoutMs: true,
+  connectionsPerNode: true,
+  inFlightMax: true,
+  coordination: true,
+  latencyTargetMs: true,
+};
+
+/**
+ * What may be given as options at all: nothing, or an object that has no other names. A misspelt one would be ignored, and
+ * the call would do less than its caller believes. Throws `INVALID_ARGUMENT`.
+ */
+export function checkOptions(what: string, given: unknown, names: Readonly<Record<string, true>>): void {
+  if (given === undefined) return;
+  if (typeof given !== "object" || given === null) {
+    throw new RingtailError("INVALID_ARGUMENT", `${what} are ${String(given)}; allowed: an object`);
+  }
+  for (const name in given) {
+    if (Object.hasOwn(names, name)) continue;
+    const allowed = Object.keys(names).join(", ");
+    throw new RingtailError("INVALID_ARGUMENT", `${what} have no ${name}; allowed: ${allowed}`);
+  }
 }
 
 /** Throws `INVALID_ARGUMENT` where a signal was given that is none: found later, it would break what is in flight. */
@@ -144,7 +188,6 @@ export function resolveOptions(
   given: RequestSettings | undefined,
   policy: BucketPolicy,
 ): RequestOptions {
-  checkIsObject("the options", given);
   if (given === undefined || asksNothing(given)) return base;
   const n =
     given.n === undefined ? base.n : wholeNumber("n", given.n, 1, policy.n, `1 to ${policy.n} (the bucket's n)`);

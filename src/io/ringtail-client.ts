@@ -1,6 +1,6 @@
 /** RingtailClient: the client on the real system. */
 import { Client } from "../client/client.ts";
-import { type ClientOptions, checkIsObject } from "../client/options.ts";
+import { type ClientOptions, checkOptions, clientNames } from "../client/options.ts";
 import { parseAddress } from "../node/config.ts";
 import { SystemClientEnvironment } from "./client-environment.ts";
 
@@ -12,7 +12,7 @@ export class RingtailClient extends Client {
    * `PROTOCOL_MISMATCH`.
    */
   static async connect(options: ClientOptions): Promise<RingtailClient> {
-    checkIsObject("the options", options ?? null);
+    checkOptions("the options", options ?? null, clientNames);
     if (Array.isArray(options.seedNodes)) for (const one of options.seedNodes) parseAddress("seedNodes", String(one));
     const client = new RingtailClient(new SystemClientEnvironment(), options);
     await client.opened;

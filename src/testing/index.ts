@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { DurabilityName } from "../base/durability.ts";
 import { RingtailError } from "../base/errors.ts";
 import { silentLog } from "../base/log.ts";
-import { type ClientOptions, checkIsObject } from "../client/options.ts";
+import { type ClientOptions, checkOptions, type OptionNames } from "../client/options.ts";
 import { makeDirectory } from "../io/make-directory.ts";
 import { RingtailClient } from "../io/ringtail-client.ts";
 import { type RunningNode, startNode } from "../io/run-node.ts";
@@ -33,6 +33,16 @@ export interface LocalClusterOptions {
   /** A power of two. Default: 64, which suits few nodes. */
   readonly partitions?: number;
 }
+
+const optionNames: OptionNames<LocalClusterOptions> = {
+  nodes: true,
+  dir: true,
+  n: true,
+  r: true,
+  w: true,
+  durability: true,
+  partitions: true,
+};
 
 /** One node of a local cluster. */
 export interface LocalNode {
@@ -145,7 +155,7 @@ class Cluster implements LocalCluster {
 
 /** Starts a cluster and resolves when every node serves. Rejects with `INVALID_ARGUMENT` for options that make no sense. */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
-  checkIsObject("the options", options);
+  checkOptions("the options", options, optionNames);
   const count = options.nodes ?? 3;
   if (!Number.isInteger(count) || count < 1 || count > nodesMax) {
     throw new RingtailError("INVALID_ARGUMENT", `nodes is ${String(count)}; allowed: 1 to ${nodesMax}`);

@@ -221,6 +221,28 @@ describe("errors", () => {
     expect(() => client.bucket("b", { w: 9 })).toThrow(/w is 9; allowed: 1 to 3/);
   });
 
+  it("of names: an option that there is not, or not for this call, is never ignored", async () => {
+    const client = await cluster.connect();
+    const bucket = client.bucket("errors", { codec: text });
+    const { context } = await bucket.put("named", "v");
+    const unknown = { timeout: 5 } as object;
+    const said = /^the options have no timeout; allowed: n, r, w, .*timeoutMs/;
+    await expect(bucket.get("named", unknown)).rejects.toThrow(said);
+    await expect(bucket.getMany(["named"], unknown)).rejects.toThrow(said);
+    await expect(bucket.put("named", "w", unknown)).rejects.toThrow(said);
+    await expect(bucket.delete("named", unknown)).rejects.toThrow(said);
+    await expect(bucket.update("named", () => "w", unknown)).rejects.toThrow(said);
+    // An update reads for itself: a context from outside would count for nothing.
+    await expect(bucket.update("named", () => "w", { context } as object)).rejects.toThrow(/have no context/);
+    await expect(bucket.get("named", JSON.parse('{"toString": 1}'))).rejects.toThrow(/have no toString/);
+    expect((await bucket.get("named", { r: undefined, timeoutMs: 5000 })).siblings).toEqual(["v"]);
+    expect(() => client.bucket("b", { codecs: text } as object)).toThrow(
+      /the bucket's options have no codecs; allowed: /,
+    );
+    const connecting = cluster.connect({ seedNode: "127.0.0.1:1" } as object);
+    await expect(connecting).rejects.toThrow(/have no seedNode; allowed: seedNodes, /);
+  });
+
   it("a context of another key is refused by the node", async () => {
     const bucket = (await cluster.connect()).bucket("errors", { codec: text });
     const { context } = await bucket.put("mine", "v");

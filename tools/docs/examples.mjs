@@ -65,7 +65,7 @@ export class Examples {
     this.#environment = {
       ...process.env,
       PATH: `${bin}:${process.env.PATH}`,
-      RINGTAIL_SEED_NODE: `127.0.0.1:${basePort}`,
+      RINGTAIL_SEED_NODES: `127.0.0.1:${basePort}`,
     };
   }
 
