@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { PartitionId } from "../base/ids.ts";
 import { isMoving } from "../ring/plan.ts";
+import { memberLabels } from "../ring/plan-text.ts";
 import type { Ring } from "../ring/ring.ts";
 import { type AskFlags, addAskOptions } from "./cluster-view.ts";
 import { clusterRing, nameIn } from "./every-node.ts";
@@ -105,15 +106,16 @@ function ringJson(ring: Ring, n: number): unknown {
 }
 
 function printRing(ring: Ring, n: number): void {
-  const nameOf = (number: number): string => nameIn(ring, number);
   const holdings = holdingsOf(ring, n);
   const present = ring.members.filter(({ status }) => status !== "left");
   print(`epoch ${ring.epoch}, ${ring.partitions} partitions, N=${n}`);
+  const labels = memberLabels(present);
+  const labelOf = (number: number): string => labels.get(number) ?? `node ${number}`;
   const share = (count: number): string => `${((100 * count) / ring.partitions).toFixed(1)} %`;
-  const rows = present.map(({ name, number, host, zone, status }, i) => {
+  const rows = present.map(({ number, host, zone, status }, i) => {
     const { owned = 0, replicas = 0, coming = 0, receiving = 0 } = holdings.get(number) ?? {};
     const numbers = [String(owned), share(owned), String(replicas), String(coming), String(receiving)];
-    return [name, host, zone || "-", status, ...numbers, markOf(i)];
+    return [labelOf(number), host, zone || "-", status, ...numbers, markOf(i)];
   });
   printTable([
     ["NODE", "HOST", "ZONE", "STATUS", "PARTITIONS", "SHARE", "REPLICAS", "TO COME", "RECEIVING", "LETTER"],
@@ -121,7 +123,7 @@ function printRing(ring: Ring, n: number): void {
   ]);
   print("", ...pictureOf(ring));
   for (const { kind, member, by } of ring.staged)
-    print(`staged: ${kind} of ${nameOf(member)}${by === 0 ? "" : ` by ${nameOf(by)}`}`);
+    print(`staged: ${kind} of ${labelOf(member)}${by === 0 ? "" : ` by ${labelOf(by)}`}`);
 }
 
 const marks = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

@@ -61,15 +61,16 @@ export function estimatePlan(report: PlanReport, rates: PlanRates): PlanEstimate
 
 /** The plan as lines without an end of line. */
 export function planLines(report: PlanReport, rates?: PlanRates): readonly string[] {
-  const nameOf = new Map<number, string>(report.nodes.map((node) => [node.number, labelOf(node)]));
+  const labels = memberLabels(report.nodes);
+  const labelOf = (number: number): string => labels.get(number) ?? `node ${number}`;
   const lines = [`plan ${report.planId} for the ring of epoch ${report.baseEpoch}`];
-  for (const change of report.changes) lines.push(`  ${changeLine(change)}`);
+  for (const change of report.changes) lines.push(`  ${changeLine(change, labelOf)}`);
   lines.push("", ...summaryLines(report, rates), "");
-  lines.push(...nodeLines(report.nodes), "");
+  lines.push(...nodeLines(report.nodes, labelOf), "");
   for (const pair of pairMoves(report, rates)) {
-    const from = pair.from === 0 ? "nobody" : (nameOf.get(pair.from) ?? String(pair.from));
+    const from = pair.from === 0 ? "nobody" : labelOf(pair.from);
     const size = rates === undefined ? "" : `, ${bytesText(pair.bytes)}`;
-    lines.push(`  ${nameOf.get(pair.to) ?? pair.to} takes ${copiesText(pair.copies)} over from ${from}${size}`);
+    lines.push(`  ${labelOf(pair.to)} takes ${copiesText(pair.copies)} over from ${from}${size}`);
   }
   for (const violation of report.violations) lines.push("", ...violationLines(violation));
   if (report.notes.length > 0) lines.push("");
@@ -77,12 +78,21 @@ export function planLines(report: PlanReport, rates?: PlanRates): readonly strin
   return lines;
 }
 
-function labelOf(node: { readonly number: number; readonly name: string }): string {
-  return node.name === "" ? `node ${node.number}` : node.name;
+/**
+ * What to call each member in a text: its name, and its number too where another one has the same name, as a node that was
+ * started again with an empty disk and is to take its own former place.
+ */
+export function memberLabels(
+  members: readonly { readonly number: number; readonly name: string }[],
+): ReadonlyMap<number, string> {
+  const times = new Map<string, number>();
+  for (const { name } of members) times.set(name, (times.get(name) ?? 0) + 1);
+  const label = (name: string, number: number): string => (times.get(name) === 1 ? name : `${name} (node ${number})`);
+  return new Map(members.map(({ name, number }) => [number, name === "" ? `node ${number}` : label(name, number)]));
 }
 
-function changeLine(change: PlannedChange): string {
-  const name = labelOf({ number: change.member, name: change.name });
+function changeLine(change: PlannedChange, labelOf: (number: number) => string): string {
+  const name = labelOf(change.member);
   switch (change.kind) {
     case "join":
       return `${name} joins`;
@@ -91,7 +101,7 @@ function changeLine(change: PlannedChange): string {
     case "remove":
       return `${name} is removed`;
     case "replace":
-      return `${labelOf({ number: change.by, name: change.byName })} replaces ${name}`;
+      return `${labelOf(change.by)} replaces ${name}`;
   }
 }
 
@@ -117,9 +127,9 @@ function summaryLines(report: PlanReport, rates: PlanRates | undefined): string[
 
 const columns = ["node", "host", "zone", "weight", "partitions", "", "copies", ""] as const;
 
-function nodeLines(nodes: readonly NodeChange[]): string[] {
+function nodeLines(nodes: readonly NodeChange[], labelOf: (number: number) => string): string[] {
   const rows = nodes.map((node) => [
-    labelOf(node),
+    labelOf(node.number),
     node.host,
     node.zone === "" ? "-" : node.zone,
     String(node.weight),

@@ -1,11 +1,11 @@
 /** A plan as text: the golden story of a cluster that grows from three nodes to five, and the sums behind the lines. */
 import { describe, expect, it } from "vitest";
-import { cancelPlan, planChange } from "../../../src/ring/plan.ts";
+import { cancelPlan, planChange, stageChange } from "../../../src/ring/plan.ts";
 import { estimatePlan, pairMoves, planLines } from "../../../src/ring/plan-text.ts";
 import { progressRing } from "../../../src/ring/progress.ts";
 import type { Ring } from "../../../src/ring/ring.ts";
 import { expectGolden } from "../../support/golden.ts";
-import { carryOut, claimedRing, commit, go, join, newcomer } from "./plan-support.ts";
+import { carryOut, claimedRing, commit, go, join, newcomer, number } from "./plan-support.ts";
 import { membersOn } from "./support.ts";
 
 const rates = { bytesOf: () => 3 << 20, bytesPerSecond: 20 << 20 };
@@ -48,6 +48,17 @@ describe("the lines", () => {
     expect(lines.join("\n")).toContain("node-3 is removed");
     expect(lines.join("\n")).toContain("violation, to be accepted explicitly: 3 copies need 3 hosts");
     expect(lines.join("\n")).toContain("partitions 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 and 48 more");
+  });
+
+  it("tell nodes of one name apart by their numbers: one that takes its own former place has the same", () => {
+    const again = { ...newcomer(5), name: "node-4" };
+    const joined = join(claimedRing(membersOn(4), 64, 3), again);
+    const staged = stageChange(joined, { kind: "replace", member: number(4), by: number(5) });
+    const lines = planLines(planChange(staged).report).join("\n");
+    expect(lines).toContain("  node-4 (node 5) replaces node-4 (node 4)\n");
+    expect(lines).toMatch(/^ {2}node-4 \(node 5\) takes \d+ copies over from node-4 \(node 4\)/m);
+    expect(lines).toMatch(/^ {2}node-4 \(node 4\) .* 48 -> 0 /m);
+    expect(lines).toMatch(/^ {2}node-1 {11}/m);
   });
 
   it("tell a plan that moves nothing", () => {
