@@ -65,7 +65,7 @@ class NumbersCluster {
     const result = await generate(chosen, this.#addresses, flags);
     const after = this.#look();
     if (compacts) busy.signal("SIGUSR2");
-    const [total, all, ours, engine] = after.map((ticks, i) => ticks - before[i]);
+    const [total, all, ours, engine] = after.map((us, i) => us - before[i]);
     const others = (all - ours) / total;
     const { throughput, latencyMs, latenessMs, operations, errors, siblings } = result;
     return {
@@ -80,12 +80,8 @@ class NumbersCluster {
     const { total, busy } = cpuTicks();
     const self = cpuTime("self");
     const nodes = this.#nodes.reduce((sum, { pid }) => sum + cpuTime(pid).us, 0);
-    return [total * tickUs, busy * tickUs, self.us + self.childrenUs + nodes, this.#engineUs()];
-  }
-
-  /** Microseconds of CPU that RocksDB's own threads have used. */
-  #engineUs() {
-    return this.#nodes.reduce((sum, { pid }) => sum + lookAtThreads(pid, []).us.engine, 0);
+    const engine = this.#nodes.reduce((sum, { pid }) => sum + lookAtThreads(pid, []).us.engine, 0);
+    return [total * tickUs, busy * tickUs, self.us + self.childrenUs + nodes, engine];
   }
 }
 

@@ -2,15 +2,18 @@
 import { machineText, markdownTable, median } from "../shared/figures.mjs";
 import { durabilities, loads, targetOf, variants } from "./windows.mjs";
 
+/** The median, with the lowest and the highest. */
+function spread(values, digits) {
+  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map((value) =>
+    value.toFixed(digits),
+  );
+  return `${middle} (${least} to ${most})`;
+}
+
 function cell(results, { of, digits }) {
   if (results.length === 0) return "-";
-  const values = results.map(of);
-  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map((v) =>
-    v.toFixed(digits),
-  );
   const voided = results.filter((result) => result.voided !== null).length;
-  const void_ = voided === 0 ? "" : `, ${voided} of ${results.length} void`;
-  return `${middle} (${least} to ${most})${void_}`;
+  return `${spread(results.map(of), digits)}${voided === 0 ? "" : `, ${voided} of ${results.length} void`}`;
 }
 
 /** What a median is of its target. */
@@ -36,8 +39,10 @@ function voidText(results) {
 }
 
 function percentText(results, of) {
-  const values = results.map((result) => of(result) ?? 0);
-  return [median(values), Math.max(...values)].map((share) => `${(share * 100).toFixed(1)} %`).join(", at most ");
+  return `${spread(
+    results.map((result) => of(result) * 100),
+    1,
+  )} %`;
 }
 
 function variantText(variant, results, load) {
