@@ -38,8 +38,7 @@ import { WriteBack } from "./write-back.ts";
 
 export type { DeletedPage, HintPage, RecordPage, StartReport, StoredHint, StoreEvents } from "./store-events.ts";
 export { storeBusy, storeDamaged } from "./store-events.ts";
-export type { HintChange } from "./store-write.ts";
-export { StoreWrite, SyncMode } from "./store-write.ts";
+export { type HintChange, StoreWrite, SyncMode } from "./store-write.ts";
 export type { DeleteRequest, HintCounts, HintScanRequest, ScanRequest, StoreOptions };
 
 const logFailed = "the log cannot be written";
@@ -85,24 +84,22 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
 
   constructor(options: StoreOptions) {
     const { engine, events, partitions, log } = options;
+    const { readsMax, batchBytesMax, queuedBytesMax, logSegmentBytes } = { ...storeDefaults, ...options };
     this.#engine = engine;
     this.#events = events;
     this.#wantTurnEnd = options.wantTurnEnd;
-    this.#queuedBytesMax = options.queuedBytesMax ?? storeDefaults.queuedBytesMax;
+    this.#queuedBytesMax = queuedBytesMax;
     this.leaves = new Leaves(partitions);
     const buffer = new ObjectBuffer(options.bufferBytes);
     this.#buffer = buffer;
     this.#log = log;
-    this.#tail = log && new LogTail(log, options.logSegmentBytes ?? storeDefaults.logSegmentBytes, partitions);
+    this.#tail = log && new LogTail(log, logSegmentBytes, partitions);
     const { leaves, counters } = this;
-    const settled = this.#touches.end.bind(this.#touches);
-    const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled });
+    const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled: (low) => this.#touches.end(low) });
     this.#writeBack = writeBack;
-    const readsMax = options.readsMax ?? storeDefaults.readsMax;
     this.#reads = new RecordReads({ engine, events, counters, buffer, touches: this.#touches, readsMax });
     this.#retirement = this.#tail && new LogRetirement(this.#tail, writeBack);
     this.#cut = this.#retirement && new LogCut(this.#retirement);
-    const batchBytesMax = options.batchBytesMax ?? storeDefaults.batchBytesMax;
     this.#commit = new GroupCommit({ engine, leaves, writeBack, counters, batchBytesMax });
     this.#scans = new RecordScans(engine, events, counters, partitions, writeBack);
     this.#deletes = new RangeDelete(engine, leaves, this.#touches, buffer, partitions);
