@@ -109,8 +109,7 @@ function printRing(ring: Ring, n: number): void {
   const holdings = holdingsOf(ring, n);
   const present = ring.members.filter(({ status }) => status !== "left");
   print(`epoch ${ring.epoch}, ${ring.partitions} partitions, N=${n}`);
-  const labels = memberLabels(present);
-  const labelOf = (number: number): string => labels.get(number) ?? `node ${number}`;
+  const labelOf = memberLabels(present);
   const share = (count: number): string => `${((100 * count) / ring.partitions).toFixed(1)} %`;
   const rows = present.map(({ number, host, zone, status }, i) => {
     const { owned = 0, replicas = 0, coming = 0, receiving = 0 } = holdings.get(number) ?? {};

@@ -61,8 +61,7 @@ export function estimatePlan(report: PlanReport, rates: PlanRates): PlanEstimate
 
 /** The plan as lines without an end of line. */
 export function planLines(report: PlanReport, rates?: PlanRates): readonly string[] {
-  const labels = memberLabels(report.nodes);
-  const labelOf = (number: number): string => labels.get(number) ?? `node ${number}`;
+  const labelOf = memberLabels(report.nodes);
   const lines = [`plan ${report.planId} for the ring of epoch ${report.baseEpoch}`];
   for (const change of report.changes) lines.push(`  ${changeLine(change, labelOf)}`);
   lines.push("", ...summaryLines(report, rates), "");
@@ -80,15 +79,19 @@ export function planLines(report: PlanReport, rates?: PlanRates): readonly strin
 
 /**
  * What to call each member in a text: its name, and its number too where another one has the same name, as a node that was
- * started again with an empty disk and is to take its own former place.
+ * started again with an empty disk and is to take its own former place. One that is not among them has its number alone.
  */
 export function memberLabels(
   members: readonly { readonly number: number; readonly name: string }[],
-): ReadonlyMap<number, string> {
+): (number: number) => string {
   const times = new Map<string, number>();
   for (const { name } of members) times.set(name, (times.get(name) ?? 0) + 1);
-  const label = (name: string, number: number): string => (times.get(name) === 1 ? name : `${name} (node ${number})`);
-  return new Map(members.map(({ name, number }) => [number, name === "" ? `node ${number}` : label(name, number)]));
+  const names = new Map(members.map(({ number, name }) => [number, name]));
+  return (number) => {
+    const name = names.get(number) ?? "";
+    if (name === "") return `node ${number}`;
+    return times.get(name) === 1 ? name : `${name} (node ${number})`;
+  };
 }
 
 function changeLine(change: PlannedChange, labelOf: (number: number) => string): string {

@@ -198,23 +198,6 @@ describe("ownership-never-gaps", () => {
     expect(found).toHaveLength(1);
   });
 
-  it("lets a newcomer lack what the other one lost while it copied, and nothing else", () => {
-    for (const [copied, count] of [
-      [older, 0],
-      [SiblingSet.empty, 1],
-    ] as const) {
-      const { watch, owners, found } = begin();
-      watch.onCopy(1, "k", newer);
-      watch.onCopying(2, 1, 5);
-      watch.onRecount(1);
-      watch.onCopy(1, "k", older);
-      watch.onCopy(2, "k", copied);
-      owners.splice(0, 2, 0, 2);
-      watch.onRing(now);
-      expect(found).toHaveLength(count);
-    }
-  });
-
   it("finds a newcomer that lacks what the member held in whose place it comes, unless that one was given up", () => {
     for (const isLost of [false, true]) {
       const { watch, owners, lost, found } = begin();
@@ -227,15 +210,29 @@ describe("ownership-never-gaps", () => {
     }
   });
 
-  it("lets a newcomer lack what reached the other one after the copying had begun, and nothing else", () => {
+  it.each([
+    {
+      lacking: "what the other one lost while it copied",
+      first: newer,
+      meanwhile: (watch: OwnershipNeverGaps) => {
+        watch.onRecount(1);
+        watch.onCopy(1, "k", older);
+      },
+    },
+    {
+      lacking: "what reached the other one after the copying had begun",
+      first: older,
+      meanwhile: (watch: OwnershipNeverGaps) => watch.onCopy(1, "k", newer),
+    },
+  ])("lets a newcomer lack $lacking, and nothing else", ({ first, meanwhile }) => {
     for (const [copied, count] of [
       [older, 0],
       [SiblingSet.empty, 1],
     ] as const) {
       const { watch, owners, found } = begin();
-      watch.onCopy(1, "k", older);
+      watch.onCopy(1, "k", first);
       watch.onCopying(2, 1, 5);
-      watch.onCopy(1, "k", newer);
+      meanwhile(watch);
       watch.onCopy(2, "k", copied);
       owners.splice(0, 2, 0, 2);
       watch.onRing(now);
