@@ -115,6 +115,29 @@ function leaversOf(ring: Ring): Map<number, NodeNumber> {
 
 /** The plan for all that is staged. Deterministic in the ring. Throws `INVALID_ARGUMENT` if there is nothing to plan. */
 export function planChange(ring: Ring): Plan {
+  const wish = wishOf(ring);
+  const { after, places, placing } = wish;
+  const path = { places, owners: ring.owners, goal: placing.table.owners, members: after, listSizes: ring.listSizes };
+  const goal = fillUp({ ...path, goal: reachableGoal(path) }, placing);
+  const id = planIdOf(ring.epoch, goal);
+  return { id, goal, report: reportPlan({ ...wish, goal, planId: id }) };
+}
+
+/**
+ * Who is to own what by all that is staged, if nothing has to be sent on the way there: no order of moves need lead to
+ * it. Throws as `planChange` does.
+ */
+export function placedOwners(ring: Ring): Uint16Array {
+  return wishOf(ring).placing.table.owners;
+}
+
+/** The best places for all that is staged, and what they were chosen by. */
+interface Wish extends Omit<PlanOutcome, "goal" | "planId"> {
+  /** Its table has everything in its new place. */
+  readonly placing: Placing;
+}
+
+function wishOf(ring: Ring): Wish {
   if (isMoving(ring)) refuse("a plan is under way: wait until it is done, or cancel it");
   if (ring.staged.length === 0) refuse("no change is staged");
   const leavers = leaversOf(ring);
@@ -125,17 +148,14 @@ export function planChange(ring: Ring): Plan {
   if (after.length > claimMembersMax) refuse(`${after.length} members (at most ${claimMembersMax} are allowed)`);
   refuseSharedAddress(after);
   const owning = ring.members.filter((member) => member.status === "member" || member.status === "leaving");
-  const shares = planShares(after, ring.partitions, ring.replicasMax);
   const outcome = {
     ring,
     after,
     places: new Places(ring.members),
     sharesBefore: planShares(owning, ring.partitions, ring.replicasMax),
-    sharesAfter: shares,
+    sharesAfter: planShares(after, ring.partitions, ring.replicasMax),
   };
-  const goal = goalOf(outcome, leavers);
-  const id = planIdOf(ring.epoch, goal);
-  return { id, goal, report: reportPlan({ ...outcome, goal, planId: id }) };
+  return { ...outcome, placing: place(outcome, leavers) };
 }
 
 /** A newcomer may come to the address of a dead node only if that one goes. */
@@ -150,7 +170,7 @@ function refuseSharedAddress(after: readonly Member[]): void {
   }
 }
 
-function goalOf(outcome: Omit<PlanOutcome, "goal" | "planId">, leavers: ReadonlyMap<number, NodeNumber>): Uint16Array {
+function place(outcome: Omit<Wish, "placing">, leavers: ReadonlyMap<number, NodeNumber>): Placing {
   const { ring, after, places, sharesAfter: shares } = outcome;
   const copies = ring.replicasMax;
   const rules = {
@@ -166,8 +186,7 @@ function goalOf(outcome: Omit<PlanOutcome, "goal" | "planId">, leavers: Readonly
   const before = new Copies(new PlanTable(ring.owners, places), copies, zonesNeeded);
   const fewest = fewestMoves(before, { ...outcome, goal: ring.owners, planId: "" }, copies);
   mendPlan(placing, new Copies(table, copies, zonesNeeded, before), ring.owners, fewest);
-  const path = { places, owners: ring.owners, goal: table.owners, members: after, listSizes: ring.listSizes };
-  return fillUp({ ...path, goal: reachableGoal(path) }, placing);
+  return placing;
 }
 
 function planSeedOf(ring: Ring): number {

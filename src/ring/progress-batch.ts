@@ -3,6 +3,7 @@
  * list is shorter than both the one before the plan and the one after it, and no node takes part in too many transfers.
  * Lists are compared, never owners, for every n that some bucket has.
  */
+import { mark } from "../base/mark.ts";
 import { isListed, type Places, PlanTable } from "./plan-table.ts";
 import { zoneReach } from "./preference-list.ts";
 
@@ -16,8 +17,8 @@ export interface BatchRequest {
   /** Every n in use, ascending. */
   readonly listSizes: readonly number[];
   /**
-   * Those who are to own nothing in the end. They are sent nothing on the way there while there is another way: it
-   * would be for nothing, and one of them may be dead.
+   * Those who are to own nothing in the end. They are sent nothing on the way there: it would be for nothing, and who is
+   * removed is dead and would be waited for for ever.
    */
   readonly goers: ReadonlySet<number>;
   /** The most transfers that a node takes part in, as receiver or as the one replaced. */
@@ -43,13 +44,10 @@ export class Batch {
   readonly #after: Uint16Array;
   readonly #today: Uint16Array;
   #walks = 0;
-  /** Whether a goer may receive. */
-  #sparesGoers: boolean;
 
   constructor(request: BatchRequest) {
     const n = request.listSizes.reduce((most, size) => Math.max(most, size), 0);
     this.#request = request;
-    this.#sparesGoers = request.goers.size > 0;
     this.#now = new PlanTable(request.owners, request.places);
     this.#next = new PlanTable(request.owners, request.places);
     this.#load = new Int32Array(request.places.hostOf.length);
@@ -69,22 +67,33 @@ export class Batch {
     return Uint16Array.from([...this.#active].sort((a, b) => a - b));
   }
 
-  /** Makes active what may be, in the given order. */
+  /** Makes active what may be, in the given order; if nothing may alone, all that the goers own. */
   fill(positions: readonly number[]): void {
-    this.#fill(positions);
-    if (this.#active.size > 0 || !this.#sparesGoers) return;
-    this.#sparesGoers = false;
-    this.#fill(positions);
-  }
-
-  #fill(positions: readonly number[]): void {
+    const { goal, goers, owners, transfersPerNodeMax } = this.#request;
     for (const position of positions) {
       if (this.#active.size > 0 && this.#walks > walksMax) return;
-      const node = this.#request.goal[position] as number;
+      const node = goal[position] as number;
       // Mostly it is the taker itself that would receive: spares the walks.
-      const full = (this.#load[node] as number) >= this.#request.transfersPerNodeMax;
+      const full = (this.#load[node] as number) >= transfersPerNodeMax;
       if (!this.#active.has(position) && !full) this.add(position, node);
     }
+    const theirs = positions.filter((position) => goers.has(owners[position] as number));
+    if (this.#active.size === 0 && theirs.length > 0) this.#addTogether(theirs);
+  }
+
+  /**
+   * Makes all these positions active, or none of them, when nothing else is, and whatever the limit of transfers. Where
+   * the last nodes of a zone go, what one of them gives up has its lists reach for the next: one by one they would be sent
+   * each other's partitions.
+   */
+  #addTogether(positions: readonly number[]): void {
+    const { goal, listSizes, owners } = this.#request;
+    for (const position of positions) this.#next.set(position, goal[position] as number);
+    if (listSizes.every((n) => this.#allFit(n))) {
+      mark("plan.together");
+      for (const position of positions) this.#active.add(position);
+      this.#loadAll();
+    } else for (const position of positions) this.#next.set(position, owners[position] as number);
   }
 
   /** Makes the position active, on its way to `node`, if that may be; returns whether. */
@@ -160,18 +169,32 @@ export class Batch {
     table.set(position, node);
     const today = this.#now.list(partition, n, this.#today);
     this.#walks += 3;
-    if (after < Math.min(today, n, this.#goalHosts)) return false;
     if (sameNodes(this.#before, before, this.#after, after)) return true;
     // A list that is changing already is left alone: its positions must be able to move one without the other.
     if (!sameNodes(this.#before, before, this.#today, today)) return false;
-    const joining = onlyMissing(this.#after, after, this.#today, today);
+    const joining = this.#joining(today, after, n);
+    if (joining <= 0) return joining === 0;
     const replaced = onlyMissing(this.#today, today, this.#after, after);
-    if (joining === -1 || replaced === -1) return false;
-    if (joining === 0) return true;
-    if (this.#sparesGoers && this.#request.goers.has(joining)) return false;
     for (let i = 0; i < times; i += 1) {
       this.#count(joining);
       if (replaced !== 0) this.#count(replaced);
+    }
+    return true;
+  }
+
+  /** Who comes to a list, of these lengths, that is in `#today` and in `#after`; 0: nobody, -1: it may not change so. */
+  #joining(today: number, after: number, n: number): number {
+    if (after < Math.min(today, n, this.#goalHosts)) return -1;
+    const joining = onlyMissing(this.#after, after, this.#today, today);
+    if (joining === -1 || onlyMissing(this.#today, today, this.#after, after) === -1) return -1;
+    return this.#request.goers.has(joining) ? -1 : joining;
+  }
+
+  /** Whether all lists may change as they would with the batch so far. */
+  #allFit(n: number): boolean {
+    for (let p = 0; p < this.#now.owners.length; p += 1) {
+      const today = this.#now.list(p, n, this.#today);
+      if (this.#joining(today, this.#next.list(p, n, this.#after), n) === -1) return false;
     }
     return true;
   }

@@ -5,7 +5,8 @@
  * something is confirmed, or ten seconds later for several at once.
  *
  * It cannot get stuck: a position whose move would change two members of some list at once, whatever moves first, is
- * given another goal (plan-path.ts). The planner has looked for such positions already, so that is rare.
+ * given another goal (plan-path.ts). The planner has looked for such positions already, so that is rare. And nobody who
+ * goes is ever sent anything: it may be dead.
  */
 import { assert } from "../base/assert.ts";
 import type { Member } from "./member.ts";

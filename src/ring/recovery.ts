@@ -5,7 +5,7 @@
  */
 import { type NodeNumber, noNode } from "../base/ids.ts";
 import { nextRing } from "./next-ring.ts";
-import { cancelPlan, isMoving, planChange } from "./plan.ts";
+import { cancelPlan, isMoving, placedOwners } from "./plan.ts";
 import { type Member, Ring, type StagedChange } from "./ring.ts";
 
 /** The ring of epoch `epoch` after `ring` without the lost. Throws `INVALID_ARGUMENT` if nobody is left to own anything. */
@@ -37,7 +37,7 @@ function stagedWithout(change: StagedChange, lost: readonly NodeNumber[]): Stage
   return lost.includes(change.by) ? [] : [change];
 }
 
-/** The owners as a plan that removes the lost alone would place them. */
+/** The owners as a plan that removes the lost alone would place them if nothing could be lost on the way: it is already. */
 function ownersWithout(idle: Ring, lost: readonly NodeNumber[]): Uint16Array {
   const owning = new Set<number>(idle.owners);
   const gone = lost.filter((number) => owning.has(number));
@@ -46,15 +46,5 @@ function ownersWithout(idle: Ring, lost: readonly NodeNumber[]): Uint16Array {
     one.status === "joining" ? { ...one, status: "left" as const } : staying(one),
   );
   const staged = gone.map((member): StagedChange => ({ kind: "remove", member, by: noNode }));
-  const { goal } = planChange(new Ring({ ...idle, members, staged }));
-  return goal.map((owner, p) => (gone.includes(owner as NodeNumber) ? successor(goal, p, gone) : owner));
-}
-
-/** A plan may have to leave a position where it is, for nothing may be lost on the way. Here it is lost already. */
-function successor(goal: Uint16Array, position: number, gone: readonly NodeNumber[]): number {
-  for (let step = 1; step < goal.length; step += 1) {
-    const owner = goal[(position + step) % goal.length] as NodeNumber;
-    if (!gone.includes(owner)) return owner;
-  }
-  return goal[position] as number;
+  return placedOwners(new Ring({ ...idle, members, staged }));
 }

@@ -69,4 +69,16 @@ describe("the ring after a recovery", () => {
     const members = alone.members.map((one) => (one.number === 2 ? { ...one, status: "joining" as const } : one));
     expect(() => recoveredRing(nextRing(alone, { members }), [1 as NodeNumber], 1000)).toThrow("nobody would be left");
   });
+
+  it("needs no order of moves: a zone that is most of a list can be lost whole", () => {
+    const members = membersOn(4, 2);
+    const { owners } = planClaim({ members, partitions: 64, replicasMax: 3, planSeed: 5 });
+    const ring = new Ring(fieldsOf(members, owners));
+    const zone = members.filter((member) => member.zone === "zone-2").map((member) => member.number);
+    const staged = zone.reduce((now, member) => stageChange(now, { kind: "remove", member }), ring);
+    expect(() => planChange(staged)).toThrow("stage fewer changes");
+    const after = recoveredRing(ring, zone, 1000);
+    expect(new Set(after.owners)).toEqual(new Set([1, 3]));
+    expect(zone.map((number) => after.member(number)?.status)).toEqual(["left", "left"]);
+  });
 });
