@@ -153,6 +153,11 @@ export class Scrub {
   readonly #hash: Hash64 = new Hash64();
   /** When each partition that is scrubbed in turn was through, least recently first. */
   #due: Map<number, Instant> = new Map();
+  /**
+   * Brings them to the front one by one, and sees those that go to the end meanwhile. A search from the start of the map
+   * would pass the empty places of all that have gone there.
+   */
+  #line: MapIterator<[number, Instant]> = this.#due.entries();
   /** The first of them, which every settling of the node asks for; -1: there is none. */
   #first = -1;
   #firstAt: Instant = never;
@@ -187,7 +192,8 @@ export class Scrub {
     const before = this.#due;
     const sorted = partitions.map((p) => [p, before.get(p) ?? instant(-1)] as const).toSorted((x, y) => x[1] - y[1]);
     this.#due = new Map(sorted);
-    this.#lookFirst();
+    this.#line = this.#due.entries();
+    this.#nextFirst();
     const job = this.#job;
     if (job !== null && !job.rebuild && !this.#due.has(job.partition)) this.#forget();
     this.#leave(now);
@@ -274,8 +280,8 @@ export class Scrub {
     return this.#firstAt < 0 || after(this.#firstAt, this.#roundUs) <= this.#seen ? this.#first : null;
   }
 
-  #lookFirst(): void {
-    const [first, at] = this.#due.entries().next().value ?? [-1, never];
+  #nextFirst(): void {
+    const [first, at] = this.#line.next().value ?? [-1, never];
     this.#first = first;
     this.#firstAt = at;
   }
@@ -423,8 +429,10 @@ export class Scrub {
     this.counters.records += records;
     this.counters.unreadable += unreadable;
     // To the end of the line, whatever came of it: a partition that cannot be read must not hold up the others.
-    if (job.whole && this.#due.delete(partition)) this.#due.set(partition, now);
-    this.#lookFirst();
+    if (job.whole && this.#due.delete(partition)) {
+      this.#due.set(partition, now);
+      if (partition === this.#first) this.#nextFirst();
+    }
     const complete = error === null && job.unproven === 0;
     const result = { partition, complete, error, records, unreadable };
     this.#effects.scrubbed(now, { ...result, leavesChecked: checked, leavesCorrected: corrected });

@@ -64,14 +64,12 @@ function judgeDots(it: Case): void {
 /** Every value was submitted for this key, before the answer, by a write that was not refused (G5). */
 function judgeShown(it: Case, read: Operation, shown: Shown): void {
   const write = it.writes.get(shown.requestId);
-  const where = `in ${operationText(read)}`;
-  if (write === undefined) it.blame("phantom-value", read.end, `nobody wrote ${shown.requestId}, shown ${where}`);
-  else if (write.begin > read.end)
-    it.blame("phantom-value", read.end, `${write.value} was shown before it was written ${where}`);
-  else if (write.outcome === "fail")
-    it.blame("refused-write-seen", read.end, `${operationText(write)}, yet shown ${where}`);
+  const blame = (rule: string, what: string): void => it.blame(rule, read.end, `${what} in ${operationText(read)}`);
+  if (write === undefined) blame("phantom-value", `nobody wrote ${shown.requestId}, shown`);
+  else if (write.begin > read.end) blame("phantom-value", `${write.value} was shown before it was written`);
+  else if (write.outcome === "fail") blame("refused-write-seen", `${operationText(write)}, yet shown`);
   else if (shown.tombstone !== (write.kind === "delete") || (!shown.tombstone && shown.value !== write.value)) {
-    it.blame("phantom-value", read.end, `${operationText(write)} was shown as ${shown.value} ${where}`);
+    blame("phantom-value", `${operationText(write)} was shown as ${shown.value}`);
   }
 }
 
