@@ -396,8 +396,16 @@ export class TransferReceiver {
     }
     table.effects.reportConfirmed(now, transfer);
     const { replaced } = transfer;
-    if (transfer.closed || replaced === noNode || table.effects.isDead(replaced)) table.backOff(now, transfer, "flip");
+    if (transfer.closed || replaced === noNode || table.effects.isDead(replaced)) this.#awaitFlip(now, transfer);
     else this.#close(now, transfer);
+  }
+
+  /** Whoever missed the word hears it again, at an instant that all transfers share: one message tells them all. */
+  #awaitFlip(now: Instant, transfer: Transfer): void {
+    const { pollUs, retryMostUs } = this.#table.config;
+    const everyUs = transfer.attempts === 0 ? pollUs : retryMostUs;
+    transfer.attempts += 1;
+    this.#table.retry(now, transfer, "flip", everyUs - (now % everyUs));
   }
 
   /** The question under way failed: refused with a status, or unanswered in time. */

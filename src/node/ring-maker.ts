@@ -16,6 +16,8 @@ const retryUs: DurationUs = 1_000_000;
 /** What one node has heard of the transfers of its ring. */
 export class RingMaker {
   #ring: Ring | undefined = undefined;
+  /** By id, the fence of each transfer that the ring lists. */
+  #listed: ReadonlyMap<number, number> = new Map();
   /** By id, the fence under which it was confirmed: where another list of the partition changes, a transfer begins anew. */
   readonly #confirmed: Map<number, number> = new Map();
   /** When the next ring is to be made, if something follows. */
@@ -23,28 +25,26 @@ export class RingMaker {
 
   /** The node obeys this ring: what was confirmed and is listed still holds. */
   onRing(now: Instant, ring: Ring): void {
-    const listed = new Map(ring.transfers().map(({ id, partition }) => [id, ring.fences[partition] as number]));
-    for (const [id, since] of this.#confirmed) if (listed.get(id) !== since) this.#confirmed.delete(id);
+    this.#listed = new Map(ring.transfers().map(({ id, partition }) => [id, ring.fences[partition] as number]));
+    for (const [id, since] of this.#confirmed) if (this.#listed.get(id) !== since) this.#confirmed.delete(id);
     this.#ring = ring;
-    this.#dueAt = isMoving(ring) ? this.#dueFrom(now, ring) : never;
+    this.#dueAt = isMoving(ring) ? this.#dueFrom(now) : never;
   }
 
-  #dueFrom(now: Instant, ring: Ring): Instant {
-    return this.#confirmed.size === ring.transfers().length ? now : after(now, gatherUs);
+  #dueFrom(now: Instant): Instant {
+    return this.#confirmed.size === this.#listed.size ? now : after(now, gatherUs);
   }
 
   /** These transfers are done: pairs of id and fence. Those that the ring does not list any more are passed over. */
   onConfirmed(now: Instant, pairs: ArrayLike<number>): void {
-    const ring = this.#ring;
-    if (ring === undefined) return;
     const before = this.#confirmed.size;
-    for (const { id, partition } of ring.transfers()) {
-      const since = ring.fences[partition] as number;
-      for (let i = 0; i + 1 < pairs.length; i += 2)
-        if (pairs[i] === id && pairs[i + 1] === since) this.#confirmed.set(id, since);
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const id = pairs[i] as number;
+      const since = pairs[i + 1] as number;
+      if (this.#listed.get(id) === since) this.#confirmed.set(id, since);
     }
     if (this.#confirmed.size === before) return;
-    const due = this.#dueFrom(now, ring);
+    const due = this.#dueFrom(now);
     if (due < this.#dueAt) this.#dueAt = due;
   }
 

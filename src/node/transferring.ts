@@ -386,7 +386,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     if (this.#refusedMerges.length > 0)
       for (const token of this.#refusedMerges.splice(0)) core.onMerged(now, token, invalidArgument);
     this.#records.settle(now);
-    if (this.#confirmed.length > 0) this.#tellConfirmed(now);
+    this.#tellConfirmed(now);
     if (this.#inDoubt && core.saved) {
       this.#inDoubt = false;
       this.#resources.doubtsSaved();
@@ -395,11 +395,13 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
 
   /** Everybody is told: whoever makes the next ring is among them. */
   #tellConfirmed(now: Instant): void {
-    const transfers = this.#confirmed.splice(0).slice(0, 2 * transferRowsMax);
-    const message = { epoch: this.#shared.epoch, transfers };
-    for (const peer of this.#resources.peers.list) {
-      peer.send(FrameType.TRANSFER_CONFIRMED, 0, TransferConfirmedRequest, message);
+    while (this.#confirmed.length > 0) {
+      const transfers = this.#confirmed.splice(0, 2 * transferRowsMax);
+      const message = { epoch: this.#shared.epoch, transfers };
+      for (const peer of this.#resources.peers.list) {
+        peer.send(FrameType.TRANSFER_CONFIRMED, 0, TransferConfirmedRequest, message);
+      }
+      this.#shared.onConfirmed(now, transfers);
     }
-    this.#shared.onConfirmed(now, transfers);
   }
 }

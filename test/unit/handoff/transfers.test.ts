@@ -75,7 +75,7 @@ describe("what the report says", () => {
     world.move(3, 5);
     const seen: TransferRow[] = [];
     world.runUntil(() => {
-      seen.push(...rowsOf(node).filter((row) => row.perMille > 300 && row.perMille < 1000));
+      seen.push(...rowsOf(node).filter(({ bytes, perMille }) => bytes > 0 && perMille > 300 && perMille < 1000));
       return seen.length > 0;
     }, 10_000_000);
     const row = seen[0] as TransferRow;
@@ -103,6 +103,26 @@ describe("what a transfer costs", () => {
     const free = timeOf({});
     // Five copies, each 200 ms of the rate; only the first begins without a debt.
     expect(timeOf({ copyCostBytes: 20_000 })).toBeGreaterThan(free + 800_000);
+  });
+
+  it("is not a word to everybody for each transfer again and again: all are told at once", () => {
+    const world = worldOf();
+    const node = world.node(5);
+    const toldAt: number[] = [];
+    const report = node.reportConfirmed.bind(node);
+    node.reportConfirmed = (now, transfer): void => {
+      toldAt.push(now);
+      report(now, transfer);
+    };
+    world.move(3, 5);
+    const confirmed = (): number => rowsOf(node).filter(({ state }) => transferStates[state] === "confirmed").length;
+    expect(world.runUntil(() => confirmed() === 5, 10_000_000)).toBe(true);
+    const from = world.now + 2 * world.config.retryMostUs;
+    world.run(10 * world.config.retryMostUs);
+    const later = toldAt.filter((at) => at >= from);
+    // Each of the five is told some eight times more, in some eight turns.
+    expect(later.length).toBeGreaterThanOrEqual(5 * 7);
+    expect(new Set(later).size).toBeLessThanOrEqual(9);
   });
 
   it("is not a save for each step of each transfer", () => {
