@@ -34,6 +34,11 @@ export class Pace {
     return after(this.#at, Math.ceil(this.#debt / this.#rate));
   }
 
+  /** How long so many bytes take; `never` while nothing may be sent. */
+  timeOf(bytes: number): DurationUs {
+    return this.#rate === 0 ? never : Math.ceil((bytes * second) / this.#rate);
+  }
+
   /** So many bytes are sent. */
   take(now: Instant, bytes: number): void {
     this.#wearOff(now);

@@ -108,7 +108,7 @@ export class Regain {
     this.#search = true;
     table.synced.set(replica.partition, replica.n);
     table.refresh(replica.partition, replica.n);
-    table.save(now);
+    table.saveLater(now);
     table.wake = true;
     mark("transfers.regained");
     if (leftOut.length > 0) table.effects.leftOut(now, replica.partition, replica.n, leftOut);

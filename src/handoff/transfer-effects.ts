@@ -132,10 +132,14 @@ export interface TransferConfig {
   readonly retryMostUs: DurationUs;
   /** How often conditions that nobody announces are looked at. */
   readonly pollUs: DurationUs;
-  /** The cursor is saved when so much was copied since: after a restart no more than this is copied again. */
-  readonly saveEveryBytes: number;
-  /** Between two saves: what happens meanwhile goes into one. Longer: fewer saves, and each step of a transfer waits longer. */
-  readonly saveGapUs: DurationUs;
+  /**
+   * A closing or a confirmation is saved with those that follow while so many bytes are moved at the rate, and within
+   * `saveWaitMostUs`. Higher: fewer saves while there is little room for work, and each transfer ends later.
+   */
+  readonly saveCostBytes: number;
+  readonly saveWaitMostUs: DurationUs;
+  /** How long progress may be unsaved: after a restart no more than this is copied or compared again. */
+  readonly saveLaterUs: DurationUs;
   /** Between two pages of deletions. */
   readonly deleteEveryUs: DurationUs;
   /** An owner dead for so long is left out when a replica regains its history. */
@@ -156,8 +160,9 @@ export const defaultTransferConfig: TransferConfig = {
   retryLeastUs: 50_000,
   retryMostUs: 5_000_000,
   pollUs: 1_000_000,
-  saveEveryBytes: 4 * 1024 * 1024,
-  saveGapUs: 100_000,
+  saveCostBytes: 4 * 1024 * 1024,
+  saveWaitMostUs: 1_000_000,
+  saveLaterUs: 2_000_000,
   deleteEveryUs: 5_000,
   leaveOutUs: 60_000_000,
   bytesPerSecond: 16 * 1024 * 1024,

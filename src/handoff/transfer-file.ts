@@ -45,7 +45,6 @@ export function transferOf(saved: TransferProgress): Transfer {
   transfer.distrusted = saved.distrusted;
   transfer.flipEpoch = saved.flipEpoch;
   transfer.bytes = saved.bytes;
-  transfer.savedBytes = saved.bytes;
   transfer.records = saved.records;
   transfer.cleared = !saved.sending && keepsWrites.includes(transfer.state);
   return transfer;

@@ -4,8 +4,9 @@
  * path of its own: the state says what to do.
  *
  * The order that keeps acknowledged writes: the old copy is deleted, and that is durable, before writes are taken; all
- * that was copied is durable before the replaced member closes; its closing is durable there, and the confirmation
- * here, before this node answers reads.
+ * that was copied is durable before the replaced member closes; its closing is durable there before this node answers
+ * reads, which it then does at once, for nobody else does; and that it does so is durable here before anybody is told,
+ * so that no ring follows which a restart would not bear out. A restart before that has this node compare again.
  */
 
 import { noBytes } from "../base/bytes.ts";
@@ -103,7 +104,7 @@ export class TransferReceiver {
   #clean(now: Instant, transfer: Transfer): void {
     if (!eraseCopy(now, this.#table, transfer)) return;
     this.#table.drop(transfer);
-    this.#table.save(now);
+    this.#table.saveLater(now);
     this.#table.effects.happened(now, "cleaned", transfer);
   }
 
@@ -233,7 +234,7 @@ export class TransferReceiver {
     if (!reply.synced && transfer.source === transfer.replaced && !transfer.distrusted) {
       mark("transfers.source-not-synced");
       transfer.distrusted = true;
-      table.save(now);
+      table.saveLater(now);
     }
     transfer.perMille = reply.perMille;
     const next = reply.cursor.length === 0 ? null : reply.cursor;
@@ -276,12 +277,8 @@ export class TransferReceiver {
     transfer.bytes += page.bytes;
     transfer.records += page.keys.length;
     transfer.cursor = page.next;
-    const ended = page.next === null;
-    if (ended) transfer.copied.push(transfer.source);
-    if (ended || transfer.bytes - transfer.savedBytes >= table.config.saveEveryBytes) {
-      transfer.savedBytes = transfer.bytes;
-      table.save(now);
-    }
+    if (page.next === null) transfer.copied.push(transfer.source);
+    table.saveLater(now);
     this.advance(now, transfer);
   }
 
@@ -292,7 +289,7 @@ export class TransferReceiver {
     transfer.active = false;
     transfer.verified = [];
     table.wake = true;
-    table.save(now);
+    table.saveLater(now);
     this.#catchUp(now, transfer);
   }
 
@@ -353,8 +350,10 @@ export class TransferReceiver {
       }
       mark("transfers.confirmed-without-replaced");
     }
+    table.synced.set(transfer.partition, transfer.n);
     table.enter(transfer, "confirmed");
-    transfer.gate = table.save(now);
+    table.effects.happened(now, "confirmed", transfer);
+    transfer.gate = table.saveSoon(now);
     transfer.wait = "disk";
   }
 
@@ -388,12 +387,6 @@ export class TransferReceiver {
 
   #report(now: Instant, transfer: Transfer): void {
     const table = this.#table;
-    if (!table.synced.has(transfer.partition, transfer.n)) {
-      table.synced.set(transfer.partition, transfer.n);
-      table.refresh(transfer.partition, transfer.n);
-      table.save(now);
-      table.effects.happened(now, "confirmed", transfer);
-    }
     table.effects.reportConfirmed(now, transfer);
     const { replaced } = transfer;
     if (transfer.closed || replaced === noNode || table.effects.isDead(replaced)) this.#awaitFlip(now, transfer);

@@ -151,8 +151,7 @@ export class TransferSender {
     if (transfer === undefined) {
       transfer = new Transfer({ ...pending, since: request.since }, true, "confirming");
       table.add(transfer);
-      transfer.gate = table.save(now);
-      table.effects.happened(now, "closed", transfer);
+      transfer.gate = table.saveSoon(now);
     }
     if (transfer.state === "reopening") {
       // An earlier transfer is not quite over: it is asked again.
@@ -181,7 +180,10 @@ export class TransferSender {
       transfer.wait = "disk";
       return;
     }
-    if (transfer.state === "confirming") this.#table.enter(transfer, "confirmed");
+    if (transfer.state === "confirming") {
+      this.#table.enter(transfer, "confirmed");
+      this.#table.effects.happened(now, "closed", transfer);
+    }
     if (transfer.state === "confirmed") {
       transfer.wait = "flip";
       this.#answerClose(now, transfer);
@@ -205,7 +207,7 @@ export class TransferSender {
     }
     mark("transfers.reopened");
     table.drop(transfer);
-    table.save(now);
+    table.saveLater(now);
     table.effects.happened(now, "reopened", transfer);
   }
 
@@ -235,7 +237,7 @@ export class TransferSender {
       return;
     }
     table.enter(transfer, "cleaning");
-    table.save(now);
+    table.saveLater(now);
     this.#clean(now, transfer);
   }
 
@@ -245,7 +247,7 @@ export class TransferSender {
 
   #cleaned(now: Instant, transfer: Transfer): void {
     this.#table.drop(transfer);
-    this.#table.save(now);
+    this.#table.saveLater(now);
     this.#table.effects.happened(now, "cleaned", transfer);
   }
 }

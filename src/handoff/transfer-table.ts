@@ -65,10 +65,12 @@ export class TransferTable {
   #nextToken = 1;
   /** By n: the rules of each partition, so that a replica request costs one look-up. */
   readonly #rules: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(8).fill(undefined);
+  /** Of the state, of the newest that must be saved, of the one being saved, and of the one on stable storage. */
   #version = 0;
+  #needed = 0;
   #saving = 0;
-  #saveFrom: Instant = 0 as Instant;
   #durable = 0;
+  #saveFrom: Instant = never;
   /** The question of the page being deleted, even if its transfer was given up meanwhile; 0: none. */
   #deleteToken = 0;
   #deleteKey = 0;
@@ -245,38 +247,57 @@ export class TransferTable {
 
   // Saving.
 
-  /** Saves the state as it is now, or soon: all transfers are one file. Returns its number, for a gate. */
+  /**
+   * The state as it is now must be on stable storage, and is to be so before anything else happens: it is saved when this
+   * event ends. Returns its number, for a gate.
+   */
   save(now: Instant): number {
+    this.#needed = this.#saveBy(now);
+    return this.#needed;
+  }
+
+  /** The same for what may wait a little for others: so long that saves take no more than their part of the rate. */
+  saveSoon(now: Instant): number {
+    const { saveCostBytes, saveWaitMostUs } = this.config;
+    this.#needed = this.#saveBy(after(now, Math.min(saveWaitMostUs, this.pace.timeOf(saveCostBytes))));
+    return this.#needed;
+  }
+
+  /** What a start that does not find it does again, or finds out again: it goes with the next save, or is one in a while. */
+  saveLater(now: Instant): void {
+    this.#saveBy(after(now, this.config.saveLaterUs));
+  }
+
+  #saveBy(at: Instant): number {
     this.#version += 1;
-    this.saveDue(now);
+    if (at < this.#saveFrom) this.#saveFrom = at;
     return this.#version;
   }
 
-  /** When what is not saved yet may be. */
+  /** When what is not saved yet is to be: all transfers are one file, so whatever comes first takes the rest along. */
   get saveAt(): Instant {
-    return this.#saving === 0 && !this.saved ? this.#saveFrom : never;
+    return this.#saving === 0 ? this.#saveFrom : never;
   }
 
   /** Saves what waits for it, if it is time. */
   saveDue(now: Instant): void {
     if (this.saveAt > now) return;
-    this.#saveFrom = after(now, this.config.saveGapUs);
+    this.#saveFrom = never;
     this.#saving = this.#version;
     this.effects.persist(now, fileOf(this.all(), this.synced), this.#saving);
   }
 
   /** The state of that number is on stable storage; a later one may follow. */
-  onPersisted(now: Instant, token: number): void {
+  onPersisted(token: number): void {
     assert(token === this.#saving, "what was saved is what was to be saved");
     this.#durable = token;
     this.#saving = 0;
     this.wake = true;
-    this.saveDue(now);
   }
 
-  /** Whether the state as it is now is on stable storage. */
+  /** Whether all that must be on stable storage is. */
   get saved(): boolean {
-    return this.#durable === this.#version;
+    return this.#durable >= this.#needed;
   }
 
   /** Whether the state of that number is on stable storage. */
@@ -332,7 +353,7 @@ export class TransferTable {
     const sending = this.sending.get(key);
     return {
       synced: this.synced.has(partition, n),
-      closed: sending?.state === "confirming" || sending?.state === "confirmed",
+      closed: sending?.state === "confirmed",
       cleared: receiving?.cleared === true,
       reopening: sending?.state === "reopening",
     };

@@ -142,8 +142,6 @@ export class Transfer implements TransferName {
   /** The saved state that must be on stable storage before anything else happens. */
   gate = 0;
   page: RecordsInFlight | null = null;
-  /** Bytes copied when the cursor was saved last. */
-  savedBytes = 0;
   deleteCursor: Uint8Array | null = null;
   deleteRounds = 0;
   /** The peer's request that is answered once the gate is passed; 0: none. */
@@ -189,7 +187,7 @@ export function endOf(transfer: Transfer): TransferName & {
 export interface ReplicaProgress {
   /** Its history is complete. */
   readonly synced: boolean;
-  /** It was asked to answer no more reads, because the joining member takes over. */
+  /** It was asked to answer no more reads, because the joining member takes over, and that is on stable storage. */
   readonly closed: boolean;
   /** No old copy is left: what is stored now stays. */
   readonly cleared: boolean;

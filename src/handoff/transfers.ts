@@ -189,7 +189,7 @@ export class Transfers {
   /** The file of that token is on stable storage. */
   onPersisted(now: Instant, token: number): void {
     this.#enter();
-    this.#table.onPersisted(now, token);
+    this.#table.onPersisted(token);
     this.#leave(now);
   }
 
@@ -335,7 +335,6 @@ export class Transfers {
       this.#table.forget(transfer);
       this.#receiver.onAskFailed(now, transfer, wireOf("DEADLINE_EXCEEDED"));
     }
-    this.#table.saveDue(now);
     this.#table.wake = true;
     this.#leave(now);
   }
@@ -356,7 +355,7 @@ export class Transfers {
     this.#inside = true;
   }
 
-  /** Lets everything go on that may; an entry that frees what another waits for is followed by one more round. */
+  /** Lets everything go on that may; an entry that frees what another waits for is followed by one more round. Then saves. */
   #leave(now: Instant): void {
     const table = this.#table;
     for (let round = 0; table.wake; round += 1) {
@@ -366,6 +365,7 @@ export class Transfers {
       for (const transfer of [...table.sending.values()]) this.#sender.advance(now, transfer);
       this.#regain.advance(now);
     }
+    table.saveDue(now);
     this.#inside = false;
   }
 

@@ -58,3 +58,10 @@ it("is ready at once when nothing was sent", () => {
   const ready: Instant = new Pace(1).readyAt;
   expect(ready).toBe(0);
 });
+
+it("tells how long bytes take", () => {
+  const pace = new Pace(1000);
+  expect(pace.timeOf(3000)).toBe(3_000_000);
+  pace.setRate(instant(0), 0);
+  expect(pace.timeOf(1)).toBe(never);
+});

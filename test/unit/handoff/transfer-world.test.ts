@@ -34,21 +34,22 @@ describe("the checks find", () => {
     ["single-writes", "writes that go to the old owners only"],
     ["hasty-flip", "a flip before the confirmation"],
   ];
-  for (const [planted, what] of plants) {
-    it(what, () => {
-      let found = 0;
-      for (let seed = 0; seed < 40 && found === 0; seed += 1) {
-        try {
-          live(seed, planted);
-        } catch {
-          found += 1;
-        }
+  function finds(run: (seed: number) => unknown, complaint: RegExp): boolean {
+    for (let seed = 0; seed < 40; seed += 1) {
+      try {
+        run(seed);
+      } catch (error) {
+        if (complaint.test(String(error))) return true;
       }
-      expect(found).toBeGreaterThan(0);
-    });
+    }
+    return false;
+  }
+
+  for (const [planted, what] of plants) {
+    it(what, () => expect(finds((seed) => live(seed, planted), /./)).toBe(true));
   }
 
   it("a member that takes writes again while the other end still answers in its place", () => {
-    expect(() => liveCancelled(2, "reopens-at-once")).toThrow("miss write");
+    expect(finds((seed) => liveCancelled(seed, "reopens-at-once"), /miss write/)).toBe(true);
   });
 });

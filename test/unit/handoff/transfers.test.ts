@@ -126,8 +126,8 @@ describe("what a transfer costs", () => {
   });
 
   it("is not a save for each step of each transfer", () => {
-    const savesOf = (saveGapUs: number): number => {
-      const world = worldOf({ saveGapUs });
+    const savesOf = (config: Partial<TransferConfig>): number => {
+      const world = worldOf(config);
       const node = world.node(5);
       const persist = node.persist.bind(node);
       let saves = 0;
@@ -139,7 +139,72 @@ describe("what a transfer costs", () => {
       rest(world);
       return saves;
     };
-    expect(savesOf(50_000)).toBeLessThan(savesOf(0) / 2);
+    const each = savesOf({ saveWaitMostUs: 0, saveLaterUs: 0 });
+    expect(savesOf({ saveWaitMostUs: 0, saveLaterUs: 1_000_000 })).toBeLessThan(each / 2);
+    // The two rings, and the confirmations in one.
+    expect(savesOf({ saveWaitMostUs: 100_000, saveLaterUs: 1_000_000 })).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("until it is on stable storage", () => {
+  /** A world in which a closing or a confirmation waits long for its save, while partition 3 moves from node 4 to 5. */
+  function slowWorld(): TransferWorld {
+    const world = worldOf({ saveWaitMostUs: 90_000 });
+    world.move(3, 5);
+    return world;
+  }
+
+  function runUntil(world: TransferWorld, done: () => boolean): void {
+    const ok = world.runUntil(() => {
+      world.check();
+      return done();
+    }, 10_000_000);
+    expect(ok).toBe(true);
+  }
+
+  const readRuleOf = (world: TransferWorld, number: number): ReadRule | undefined =>
+    world.node(number).core?.readRule(three, 3);
+  const stateAt = (world: TransferWorld, number: number): string =>
+    rowsOf(world.node(number))
+      .filter(({ partition, n }) => partition === three && n === 3)
+      .map(({ state }) => transferStates[state])
+      .join();
+
+  it("a closing is none: the replaced member goes on answering reads, also when it starts again", () => {
+    const world = slowWorld();
+    runUntil(world, () => stateAt(world, 4) === "confirming");
+    expect(readRuleOf(world, 4)).toBe(ReadRule.serve);
+    world.crash(4);
+    world.restart(4);
+    expect(readRuleOf(world, 4)).toBe(ReadRule.serve);
+    runUntil(world, () => stateAt(world, 4) === "confirmed");
+    expect(readRuleOf(world, 4)).toBe(ReadRule.wrongOwner);
+    world.crash(4);
+    world.restart(4);
+    expect(readRuleOf(world, 4)).toBe(ReadRule.wrongOwner);
+    rest(world);
+  });
+
+  it("a confirmation is told to nobody, but reads are answered; who starts again without it compares once more", () => {
+    const world = slowWorld();
+    const told: number[] = [];
+    const node = world.node(5);
+    const report = node.reportConfirmed.bind(node);
+    node.reportConfirmed = (now, transfer): void => {
+      told.push(transfer.partition);
+      report(now, transfer);
+    };
+    runUntil(world, () => readRuleOf(world, 5) === ReadRule.serve);
+    expect(readRuleOf(world, 4)).toBe(ReadRule.wrongOwner);
+    expect(told).not.toContain(three);
+    world.crash(5);
+    world.restart(5);
+    expect(readRuleOf(world, 5)).toBe(ReadRule.notSynced);
+    runUntil(world, () => told.includes(three));
+    world.crash(5);
+    world.restart(5);
+    expect(readRuleOf(world, 5)).toBe(ReadRule.serve);
+    rest(world);
   });
 });
 
