@@ -22,7 +22,7 @@ import {
   type Page,
   type ScanRange,
 } from "../storage/engine.ts";
-import { syncMarkerKey } from "../storage/keys.ts";
+import { formatKey, syncMarkerKey } from "../storage/keys.ts";
 
 /** How the engine is opened. */
 export interface RocksOptions {
@@ -157,6 +157,17 @@ export class RocksEngine implements Engine {
       });
     });
     return new RocksEngine(database, options);
+  }
+
+  /** Whether a node has ever started its store in here. Before `attach` only. Rejects with `STORAGE_FAILED`. */
+  isUsed(): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#database._get(formatKey(), getOptions, (error) => {
+        if (error === null || error === undefined) resolve(true);
+        else if (error.message.startsWith("NotFound")) resolve(false);
+        else reject(new RingtailError("STORAGE_FAILED", readError(error)));
+      });
+    });
   }
 
   /** The database is closed, and its directory free. */

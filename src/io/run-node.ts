@@ -92,6 +92,10 @@ class NodeHost implements RunningNode {
 
   async start(): Promise<void> {
     const { config, log, secret } = this.#options;
+    const writeAheadLog = opened(this.#paths.log, (path) => new LogFiles(path, systemClock, this.#loop.pauses));
+    const stateFiles = opened(this.#paths.state, (path) => new DiskStateFiles(path, systemClock));
+    const isUsed = writeAheadLog.segments().length > 0 || (await this.#engine.isUsed());
+    if (isUsed && stateFiles.load("identity") === null) throw strangersRecords(this.#options.directory);
     const { listener, datagrams } = await this.#open(config.listen);
     const environment = new RealEnvironment({
       log,
@@ -101,8 +105,8 @@ class NodeHost implements RunningNode {
       clock: systemClock,
       loop: this.#loop,
       engine: this.#engine,
-      writeAheadLog: opened(this.#paths.log, (path) => new LogFiles(path, systemClock, this.#loop.pauses)),
-      stateFiles: opened(this.#paths.state, (path) => new DiskStateFiles(path, systemClock)),
+      writeAheadLog,
+      stateFiles,
       hooks: {
         setAlarm: (at) => this.#alarm.set(at),
         wantTurnEnd: () => this.#turnEnd.want(),
@@ -193,6 +197,15 @@ function opened<T>(path: string, open: (path: string) => T): T {
   } catch (error) {
     throw new RingtailError("STORAGE_FAILED", `cannot use ${path}: ${String(error)}`);
   }
+}
+
+/** A node that took over what another left would bring back what has been deleted, and forgotten, since. */
+function strangersRecords(directory: string): RingtailError {
+  const text = `the state file "identity" is missing, but ${directory} holds the records of a node`;
+  return new RingtailError(
+    "STORAGE_FAILED",
+    `${text}: bring its state back, or start a new one with an empty directory`,
+  );
 }
 
 /** Closes an engine that no store has taken over. */

@@ -18,6 +18,7 @@ import {
   type ActorState,
   actorBytes,
   ballotBytes,
+  checkStateFiles,
   encodedRingOf,
   identityBytes,
   loadActor,
@@ -62,6 +63,7 @@ export class Boot implements ActorEffects {
   /** Throws `RingtailError` when the files of this directory are damaged or do not fit the configuration. */
   start(): void {
     const { env, saves, nodeId, clusterId } = this.#shared;
+    checkStateFiles(env.stateFiles);
     const ring = loadRing(env.stateFiles);
     if (ring === undefined) {
       if (clusterId !== undefined) {

@@ -103,6 +103,11 @@ export function loadTransfers(files: StateFiles): TransfersFile | undefined {
   return load(files, "transfers", (payload) => opened(TransfersFile, payload));
 }
 
+/** Looks at every file at once, so that a node does not begin what it cannot go on with. Throws `STORAGE_FAILED`, naming the file. */
+export function checkStateFiles(files: StateFiles): void {
+  for (const check of [loadIdentity, loadRing, loadActor, loadBallot, loadMembers, loadTransfers]) check(files);
+}
+
 /** The bytes of the transfers file around its payload. */
 export function transfersBytes(payload: Uint8Array): Uint8Array {
   return sealStateFile(fileFormat, payload);

@@ -303,7 +303,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
 
   rolledBack(_now: Instant, number: NodeNumber): void {
     const own = number === this.#shared.number;
-    this.#shared.env.log.error("a node's votes about rings were lost: it votes no more, replace it", { node: number });
+    this.#shared.env.log.error("a node's votes about rings were lost: it votes no more, replace it", { number });
     const who = own ? "this node" : `node ${number}`;
     this.#shared.journal.note("ring", `the votes of ${who} were lost: it votes no more until it is replaced`);
   }

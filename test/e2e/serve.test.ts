@@ -222,6 +222,15 @@ describe("a directory that has a node's data", () => {
     expect(await refusal(argsOn(directory), "STORAGE_FAILED")).toContain(`"${name}" is not a Ringtail state file`);
   });
 
+  it.each(["ballot", "members", "transfers"] as const)(
+    "and so is a %s file, before anything is begun",
+    async (name) => {
+      const directory = copy();
+      truncateSync(stateFile(directory, name), 16);
+      expect(await refusal(argsOn(directory), "STORAGE_FAILED")).toContain(`the state file "${name}" is damaged`);
+    },
+  );
+
   it.each(["identity", "ring", "actor"] as const)(
     "a later format of the %s file is refused, and says so",
     async (name) => {
@@ -253,10 +262,17 @@ describe("a directory that has a node's data", () => {
   it("a directory that mixes two nodes, or has lost its identity", async () => {
     const directory = copy();
     rmSync(stateFile(directory, "identity"));
-    expect(await refusal(argsOn(directory), "STORAGE_FAILED")).toContain("the directory mixes two nodes");
+    expect(await refusal(argsOn(directory), "STORAGE_FAILED")).toContain('"identity" is missing');
     copyFileSync(stateFile(whole, "identity"), stateFile(directory, "identity"));
     copyFileSync(stateFile(other, "ring"), stateFile(directory, "ring"));
     expect(await refusal(argsOn(directory), "STORAGE_FAILED")).toContain("the directory mixes two nodes");
+  });
+
+  it("a store whose node is forgotten is nobody's: a new node would bring back what others have deleted", async () => {
+    const directory = copy();
+    rmSync(join(directory, "state"), { recursive: true });
+    const said = await refusal([...argsOn(directory), "--bootstrap"], "STORAGE_FAILED");
+    expect(said).toContain(`the state file "identity" is missing, but ${directory} holds the records of a node`);
   });
 
   it("a directory that holds something else, or is none", async () => {
