@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RingtailError } from "../base/errors.ts";
 import { ask } from "../io/ask.ts";
+import { memberLabels } from "../ring/plan-text.ts";
 import type { Member, Ring } from "../ring/ring.ts";
 import type { Fields, MessageCodec } from "../wire/codec.ts";
 import { type AskFlags, askFirst, ringAt, timeoutOf } from "./cluster-view.ts";
@@ -17,6 +18,8 @@ export interface NodeQuestion<Q, A> {
 /** What became of it at one node; `reason` says why there is no reply. */
 export interface NodeAnswer<A> {
   readonly member: Member;
+  /** What to call it: see `labelsIn`. */
+  readonly label: string;
   readonly reply: A | undefined;
   readonly reason: string;
 }
@@ -29,23 +32,35 @@ export function clusterRing(flags: AskFlags): Promise<Ring> {
 /** Asks all members of the ring that have not left, at the same time. */
 export function askEvery<Q, A>(ring: Ring, timeoutMs: number, question: NodeQuestion<Q, A>): Promise<NodeAnswer<A>[]> {
   const members = ring.members.filter(({ status }) => status !== "left");
+  const labelOf = labelsIn(ring);
   return Promise.all(
     members.map(async (member) => {
+      const label = labelOf(member.number);
       try {
         const reply = await ask({ address: member.address, timeoutMs, ...question });
-        return { member, reply, reason: "" };
+        return { member, label, reply, reason: "" };
       } catch (error) {
         if (!(error instanceof RingtailError)) throw error;
-        return { member, reply: undefined, reason: error.message };
+        return { member, label, reply: undefined, reason: error.message };
       }
     }),
   );
 }
 
-/** The name of the node with that number. */
+/**
+ * What to call the ring's nodes: by name, with the number where another one has that name. One that has left takes the
+ * name from nobody: a node that came back with an empty disk is what its place is called.
+ */
+export function labelsIn(ring: Ring): (number: number) => string {
+  const present = ring.members.filter(({ status }) => status !== "left");
+  const isPresent = new Set<number>(present.map(({ number }) => number));
+  const [ofPresent, ofAll] = [memberLabels(present), memberLabels(ring.members)];
+  return (number) => (isPresent.has(number) ? ofPresent(number) : ofAll(number));
+}
+
+/** What to call one node. */
 export function nameIn(ring: Ring, number: number): string {
-  const member = ring.members.find((one) => one.number === number);
-  return member === undefined ? `node ${number}` : member.name;
+  return labelsIn(ring)(number);
 }
 
 /** Who answered, or why not: how a node's JSON begins. */
@@ -59,7 +74,7 @@ export function headOf({ member, reason }: NodeAnswer<unknown>): {
 
 /** The nodes that did not answer, one line each. */
 export function silentLines(answers: readonly NodeAnswer<unknown>[]): string[] {
-  return answers.filter(({ reply }) => reply === undefined).map(({ member, reason }) => `${member.name}: ${reason}`);
+  return answers.filter(({ reply }) => reply === undefined).map(({ label, reason }) => `${label}: ${reason}`);
 }
 
 /** Bytes for people. */

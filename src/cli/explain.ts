@@ -41,13 +41,13 @@ async function explain(bucket: string, key: string, flags: AskFlags): Promise<vo
   else show(answers, copies, told);
 }
 
-function copiesOf(ring: Ring, { member, reply }: Answer): Copy[] {
+function copiesOf(ring: Ring, { label, reply }: Answer): Copy[] {
   if (reply === undefined) return [];
   const hints = reply.hints.map(({ target, record }) => {
-    return { node: member.name, target: nameIn(ring, target), set: openRecord(record) };
+    return { node: label, target: nameIn(ring, target), set: openRecord(record) };
   });
   if (reply.record.length === 0) return hints;
-  return [{ node: member.name, target: null, set: openRecord(reply.record) }, ...hints];
+  return [{ node: label, target: null, set: openRecord(reply.record) }, ...hints];
 }
 
 /** In a sentence what became of the key, and what stands against forgetting it, a line for each condition that fails. */
@@ -58,7 +58,7 @@ interface Told {
 }
 
 function verdictOn(answers: readonly Answer[], copies: readonly Copy[]): Told {
-  const silent = answers.filter(({ reply }) => reply === undefined).map(({ member }) => member.name);
+  const silent = answers.filter(({ reply }) => reply === undefined).map(({ label }) => label);
   if (copies.length === 0) return gone(answers, silent);
   const dead = copies.every(({ set }) => isDeleted(set));
   const longest = Math.max(...copies.map(({ set }) => set.version.size));
@@ -89,19 +89,19 @@ function gone(answers: readonly Answer[], silent: readonly string[]): Told {
 
 function hindrancesOf(answers: readonly Answer[], copies: readonly Copy[]): string[] {
   const lines: string[] = [];
-  for (const { member, reply, reason } of answers) {
-    if (reply === undefined) lines.push(`${member.name} ${reapVerdicts[ReapVerdict.silent]} (${reason})`);
-    else if (reply.verdict !== ReapVerdict.clear) lines.push(`${member.name} ${reapVerdicts[reply.verdict] ?? ""}`);
+  for (const { label, reply, reason } of answers) {
+    if (reply === undefined) lines.push(`${label} ${reapVerdicts[ReapVerdict.silent]} (${reason})`);
+    else if (reply.verdict !== ReapVerdict.clear) lines.push(`${label} ${reapVerdicts[reply.verdict] ?? ""}`);
   }
   const epochs = new Set(answers.flatMap(({ reply }) => (reply === undefined ? [] : [reply.epoch])));
   if (epochs.size > 1) lines.push(`the nodes obey rings of epochs ${[...epochs].sort((a, b) => a - b).join(", ")}`);
   const owners = answers.filter(({ reply }) => (reply?.position ?? 0) > 0);
-  const first = copies.find(({ node, target }) => target === null && node === owners[0]?.member.name);
-  for (const { member } of owners) {
-    const own = copies.find(({ node, target }) => target === null && node === member.name);
-    if (own === undefined) lines.push(`${member.name} is an owner and holds nothing`);
+  const first = copies.find(({ node, target }) => target === null && node === owners[0]?.label);
+  for (const { label } of owners) {
+    const own = copies.find(({ node, target }) => target === null && node === label);
+    if (own === undefined) lines.push(`${label} is an owner and holds nothing`);
     else if (first !== undefined && !first.set.sameCausally(own.set)) {
-      lines.push(`${member.name} holds something else than ${first.node}`);
+      lines.push(`${label} holds something else than ${first.node}`);
     }
   }
   const leader = owners.find(({ reply }) => reply?.position === 1)?.reply;
@@ -141,14 +141,14 @@ function placeOf(reply: ExplainReply | undefined): string {
 }
 
 function show(answers: readonly Answer[], copies: readonly Copy[], { text, hindrances }: Told): void {
-  const rows = answers.flatMap(({ member, reply, reason }) => {
+  const rows = answers.flatMap(({ label, reply, reason }) => {
     const place = placeOf(reply);
-    if (reply === undefined) return [[member.name, "", reason, ""]];
-    const held = copies.filter(({ node }) => node === member.name);
-    if (held.length === 0) return [[member.name, place, "nothing", ""]];
+    if (reply === undefined) return [[label, "", reason, ""]];
+    const held = copies.filter(({ node }) => node === label);
+    if (held.length === 0) return [[label, place, "nothing", ""]];
     return held.map(({ target, set }) => {
       const what = target === null ? siblingsText(set) : `hint for ${target}: ${siblingsText(set)}`;
-      return [member.name, place, what, versionText(set.version)];
+      return [label, place, what, versionText(set.version)];
     });
   });
   printTable([["NODE", "", "HOLDS", "VERSION"], ...rows]);
@@ -172,9 +172,9 @@ function jsonOf(
   { state, text, hindrances }: Told,
 ): Record<string, unknown> {
   const nodes = answers.map((answer) => {
-    const { member, reply } = answer;
-    const own = copies.find(({ node, target }) => node === member.name && target === null);
-    const hints = copies.filter(({ node, target }) => node === member.name && target !== null);
+    const { label, reply } = answer;
+    const own = copies.find(({ node, target }) => node === label && target === null);
+    const hints = copies.filter(({ node, target }) => node === label && target !== null);
     return {
       ...headOf(answer),
       position: reply?.position ?? null,

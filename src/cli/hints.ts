@@ -36,10 +36,13 @@ async function showHints(flags: AskFlags): Promise<void> {
     printJson({ epoch: ring.epoch, nodes });
     return;
   }
-  const rows = answers.flatMap(({ member, reply }) => (reply?.rows ?? []).map((row) => lineOf(ring, member.name, row)));
-  if (rows.length === 0) print("no hints: every record is where it belongs");
-  else printTable([["AT", "FOR", "HINTS", "BYTES", "BUDGET", "OLDEST", "RATE", "WAITS FOR", ""], ...rows]);
-  print(...silentLines(answers));
+  const rows = answers.flatMap(({ label, reply }) => (reply?.rows ?? []).map((row) => lineOf(ring, label, row)));
+  const silent = silentLines(answers);
+  if (rows.length > 0)
+    printTable([["AT", "FOR", "HINTS", "BYTES", "BUDGET", "OLDEST", "RATE", "WAITS FOR", ""], ...rows]);
+  else if (silent.length === 0) print("no hints: every record is where it belongs");
+  else print("no hints at the nodes that answer; those that do not may keep some");
+  print(...silent);
 }
 
 /** How long the oldest hint is kept, in seconds. */

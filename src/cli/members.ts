@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf } from "../base/ids.ts";
 import { ask } from "../io/ask.ts";
+import { memberLabels } from "../ring/plan-text.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import { EventsReply, EventsRequest, type Member, type MemberRow, type MembersReply } from "../wire/gen/codecs.ts";
 import {
@@ -135,11 +136,12 @@ function oneNodesEvents(flags: EventFlags, since: number): Promise<ToldEvent[]> 
 /** What all members tell of since then (wall clock), by their clocks; one that does not answer is named on stderr. */
 export async function allEvents(flags: AskFlags, since: number): Promise<ToldEvent[]> {
   const { view } = await firstMembers(flags);
+  const labelOf = memberLabels(presentOf(view));
   const lists = await Promise.all(
-    presentOf(view).map(({ address, name }) =>
-      eventsAt(address, name, since, timeoutOf(flags)).catch((error: unknown) => {
+    presentOf(view).map(({ address, number }) =>
+      eventsAt(address, labelOf(number), since, timeoutOf(flags)).catch((error: unknown) => {
         if (!(error instanceof RingtailError)) throw error;
-        process.stderr.write(`ringtail: ${name} was not heard: ${error.message}\n`);
+        process.stderr.write(`ringtail: ${labelOf(number)} was not heard: ${error.message}\n`);
         return [];
       }),
     ),

@@ -56,7 +56,7 @@ async function showRepair(flags: AskFlags): Promise<void> {
     printJson({ epoch: ring.epoch, nodes: answers.map((answer) => documentOf(ring, answer)) });
     return;
   }
-  const rows = answers.flatMap(({ member, reply }) => (reply === undefined ? [] : [lineOf(ring, member.name, reply)]));
+  const rows = answers.flatMap(({ label, reply }) => (reply === undefined ? [] : [lineOf(ring, label, reply)]));
   printTable([
     ["NODE", "PAIRS", "OLDEST UNVERIFIED", "WITH", "PARTITION", "LAST EXCHANGE", "REPAIRED", "NOT SYNCED", "SHARE"],
     ...rows,
@@ -122,6 +122,7 @@ async function showPreview(text: string, flags: PreviewFlags): Promise<void> {
   const owners = ring.preferenceList(partition as never, ring.listSizes[ring.listSizes.length - 1] as number);
   const asked = ring.member(owners[0] as never);
   if (asked === undefined) throw new RingtailError("WRONG_OWNER", `partition ${partition} has no owner`);
+  const node = nameIn(ring, asked.number);
   const reply = await ask({
     address: asked.address,
     timeoutMs: timeoutOf(flags),
@@ -139,18 +140,18 @@ async function showPreview(text: string, flags: PreviewFlags): Promise<void> {
       keys,
       rows: rows.map(rowOf),
     }));
-    printJson({ epoch: reply.epoch, partition, node: asked.name, peers });
+    printJson({ epoch: reply.epoch, partition, node, peers });
     return;
   }
   for (const { peer, status, refused, keys, rows } of reply.peers) {
     const failed = status !== statusOk ? `could not be compared: ${codeOf(status)}` : "does not compare it now";
     const told = status !== statusOk || refused ? failed : `${keys} keys differ`;
-    print(`partition ${partition}, ${asked.name} and ${nameIn(ring, peer)}: ${told}`);
+    print(`partition ${partition}, ${node} and ${nameIn(ring, peer)}: ${told}`);
     if (rows.length === 0) continue;
     const table = rows.map(rowOf).map((row) => {
       return [row.bucket, row.key, row.relation, bytesText(row.bytesHere), bytesText(row.bytesThere)];
     });
-    printTable([["BUCKET", "KEY", `${asked.name.toUpperCase()} IS`, "BYTES HERE", "BYTES THERE"], ...table]);
+    printTable([["BUCKET", "KEY", `${node.toUpperCase()} IS`, "BYTES HERE", "BYTES THERE"], ...table]);
   }
 }
 

@@ -5,7 +5,7 @@ import { isMoving } from "../ring/plan.ts";
 import { memberLabels } from "../ring/plan-text.ts";
 import type { Ring } from "../ring/ring.ts";
 import { type AskFlags, addAskOptions } from "./cluster-view.ts";
-import { clusterRing, nameIn } from "./every-node.ts";
+import { clusterRing, labelsIn } from "./every-node.ts";
 import { print, printJson, printTable, wholeNumber } from "./output.ts";
 
 interface RingFlags extends AskFlags {
@@ -31,7 +31,7 @@ async function showRing(flags: RingFlags): Promise<void> {
 
 function showPartition(ring: Ring, n: number, text: string, json: boolean): void {
   const partition = wholeNumber("--partition", text, 0, ring.partitions - 1) as PartitionId;
-  const nameOf = (number: number): string => nameIn(ring, number);
+  const nameOf = labelsIn(ring);
   const numbers = [...ring.preferenceList(partition, n)];
   const pending = ring.pendingOf(partition, n);
   const list = numbers.map((number, i) => ({ node: nameOf(number), role: i < n ? "owner" : "fallback" }));
@@ -81,7 +81,7 @@ function holdingsOf(ring: Ring, n: number): Map<number, Holding> {
 }
 
 function ringJson(ring: Ring, n: number): unknown {
-  const nameOf = (number: number): string => nameIn(ring, number);
+  const nameOf = labelsIn(ring);
   const holdings = holdingsOf(ring, n);
   return {
     cluster: ring.clusterId,

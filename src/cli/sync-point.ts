@@ -108,7 +108,7 @@ async function restOf(ring: Ring, timeoutMs: number, since: Map<number, number>)
     transfers: transfers.reduce((sum, { reply }) => sum + (reply?.rows.length ?? 0), 0),
     unsynced: repairs.reduce((sum, { reply }) => sum + (reply?.unsynced ?? 0), 0),
     unverified,
-    silent: [...new Set(silent.map(({ member }) => member.name))],
+    silent: [...new Set(silent.map(({ label }) => label))],
   };
 }
 

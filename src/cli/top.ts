@@ -49,7 +49,7 @@ async function showTop(flags: TopFlags): Promise<void> {
   if (flags.json === true) {
     const tops = kinds.map((kind) => [kind, jsonOf(ring, answers, kind, limit)] as const);
     const silent = answers.filter(({ reply }) => reply === undefined);
-    const unheard = silent.map(({ member, reason }) => ({ node: member.name, reason }));
+    const unheard = silent.map(({ label, reason }) => ({ node: label, reason }));
     printJson({ ...Object.fromEntries(tops), unheard });
     return;
   }

@@ -66,7 +66,7 @@ function documentOf(ring: Ring, answers: readonly NodeAnswer<TransferStatusReply
 }
 
 function printAll(ring: Ring, answers: readonly NodeAnswer<TransferStatusReply>[], left: number): void {
-  const rows = answers.flatMap(({ member, reply }) => (reply?.rows ?? []).map((row) => lineOf(ring, member.name, row)));
+  const rows = answers.flatMap(({ label, reply }) => (reply?.rows ?? []).map((row) => lineOf(ring, label, row)));
   print(`epoch ${ring.epoch}: ${left} of ${ring.partitions} positions are to change owner`);
   if (rows.length > 0) {
     printTable([

@@ -123,7 +123,8 @@ export class CheckSession {
 
   #end(place: number, operation: Operation, context: Context, receipt: Receipt): void {
     const { members } = this.#options.ring();
-    const numberOf = (name: string): number => members.find((member) => member.name === name)?.number ?? 0;
+    const present = members.filter(({ status }) => status !== "left");
+    const numberOf = (name: string): number => present.find((member) => member.name === name)?.number ?? 0;
     operation.fallbackAcks = receipt.acks.filter(({ role }) => role === "fallback").map(({ node }) => numberOf(node));
     operation.coordinator = numberOf(receipt.coordinator);
     this.#held.set(place, { key: operation.key, context });
