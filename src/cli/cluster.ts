@@ -5,9 +5,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
-import { nodeIdOf, nodeNumber } from "../base/ids.ts";
+import { nodeIdOf, nodeNumber, type PartitionId } from "../base/ids.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
 import { estimatePlan, planLines } from "../ring/plan-text.ts";
+import type { Ring } from "../ring/ring.ts";
 import type { Fields } from "../wire/codec.ts";
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
 import { type Member, type MembersReply, RingChangeReply, RingChangeRequest } from "../wire/gen/codecs.ts";
@@ -20,10 +21,11 @@ import {
   joiningOf,
   memberMeant,
   membersOf,
+  ringAt,
   timeoutOf,
   whoIsMeant,
 } from "./cluster-view.ts";
-import { askEvery, clusterRing, silentLines } from "./every-node.ts";
+import { askEvery, clusterRing, labelsIn, silentLines } from "./every-node.ts";
 import { badArgument, print, printJson, wholeNumber } from "./output.ts";
 import { planRates } from "./plan-rates.ts";
 
@@ -38,6 +40,10 @@ Examples:
 
 interface CommitFlags extends AskFlags {
   readonly acceptViolations?: boolean;
+}
+
+interface RemoveFlags extends AskFlags {
+  readonly althoughAlive?: boolean;
 }
 
 interface RecoverFlags extends AskFlags {
@@ -62,7 +68,7 @@ export function addCluster(program: Command): void {
     .option("--wait-ms <ms>", "how long the node may take to report", "10000")
     .action(join);
   add("leave <node>", "stage that a node leaves: its partitions move away first", "leave c").action((node, flags) =>
-    stage(flags, node, RingChangeKind.stageLeave, "its leave is staged"),
+    stage(flags, node, { kind: RingChangeKind.stageLeave }, "its leave is staged"),
   );
   add(
     "replace <old> [new]",
@@ -71,13 +77,14 @@ export function addCluster(program: Command): void {
   )
     .option("--wait-ms <ms>", "how long the new node may take to report", "10000")
     .action(replace);
-  add(
-    "remove <node>",
-    "stage that a dead node is removed: its copies are made anew from the others",
-    "remove c",
-  ).action((node, flags) => stage(flags, node, RingChangeKind.stageRemove, "its removal is staged"));
+  add("remove <node>", "stage that a dead node is removed: its copies are made anew from the others", "remove c")
+    .option("--although-alive", "give up the copies of a node that answers, instead of moving them away (leave)")
+    .action((node, flags: RemoveFlags) => {
+      const althoughAlive = flags.althoughAlive === true;
+      return stage(flags, node, { kind: RingChangeKind.stageRemove, althoughAlive }, "its removal is staged");
+    });
   add("unstage <node>", "take back the staged change that names the node", "unstage d").action((node, flags) =>
-    stage(flags, node, RingChangeKind.unstage, "nothing is staged for it any more"),
+    stage(flags, node, { kind: RingChangeKind.unstage }, "nothing is staged for it any more"),
   );
   add("plan", "what would move if all that is staged were committed", "plan --json").action(plan);
   add("commit <plan>", "carry out a plan; refused if the ring has changed since it was made", "commit 2-3fa9c01b")
@@ -108,10 +115,10 @@ function told(member: Member, number: number = member.number): Readonly<Record<s
   return { node: { number, id: nodeIdOf(member.nodeId), name: member.name, address: member.address } };
 }
 
-async function stage(flags: AskFlags, node: string, kind: RingChangeKind, text: string): Promise<void> {
+async function stage(flags: AskFlags, node: string, what: Fields<RingChangeRequest>, text: string): Promise<void> {
   const { address, view } = await firstMembers(flags);
   const member = memberMeant(view, node);
-  const epoch = await changeRing(address, { kind, member: member.number });
+  const epoch = await changeRing(address, { ...what, member: member.number });
   done(flags, epoch, `${member.name} (node ${member.number}): ${text}`, told(member));
 }
 
@@ -211,11 +218,36 @@ async function cancel(flags: AskFlags): Promise<void> {
 
 async function recover(flags: RecoverFlags): Promise<void> {
   const { address, view } = await firstMembers(flags);
-  const lost = flags.lost.map((node) => memberMeant(view, node));
-  const numbers = lost.map((member) => nodeNumber(member.number)).sort((a, b) => a - b);
+  const before = await ringAt(address, timeoutOf(flags));
+  const named = flags.lost.map((node) => memberMeant(view, node));
+  const lost = [...new Map(named.map((member) => [member.number, member])).values()];
+  lost.sort((a, b) => a.number - b.number);
+  const numbers = lost.map(({ number }) => nodeNumber(number));
   const epoch = await changeRing(address, { kind: RingChangeKind.recover, lost: numbers });
-  const names = lost.map((member) => member.name).join(", ");
-  done(flags, epoch, `the cluster goes on without ${names}`, { lost: lost.map((member) => told(member).node) });
+  const without = partitionsWithin(before, numbers);
+  const labelOf = labelsIn(before);
+  const names = numbers.map(labelOf).join(", ");
+  done(flags, epoch, `the cluster goes on without ${names}`, {
+    lost: lost.map((member) => told(member).node),
+    partitionsLost: without,
+  });
+  if (flags.json === true) return;
+  if (without > 0)
+    print(
+      `${without} of ${before.partitions} partitions had all their copies on these nodes: what was in them is gone`,
+    );
+  print("what copies are left spread among the nodes that are left; let new ones in with `ringtail cluster join`");
+}
+
+/** How many partitions have all their copies, of buckets without a policy of their own, on these nodes. */
+function partitionsWithin(ring: Ring, nodes: readonly number[]): number {
+  const { n } = ring.policyOf(new Uint8Array(0));
+  let count = 0;
+  for (let p = 0; p < ring.partitions; p += 1) {
+    const owners = ring.preferenceList(p as PartitionId, n).subarray(0, n);
+    if (owners.every((owner) => nodes.includes(owner))) count += 1;
+  }
+  return count;
 }
 
 /** Every node is asked by itself: they are not of one mind, so that none can speak for the others. */
@@ -225,7 +257,7 @@ async function acceptRing(flags: DigestFlags): Promise<void> {
   const message = { kind: RingChangeKind.acceptRing, digest };
   const question = { type: FrameType.RING_CHANGE, codec: RingChangeRequest, message, reply: RingChangeReply };
   const answers = await askEvery(await clusterRing(flags), timeoutOf(flags), question);
-  const accepted = answers.filter(({ reply }) => reply !== undefined).map(({ member }) => member.name);
+  const accepted = answers.filter(({ reply }) => reply !== undefined).map(({ label }) => label);
   const others = silentLines(answers);
   if (accepted.length === 0)
     throw new RingtailError("INVALID_ARGUMENT", `no node holds that ring: ${others.join("; ")}`);

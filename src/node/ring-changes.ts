@@ -183,6 +183,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
     }
     const token = this.#tokens + 1;
     if (request.kind === RingChangeKind.stageJoin) this.#refuseTaken(request.newcomer);
+    if (request.kind === RingChangeKind.stageRemove && !request.althoughAlive) this.#refuseAlive(request.member);
     if (request.kind === RingChangeKind.recover) core.recover(now, token, request.lost.map(nodeNumber));
     else core.propose(now, token, nextRingOf(this.#shared.ring, request));
     this.#tokens = token;
@@ -210,6 +211,15 @@ export class RingChanges extends Part implements RingProposalsEffects {
       "INVALID_ARGUMENT",
       `${name} (node ${number}) answers at ${address}: no other can join there`,
     );
+  }
+
+  /** Removing gives a node's copies up; one that answers can hand them over. */
+  #refuseAlive(number: number): void {
+    const peer = this.#peers.list.find(({ member }) => member.number === number);
+    if (number !== this.#shared.number && peer?.state !== "ok") return;
+    const leave = "`ringtail cluster leave` moves its copies to others first";
+    const text = `node ${number} answers: ${leave}, \`remove --although-alive\` gives them up`;
+    throw new RingtailError("INVALID_ARGUMENT", text);
   }
 
   override tick(now: Instant): void {

@@ -130,7 +130,7 @@ export class RingOperators {
       case "leave":
         return [{ kind: RingChangeKind.stageLeave, member }];
       case "remove":
-        return [{ kind: RingChangeKind.stageRemove, member }];
+        return [{ kind: RingChangeKind.stageRemove, member, althoughAlive: true }];
       case "cancel":
         return [{ kind: RingChangeKind.cancel }];
       default:
@@ -195,7 +195,7 @@ export class RingOperators {
     // A plan that needs the dead one waits for it for ever.
     if (dead !== undefined && isMoving(ring)) this.#ask(0, asked, { kind: RingChangeKind.cancel });
     else if (dead !== undefined && !ring.staged.some((change) => change.member === dead.number))
-      this.#ask(0, asked, { kind: RingChangeKind.stageRemove, member: dead.number });
+      this.#ask(0, asked, { kind: RingChangeKind.stageRemove, member: dead.number, althoughAlive: true });
     else if (this.#rejoin(asked, ring) || isMoving(ring)) return false;
     else if (ring.staged.length > 0) this.#commit(0, asked);
     else return cluster.members().every((seat) => this.#ringAt(seat)?.epoch === ring.epoch);

@@ -625,6 +625,7 @@ export interface RingChangeRequest {
   lost: number[];
   digest: string;
   policy: BucketPolicy | null;
+  althoughAlive: boolean;
 }
 
 export interface RingChosen {

@@ -347,6 +347,7 @@ export const ringtail = $root.ringtail = (() => {
             this.lost = [];
             this.digest = "";
             this.policy = null;
+            this.althoughAlive = false;
         };
 
         RingChangeRequest.prototype.kind = 0;
@@ -358,6 +359,7 @@ export const ringtail = $root.ringtail = (() => {
         RingChangeRequest.prototype.lost = $util.emptyArray;
         RingChangeRequest.prototype.digest = "";
         RingChangeRequest.prototype.policy = null;
+        RingChangeRequest.prototype.althoughAlive = false;
 
         RingChangeRequest.encode = function (message, writer, _depth) {
             if (!writer)
@@ -384,6 +386,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(66).string(message.digest);
             if (message.policy != null)
                 $root.ringtail.BucketPolicy.encode(message.policy, writer.uint32(74).fork(), _depth + 1).ldelim();
+            if (message.althoughAlive != null && message.althoughAlive !== false)
+                writer.uint32(80).bool(message.althoughAlive);
             return writer;
         };
 
@@ -473,6 +477,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 2)
                             break;
                         message.policy = $root.ringtail.BucketPolicy.decode(reader, reader.size(), $undefined, _depth + 1, message.policy);
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 0)
+                            break;
+                        message.althoughAlive = reader.bool();
                         continue;
                     }
                 }
