@@ -12,7 +12,7 @@ import type { Ring } from "../ring/ring.ts";
 import { ringHash } from "../ring/ring-digest.ts";
 import { openStateFile, type StateFileName, type StateFiles, sealStateFile } from "../storage/state-files.ts";
 import { decode, encode, type MessageCodec } from "../wire/codec.ts";
-import { ActorFile, IdentityFile, TransfersFile } from "../wire/gen/codecs.ts";
+import { ActorFile, IdentityFile, RingState, TransfersFile } from "../wire/gen/codecs.ts";
 import { decodeRing, encodeRing } from "../wire/ring-codec.ts";
 import { decodeBallotMemory, encodeBallotMemory } from "../wire/ring-messages.ts";
 import { WireError } from "../wire/wire-error.ts";
@@ -78,7 +78,7 @@ export function loadRing(files: StateFiles): Ring | undefined {
 
 /** The ring that this node obeys, in the bytes that it was chosen in: those of the file, if it holds this very ring. */
 export function encodedRingOf(files: StateFiles, ring: Ring): EncodedRing {
-  const bytes = load(files, "ring", (payload) => (decodeRing(payload).epoch === ring.epoch ? payload : null));
+  const bytes = load(files, "ring", (payload) => (opened(RingState, payload).epoch === ring.epoch ? payload : null));
   const own = bytes ?? encodeRing(ring);
   return { ring, bytes: own, hash: ringHash(own) };
 }
