@@ -211,7 +211,7 @@ export class Connection implements LinkEvents, FrameSink {
   }
 
   onBadFrame(_now: Instant, reason: string): void {
-    this.#end("PROTOCOL_MISMATCH", `${this.address} sent ${reason}`);
+    this.#end("PROTOCOL_MISMATCH", `${this.address} sent what is no frame of Ringtail's: ${reason}`);
   }
 
   onFrame(now: Instant, frame: Frame): void {

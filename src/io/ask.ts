@@ -65,7 +65,8 @@ export function ask<Q, A>(question: Question<Q, A>): Promise<A> {
             fail("PROTOCOL_MISMATCH", `${address}: ${error.message}`);
           }
         },
-        onBadFrame: (_now, reason) => fail("PROTOCOL_MISMATCH", `${address}: ${reason}`),
+        onBadFrame: (_now, reason) =>
+          fail("PROTOCOL_MISMATCH", `${address} sent what is no frame of Ringtail's: ${reason}`),
       },
       frameBytesMax,
     );

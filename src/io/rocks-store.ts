@@ -372,7 +372,8 @@ function readError({ message }: Error): string {
 }
 
 function openError(directory: string, error: Error): RingtailError {
-  if (/\/LOCK\b/.test(error.message)) {
+  // Held by another process, or by this one; a lock file that cannot be opened at all is another matter.
+  if (/While lock file|lock hold by current process/i.test(error.message)) {
     return new RingtailError("STORAGE_FAILED", `another process uses ${directory}: stop it first (${error.message})`);
   }
   const cause = readError(error);

@@ -57,7 +57,11 @@ export function checkHello(
   const fault = findHelloFault(theirs);
   if (fault !== null) return refuse(wireOf("INVALID_ARGUMENT"), fault);
   if (mine.clusterId.length > 0 && theirs.clusterId.length > 0 && !equalBytes(mine.clusterId, theirs.clusterId)) {
-    const clusters = `the other side belongs to ${hexOf(theirs.clusterId)}, this one to ${hexOf(mine.clusterId)}`;
+    const [asked, own] = [hexOf(theirs.clusterId), hexOf(mine.clusterId)];
+    const isClient = theirs.nodeId.length === 0 && mine.nodeId.length > 0;
+    const clusters = isClient
+      ? `the client is told to use ${asked}, this node belongs to ${own}`
+      : `the other side belongs to ${asked}, this one to ${own}`;
     return refuse(wireOf("WRONG_CLUSTER"), `not the same cluster: ${clusters}`);
   }
   if (mine.nodeId.length > 0 && equalBytes(mine.nodeId, theirs.nodeId)) {

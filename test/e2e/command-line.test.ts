@@ -505,7 +505,7 @@ describe("bad input gets one line that says what is allowed, and the status of i
         ringtail(["status", "--seed-node", `127.0.0.1:${port}`, "--json"]),
         ringtail(["status", "--seed-node", `127.0.0.1:${port + 1}`, "--timeout-ms", "300", "--json"]),
       ]);
-      expectRefused(http as Ended, "PROTOCOL_MISMATCH", /frame/, true);
+      expectRefused(http as Ended, "PROTOCOL_MISMATCH", /sent what is no frame of Ringtail's: a frame of/, true);
       expectRefused(mute as Ended, "DEADLINE_EXCEEDED", /did not answer within 300 ms/, true);
     } finally {
       web.close();

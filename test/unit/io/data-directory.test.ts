@@ -63,6 +63,12 @@ test("a second opener of a store is told who is in the way, and the lock goes wi
   await expect.poll(() => again.closed).toBe(true);
 });
 
+test("a lock that cannot be opened is not taken for another process", async () => {
+  mkdirSync(join(directory, "LOCK"));
+  const opening = RocksEngine.open(directory, { clock: systemClock });
+  await expect(opening).rejects.toThrow(/^cannot open the store in .*directory/);
+});
+
 test("the lock of a killed process is gone with it", async () => {
   const script = `const db = new (require("rocksdb"))(process.argv[1]); db.open({}, (e) => { console.log(e ?? "open"); });
     setInterval(() => {}, 1000);`;

@@ -70,8 +70,9 @@ describe("checkHello", () => {
       "WRONG_CLUSTER not the same cluster: the other side belongs to 02020202020202020202020202020202, " +
         "this one to 01010101010101010101010101010101",
     );
-    expect(verdict({ versionMin: 1, versionMax: 1, role: Role.client, clusterId: otherCluster })).toContain(
-      "WRONG_CLUSTER",
+    expect(verdict({ versionMin: 1, versionMax: 1, role: Role.client, clusterId: otherCluster })).toBe(
+      "WRONG_CLUSTER not the same cluster: the client is told to use 02020202020202020202020202020202, " +
+        "this node belongs to 01010101010101010101010101010101",
     );
   });
 
