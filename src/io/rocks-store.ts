@@ -159,14 +159,10 @@ export class RocksEngine implements Engine {
     return new RocksEngine(database, options);
   }
 
-  /** Whether a node has ever started its store in here. Before `attach` only. Rejects with `STORAGE_FAILED`. */
+  /** Whether a node has ever started its store in here; one that cannot be read is used. Before `attach` only. */
   isUsed(): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      this.#database._get(formatKey(), getOptions, (error) => {
-        if (error === null || error === undefined) resolve(true);
-        else if (error.message.startsWith("NotFound")) resolve(false);
-        else reject(new RingtailError("STORAGE_FAILED", readError(error)));
-      });
+    return new Promise((resolve) => {
+      this.#database._get(formatKey(), getOptions, (error) => resolve(error?.message.startsWith("NotFound") !== true));
     });
   }
 

@@ -52,6 +52,8 @@ export class Boot implements ActorEffects {
   #lossesSaved = 0;
   /** The run before has not said that it ended well. */
   wasUnclean = false;
+  /** The store ended with this batch, if the last stop was clean; else 0. */
+  batchAtStop = 0;
   /** The word of the end is on its way. */
   #ended = false;
 
@@ -148,12 +150,13 @@ export class Boot implements ActorEffects {
     this.#doubted = this.#shared.doubt !== null;
     this.#shared.losses = (last?.losses ?? 0) + (this.#doubted ? 1 : 0);
     this.wasUnclean = last?.clean === false;
+    this.batchAtStop = last?.newestBatch ?? 0;
     if (this.wasUnclean && last !== undefined) {
       env.log.warn("the last stop was not clean", { machineRestarted: restarted(last, env.bootId) });
     }
     this.#incarnation = this.drawIncarnation();
     this.#leaseTop = leaseOfBoot(last?.leaseTop ?? 0, leaseStep);
-    this.#saveActor(false, (now) => this.#mayMint(now));
+    this.#saveActor(null, (now) => this.#mayMint(now));
   }
 
   /** Why acknowledged writes may be missing from this directory; null: none can be. */
@@ -175,14 +178,14 @@ export class Boot implements ActorEffects {
     if (this.#doubted) return;
     this.#doubted = true;
     this.#shared.losses += 1;
-    this.#saveActor(false, () => {});
+    this.#saveActor(null, () => {});
   }
 
   /** What was in doubt is written down elsewhere. */
   doubtsSaved(): void {
     if (!this.#doubted) return;
     this.#doubted = false;
-    if (!this.#ended) this.#saveActor(false, () => {});
+    if (!this.#ended) this.#saveActor(null, () => {});
   }
 
   /** Whether the count of losses may be told. */
@@ -190,12 +193,14 @@ export class Boot implements ActorEffects {
     return this.#lossesSaved === this.#shared.losses;
   }
 
-  #saveActor(clean: boolean, done: AfterSave): void {
-    const { high16, low } = this.#incarnation;
+  /** `batchAtStop`: what the store holds at a clean stop; null: the node runs, or was in doubt to its end. */
+  #saveActor(batchAtStop: number | null, done: AfterSave): void {
+    const { high16: incarnationHigh, low: incarnationLow } = this.#incarnation;
     const { env, saves } = this.#shared;
     const bootId = this.#doubted ? "" : env.bootId;
     const { losses } = this.#shared;
-    const actor = { incarnationHigh: high16, incarnationLow: low, leaseTop: this.#leaseTop, bootId, clean, losses };
+    const stop = { clean: batchAtStop !== null, newestBatch: batchAtStop ?? 0 };
+    const actor = { incarnationHigh, incarnationLow, leaseTop: this.#leaseTop, bootId, losses, ...stop };
     saves.save("actor", actorBytes(actor), (now) => {
       this.#lossesSaved = losses;
       done(now);
@@ -216,7 +221,7 @@ export class Boot implements ActorEffects {
 
   saveLease(_now: Instant, leaseTop: number): void {
     this.#leaseTop = leaseTop;
-    this.#saveActor(false, () => this.#actors?.onLeaseSaved(this.#leaseTop));
+    this.#saveActor(null, () => this.#actors?.onLeaseSaved(this.#leaseTop));
   }
 
   drawIncarnation(): Incarnation {
@@ -225,10 +230,10 @@ export class Boot implements ActorEffects {
     return { high16: view.getUint16(0), low: view.getUint32(2) };
   }
 
-  /** The store is closed: leave word that this stop was clean. */
-  saveCleanStop(): void {
+  /** The store is closed, with this batch as its newest: leave word that this stop was clean. */
+  saveCleanStop(newestBatch: number): void {
     this.#ended = true;
-    this.#saveActor(!this.#doubted, () => this.#effects.stopped());
+    this.#saveActor(this.#doubted ? null : newestBatch, () => this.#effects.stopped());
   }
 }
 

@@ -38,6 +38,8 @@ export interface ActorState {
   /** Starts at which the directory was known to lack writes. */
   readonly losses: number;
   readonly clean: boolean;
+  /** Of the store, at a clean stop; else 0. */
+  readonly newestBatch: number;
 }
 
 function load<T>(files: StateFiles, name: StateFileName, open: (payload: Uint8Array) => T): T | undefined {

@@ -216,6 +216,7 @@ export class Node implements StoreEvents {
     }
     if (report.created && !this.#shared.isFirstBoot) this.#boot.doubt("the store is empty");
     else if (this.#boot.wasUnclean && !report.logged) this.#boot.doubt("the write-ahead log is gone");
+    else if (report.batchNumber < this.#boot.batchAtStop) this.#boot.doubt("the newest batches of the store are gone");
     this.#replica = ownReplica(this.#shared, this.#data, this.#store as Store, this.#actors as Actors);
     const replica = this.#replica;
     this.#shared.queue = () => this.#shared.inFlight + replica.inFlight;
@@ -347,7 +348,7 @@ export class Node implements StoreEvents {
   }
 
   onStoreClosed(): void {
-    this.#boot.saveCleanStop();
+    this.#boot.saveCleanStop((this.#store as Store).batchNumber);
   }
 
   #wantFlush(writer: FrameWriter): void {

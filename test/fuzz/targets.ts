@@ -157,12 +157,15 @@ const loaders = {
   transfers: loadTransfers,
 };
 
+const actor = { incarnationHigh: 1, incarnationLow: 2, leaseTop: 20_000, bootId: "boot", losses: 0 };
+
 /** The files of a node: accepted, or refused with the file's name; the members' file is opened by membership. */
 const stateFiles: Target = {
   name: "state files",
   corpus: [
     identityBytes({ nodeId, clusterId, hasBallot: true }),
-    actorBytes({ incarnationHigh: 1, incarnationLow: 2, leaseTop: 20_000, bootId: "boot", clean: false, losses: 0 }),
+    actorBytes({ ...actor, clean: false, newestBatch: 0 }),
+    actorBytes({ ...actor, clean: true, newestBatch: 700 }),
     membersBytes(encodeMembers(64, [])),
     ...messageVectors
       .filter(([name]) => name === "RingState" || name.endsWith("File"))

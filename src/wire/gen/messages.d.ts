@@ -21,6 +21,7 @@ export interface ActorFile {
   bootId: string;
   clean: boolean;
   losses: number;
+  newestBatch: number;
 }
 
 export interface BallotFile {

@@ -11765,6 +11765,7 @@ export const ringtail = $root.ringtail = (() => {
             this.bootId = "";
             this.clean = false;
             this.losses = 0;
+            this.newestBatch = 0;
         };
 
         ActorFile.prototype.incarnationLow = 0;
@@ -11773,6 +11774,7 @@ export const ringtail = $root.ringtail = (() => {
         ActorFile.prototype.bootId = "";
         ActorFile.prototype.clean = false;
         ActorFile.prototype.losses = 0;
+        ActorFile.prototype.newestBatch = 0;
 
         ActorFile.encode = function (message, writer, _depth) {
             if (!writer)
@@ -11793,6 +11795,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(40).bool(message.clean);
             if (message.losses != null && message.losses !== 0)
                 writer.uint32(56).uint32(message.losses);
+            if (message.newestBatch != null && message.newestBatch !== 0)
+                writer.uint32(69).fixed32(message.newestBatch);
             return writer;
         };
 
@@ -11856,6 +11860,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.losses = reader.uint32();
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 5)
+                            break;
+                        message.newestBatch = reader.fixed32();
                         continue;
                     }
                 }
