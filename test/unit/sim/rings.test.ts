@@ -123,6 +123,37 @@ test("a majority lost for good is left behind by a recovery, and a node of it th
   expect(world.ask({ address: world.address(2), ...fetch }).reply?.ring?.epoch).toBe(1 + (1 << 20));
 });
 
+test("a zone that is lost whole is removed by one plan, and what its nodes held is held by the others", () => {
+  const world = new RingWorld(11, 0);
+  for (let seat = 0; seat < 6; seat += 1) {
+    const start = seat === 0 ? { bootstrap: true, expect: 6, partitions: 16 } : { seedNodes: [world.address(0)] };
+    world.add({ zone: `zone-${seat % 3}`, ...start });
+  }
+  world.untilReady(0, 1, 2, 3, 4, 5);
+  const put = {
+    bucket: text.encode("b"),
+    key: text.encode("k"),
+    value: text.encode("v"),
+    requestId: new Uint8Array(16).fill(1),
+  };
+  const write = { type: FrameType.PUT, codec: PutRequest, message: put, reply: PutReply };
+  expect(world.ask({ address: world.address(0), ...write }).code).toBe(null);
+  world.world.runFor(1_000_000);
+  for (const seat of [2, 5]) world.seat(seat).kill(world.world.now);
+  for (const member of [3, 6])
+    expect(world.change(0, { kind: RingChangeKind.stageRemove, member })).toEqual({ code: null, message: "" });
+  expect(world.commit(0)).toEqual({ code: null, message: "" });
+  const left = [0, 1, 3, 4];
+  world.until("nothing moves any more", () => left.every((seat) => !isMoving(world.ring(seat))));
+  expect([3, 6].map((number) => world.ring(0).member(number as never)?.status)).toEqual(["left", "left"]);
+  const get = { bucket: text.encode("b"), key: text.encode("k"), r: 3 };
+  const read = { type: FrameType.GET, codec: GetRequest, message: get, reply: GetReply };
+  for (const seat of left) {
+    const { reply } = world.ask({ address: world.address(seat), ...read });
+    expect(reply?.record.length).toBeGreaterThan(0);
+  }
+});
+
 test("a second bootstrap is another cluster: neither lets the other's node in", () => {
   const world = new RingWorld(7, 2);
   world.untilReady(0, 1);
