@@ -86,6 +86,14 @@ export class LocalRecords {
     this.#run(op);
   }
 
+  /** Merges a record of a copy into a replica that was empty before it, as `merge` does (`ReplicaOp.copied`). */
+  mergeCopied(now: Instant, asker: RecordAsker, id: number, fullKey: Uint8Array, sealed: Uint8Array): void {
+    const op = this.#newOp(now, ReplicaKind.write, new Task(asker, id, this.#ended), fullKey);
+    op.sealed = sealed.slice();
+    op.copied = true;
+    this.#run(op);
+  }
+
   /** Has a record, whose bytes are copied, take the place of a damaged hint for `target`; null: nothing does. */
   mendHint(
     now: Instant,

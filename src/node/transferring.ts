@@ -285,7 +285,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     token: number,
   ): void {
     if (fullKey.length < 2 || checkRecord(record) !== null) this.#refusedMerges.push(token);
-    else this.#records.merge(now, this, token, fullKey, record);
+    else this.#records.mergeCopied(now, this, token, fullKey, record);
   }
 
   onMoved(now: Instant, token: number, status: Status): void {

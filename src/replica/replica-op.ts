@@ -123,6 +123,11 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
    * ever. `dropHint`: the hint goes if it is damaged.
    */
   mends = false;
+  /**
+   * Write: of a copy into a replica that was empty and has yet to be compared. What its leaves do not count is taken for
+   * missing, unread: the worst that can follow is that a record which nobody could read any more is written over.
+   */
+  copied = false;
   /** Set before `done`. */
   status: Status = statusOk;
   /** Why, for people, when `status` is an error. */

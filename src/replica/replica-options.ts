@@ -1,5 +1,6 @@
 /** What a replica is built from, and what it asks of the node around it. */
 import type { Instant } from "../base/time.ts";
+import type { Leaves } from "../storage/leaves.ts";
 import type { Store } from "../storage/store.ts";
 import { contextBytesMax, frameBytesMax } from "../wire/limits.ts";
 import type { Actors } from "./actors.ts";
@@ -21,7 +22,9 @@ export interface ReplicaEffects<O> {
 }
 
 /** What a replica uses of its store. */
-export type ReplicaStore = Pick<Store, "lookup" | "read" | "readHints" | "write" | "mayHoldHints" | "dirtyBytes">;
+export type ReplicaStore = Pick<Store, "lookup" | "read" | "readHints" | "write" | "mayHoldHints" | "dirtyBytes"> & {
+  readonly leaves: Pick<Leaves, "isBare">;
+};
 
 /** Bytes of a frame that are not its record: a context, a full key and small fields, with room to spare. */
 const frameRestBytes = contextBytesMax + 16 * 1024;

@@ -184,6 +184,7 @@ export class Replica<O> {
     if (op.kind > ReplicaKind.put && op.kind !== ReplicaKind.forget) return this.#beginHint(now, op);
     const stored = this.#store.lookup(op.fullKey, op.hashHigh, op.hashLow);
     if (stored !== undefined) return this.#onRecord(now, op, stored);
+    if (op.copied && this.#store.leaves.isBare(op.partition, op.hashHigh)) return this.#onRecord(now, op, null);
     op.keepBytes();
     this.#askRecord(now, op);
     return false;

@@ -11,6 +11,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { canary } from "../base/canary.ts";
+import { replicasLimit } from "../ring/bucket-policy.ts";
 import type { EngineBatch } from "./engine.ts";
 import { batchNumberKey, batchSlots, leafKey, leafOfHash, leavesPerTree, partitionBitsOf, u64Bytes } from "./keys.ts";
 
@@ -217,6 +218,19 @@ export class Leaves {
     if (words === undefined) return false;
     for (let at = 0; at < words.length; at += 1) if (words[at] !== 0) return true;
     return false;
+  }
+
+  /**
+   * Whether no record of the partition with that hash has been counted under any n, so that the engine need not be asked
+   * for one. Not so of a record that nobody could read when its leaf was made true.
+   */
+  isBare(partition: number, hashHigh: number): boolean {
+    const at = 2 * leafOfHash(hashHigh, this.#partitionBits);
+    for (let n = 1; n <= replicasLimit; n += 1) {
+      const words = this.wordsOf(n, partition);
+      if (words !== undefined && (words[at] !== 0 || words[at + 1] !== 0)) return false;
+    }
+    return true;
   }
 
   /** Calls `visit` for each tree. */

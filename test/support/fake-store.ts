@@ -46,6 +46,9 @@ export class FakeStore implements ReplicaStore {
   /** Whether it knows what is about to be written. */
   showsWrites = false;
   dirtyBytes = 0;
+  /** What the leaves say of every key. */
+  bare = false;
+  readonly leaves = { isBare: (): boolean => this.bare };
   sink: StoreSink | undefined = undefined;
   #lent: Uint8Array | undefined = undefined;
 

@@ -34,6 +34,8 @@ export class ModelDisk implements ReplicaStore {
     return this.#disks[this.#disks.length - 1] as DiskState;
   }
 
+  readonly leaves = { isBare: (): boolean => this.#now.record === null };
+
   mayHoldHints(): boolean {
     return this.#now.hints.length > 0;
   }

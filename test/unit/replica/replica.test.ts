@@ -160,6 +160,22 @@ describe("bytes", () => {
 });
 
 describe("writes", () => {
+  it.each([
+    [true, true, "write"],
+    [true, false, "read"],
+    [false, true, "read"],
+  ] as const)("what is copied (%s) where the leaves count nothing (%s) begins with a %s", (copied, bare, first) => {
+    const story = new ReplicaStory();
+    story.store.bare = bare;
+    const asked: string[] = [];
+    story.store.onCall = (what) => asked.push(what);
+    const sealed = recordNamed("B1");
+    story.replica.write(story.now, opOn(ReplicaKind.write, "copy", "k", { sealed, copied }));
+    expect(asked).toEqual([first]);
+    story.store.answerAll(story.now);
+    expect(story.stored("k")).toBe("{B1} [B1=b1]");
+  });
+
   it("gives the store the change of the Merkle leaf: all deltas together are the record's hash", () => {
     const story = new ReplicaStory();
     let high = 0;

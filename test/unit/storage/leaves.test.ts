@@ -96,3 +96,18 @@ describe("leaves", () => {
     expect(disk.saves).toBeGreaterThan(100_000);
   });
 });
+
+it("a leaf is bare until something is counted there under any n, and again when that has gone", () => {
+  const leaves = new Leaves(partitions);
+  const hash = 0x2abc_0000;
+  expect(leaves.isBare(1, hash)).toBe(true);
+  leaves.apply(7, 1, hash, 0, 5);
+  expect(leaves.isBare(1, hash)).toBe(false);
+  expect(leaves.isBare(2, hash)).toBe(true);
+  expect(leaves.isBare(1, hash + 0x0010_0000)).toBe(true);
+  leaves.apply(2, 1, hash, 3, 0);
+  leaves.apply(7, 1, hash, 0, 5);
+  expect(leaves.isBare(1, hash)).toBe(false);
+  leaves.apply(2, 1, hash, 3, 0);
+  expect(leaves.isBare(1, hash)).toBe(true);
+});
