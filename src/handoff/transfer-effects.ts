@@ -94,6 +94,9 @@ export interface TransferEffects {
    */
   compareKeys(now: Instant, partition: PartitionId, n: number, owners: readonly NodeNumber[], token: number): void;
 
+  /** Whether this node keeps hints for members that stay. */
+  keepsHints(): boolean;
+
   /** Whether the member is dead as membership sees it. */
   isDead(number: NodeNumber): boolean;
   /** Whether every member of the ring has reported this epoch or a later one. */

@@ -149,6 +149,11 @@ export class TransferSender {
     const key = replicaKey(pending.partition, pending.n);
     let transfer = table.sending.get(key);
     if (transfer === undefined) {
+      if (this.#mustStay()) {
+        mark("transfers.hints-first");
+        table.effects.answerClose(now, replyTo, wireOf("OVERLOADED"), null);
+        return;
+      }
       transfer = new Transfer({ ...pending, since: request.since }, true, "confirming");
       table.add(transfer);
       transfer.gate = table.saveSoon(now);
@@ -161,6 +166,17 @@ export class TransferSender {
     assert(transfer.is(request), "what was closed for another transfer was settled with the ring");
     transfer.replyTo = replyTo;
     this.advance(now, transfer);
+  }
+
+  /**
+   * Whether this node goes with the flips that are under way, and keeps hints, which would go with it: they may be the only
+   * durable copies of what was acknowledged. They are brought home first.
+   */
+  #mustStay(): boolean {
+    const { ring, me, effects } = this.#table;
+    if (ring.member(me)?.status !== "leaving" || !effects.keepsHints()) return false;
+    const moving = new Set(ring.active);
+    return !canary("leave-with-hints") && ring.owners.every((owner, position) => owner !== me || moving.has(position));
   }
 
   #answerClose(now: Instant, transfer: Transfer): void {

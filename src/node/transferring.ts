@@ -333,6 +333,15 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     });
   }
 
+  keepsHints(): boolean {
+    const { ring } = this.#shared;
+    const statusOf = (number: number): string | undefined => ring.member(number as NodeNumber)?.status;
+    return this.#resources
+      .store()
+      .hints.targets()
+      .some((target) => statusOf(target) === "member" || statusOf(target) === "joining");
+  }
+
   // What others know.
 
   isDead(number: NodeNumber): boolean {

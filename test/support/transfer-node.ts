@@ -75,6 +75,8 @@ export class TransferNode implements TransferEffects {
   core: Transfers | undefined = undefined;
   life = 0;
   readonly gaveUps: number[] = [];
+  /** Kept for others. */
+  hints = 0;
   /** Names of records that nobody can read. */
   readonly damaged: Set<string> = new Set();
   /** Partitions whose trees still count a damaged record that was deleted. */
@@ -355,6 +357,10 @@ export class TransferNode implements TransferEffects {
       this.#tell({ partition, n: 3 }, "reads the partition through: its tree says nothing any more");
       this.miscounted.delete(partition);
     });
+  }
+
+  keepsHints(): boolean {
+    return this.hints > 0;
   }
 
   holds(partition: PartitionId, n: number): boolean {

@@ -13,9 +13,9 @@ const n = 3;
 const rules = ["serves", "says NOT_SYNCED", "says WRONG_OWNER"];
 
 /** A world with twelve keys of partition 3 in place. */
-function worldOf(members?: readonly Member[], rate = 100_000): TransferWorld {
-  const config = { pageBytesMax: 30, bytesPerSecond: rate, copiesMax: 8 };
-  const options = { seed: 1, focus: { partition, n }, config };
+function worldOf(members?: readonly Member[], owners?: readonly number[]): TransferWorld {
+  const config = { pageBytesMax: 30, bytesPerSecond: 100_000, copiesMax: 8 };
+  const options = { seed: 1, focus: { partition, n }, config, ...(owners === undefined ? {} : { owners }) };
   const world = new TransferWorld(members === undefined ? options : { ...options, members });
   for (let i = 0, count = 0; count < 12; i += 1) {
     const key = world.keyNamed(`key-${i}`);
@@ -169,6 +169,22 @@ describe("stories of a transfer", () => {
       "transfer-replaced-dead",
       tellOf("Without the replaced member every other owner is copied from and compared with.", world),
     );
+  });
+
+  it.each([
+    [[], false],
+    [["leave-with-hints"], true],
+  ] as const)("who leaves brings its hints home first (%j: gone with them %s)", (planted, gone) => {
+    const members = [1, 2, 3, 4, 5].map((number) => memberOf(number, number === 4 ? { status: "leaving" } : {}));
+    const world = worldOf(members, [1, 2, 3, 4, 1, 2, 3, 5]);
+    world.node(4).hints = 1;
+    enableCanaries(planted);
+    start(world);
+    world.run(2_000_000);
+    enableCanaries([]);
+    expect(world.story.some((line) => line.includes("5 reports that it is confirmed"))).toBe(gone);
+    world.node(4).hints = 0;
+    toRest(world);
   });
 
   it.each([
