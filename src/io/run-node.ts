@@ -10,6 +10,7 @@ import { Node } from "../node/node.ts";
 import { systemClock } from "./clock.ts";
 import { type DataDirectory, prepareDataDirectory } from "./data-directory.ts";
 import { lowerEngineThreads } from "./engine-threads.ts";
+import { EngineWatch } from "./engine-watch.ts";
 import { RealEnvironment } from "./environment.ts";
 import { LogFiles } from "./log-files.ts";
 import { LoopWatch } from "./loop-watch.ts";
@@ -67,6 +68,7 @@ class NodeHost implements RunningNode {
   readonly #turnEnd: TurnEnd;
   readonly #alarm: Alarm;
   readonly #loop: LoopWatch = new LoopWatch(systemClock);
+  readonly #watch: EngineWatch;
   #node: Node | undefined;
   #listener: Listener | undefined;
   #datagrams: UdpDatagrams | undefined;
@@ -80,6 +82,7 @@ class NodeHost implements RunningNode {
     this.#paths = paths;
     this.#turnEnd = new TurnEnd(systemClock, (now) => this.#node?.endTurn(now));
     this.#alarm = new Alarm(systemClock, (now) => this.#node?.tick(now));
+    this.#watch = new EngineWatch(engine, options.log, (reason) => this.#onFatal(reason, "SIGKILL"));
   }
 
   get node(): Node {
@@ -153,13 +156,16 @@ class NodeHost implements RunningNode {
     });
   }
 
-  #onFatal(reason: string): void {
+  /** With a signal the process ends by it: an exit would wait for the thread that waits in the engine. */
+  #onFatal(reason: string, signal?: NodeJS.Signals): void {
     this.#failed = reason;
+    this.#watch.stop();
     this.#turnEnd.stop();
     this.#loop.stop();
     this.#alarm.set(never);
     this.#options.log.error("the node cannot go on", { reason });
     if (this.#options.onFatal !== undefined) this.#options.onFatal(reason);
+    else if (signal !== undefined) process.kill(process.pid, signal);
     else process.exit(exitFatal);
   }
 
@@ -182,6 +188,7 @@ class NodeHost implements RunningNode {
   /** Closes what is open, without a word to the node. */
   async abandon(): Promise<void> {
     this.#turnEnd.stop();
+    this.#watch.stop();
     this.#loop.stop();
     this.#alarm.set(never);
     await this.#listener?.close();
