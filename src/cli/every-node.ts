@@ -29,9 +29,14 @@ export function clusterRing(flags: AskFlags): Promise<Ring> {
   return askFirst(flags, (address) => ringAt(address, timeoutOf(flags)));
 }
 
+/** The members that have not left. */
+export function presentIn(ring: Ring): Member[] {
+  return ring.members.filter(({ status }) => status !== "left");
+}
+
 /** Asks all members of the ring that have not left, at the same time. */
 export function askEvery<Q, A>(ring: Ring, timeoutMs: number, question: NodeQuestion<Q, A>): Promise<NodeAnswer<A>[]> {
-  const members = ring.members.filter(({ status }) => status !== "left");
+  const members = presentIn(ring);
   const labelOf = labelsIn(ring);
   return Promise.all(
     members.map(async (member) => {
@@ -52,7 +57,7 @@ export function askEvery<Q, A>(ring: Ring, timeoutMs: number, question: NodeQues
  * name from nobody: a node that came back with an empty disk is what its place is called.
  */
 export function labelsIn(ring: Ring): (number: number) => string {
-  const present = ring.members.filter(({ status }) => status !== "left");
+  const present = presentIn(ring);
   const isPresent = new Set<number>(present.map(({ number }) => number));
   const [ofPresent, ofAll] = [memberLabels(present), memberLabels(ring.members)];
   return (number) => (isPresent.has(number) ? ofPresent(number) : ofAll(number));

@@ -5,7 +5,7 @@ import { isMoving } from "../ring/plan.ts";
 import { memberLabels } from "../ring/plan-text.ts";
 import type { Ring } from "../ring/ring.ts";
 import { type AskFlags, addAskOptions } from "./cluster-view.ts";
-import { clusterRing, labelsIn } from "./every-node.ts";
+import { clusterRing, labelsIn, presentIn } from "./every-node.ts";
 import { print, printJson, printTable, wholeNumber } from "./output.ts";
 
 interface RingFlags extends AskFlags {
@@ -107,7 +107,7 @@ function ringJson(ring: Ring, n: number): unknown {
 
 function printRing(ring: Ring, n: number): void {
   const holdings = holdingsOf(ring, n);
-  const present = ring.members.filter(({ status }) => status !== "left");
+  const present = presentIn(ring);
   print(`epoch ${ring.epoch}, ${ring.partitions} partitions, N=${n}`);
   const labelOf = memberLabels(present);
   const share = (count: number): string => `${((100 * count) / ring.partitions).toFixed(1)} %`;
@@ -139,7 +139,7 @@ function markOf(index: number): string {
  */
 function pictureOf(ring: Ring): string[] {
   const mark = new Map<number, string>();
-  const present = ring.members.filter(({ status }) => status !== "left");
+  const present = presentIn(ring);
   for (const [i, { number }] of present.entries()) mark.set(number, markOf(i));
   const perCell = Math.max(1, ring.partitions / (cellsPerRow * rowsMax));
   const rows: string[] = [];

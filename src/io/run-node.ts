@@ -97,8 +97,10 @@ class NodeHost implements RunningNode {
     const { config, log, secret } = this.#options;
     const writeAheadLog = opened(this.#paths.log, (path) => new LogFiles(path, systemClock, this.#loop.pauses));
     const stateFiles = opened(this.#paths.state, (path) => new DiskStateFiles(path, systemClock));
-    const isUsed = writeAheadLog.segments().length > 0 || (await this.#engine.isUsed());
-    if (isUsed && stateFiles.load("identity") === null) throw strangersRecords(this.#options.directory);
+    if (stateFiles.load("identity") === null) {
+      const isUsed = writeAheadLog.segments().length > 0 || (await this.#engine.isUsed());
+      if (isUsed) throw strangersRecords(this.#options.directory);
+    }
     const { listener, datagrams } = await this.#open(config.listen);
     const environment = new RealEnvironment({
       log,

@@ -18,7 +18,7 @@ import {
   type ActorState,
   actorBytes,
   ballotBytes,
-  checkStateFiles,
+  checkLaterFiles,
   encodedRingOf,
   identityBytes,
   loadActor,
@@ -65,7 +65,7 @@ export class Boot implements ActorEffects {
   /** Throws `RingtailError` when the files of this directory are damaged or do not fit the configuration. */
   start(): void {
     const { env, saves, nodeId, clusterId } = this.#shared;
-    checkStateFiles(env.stateFiles);
+    checkLaterFiles(env.stateFiles);
     const ring = loadRing(env.stateFiles);
     if (ring === undefined) {
       if (clusterId !== undefined) {

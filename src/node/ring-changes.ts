@@ -215,8 +215,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
 
   /** Removing gives a node's copies up; one that answers can hand them over. */
   #refuseAlive(number: number): void {
-    const peer = this.#peers.list.find(({ member }) => member.number === number);
-    if (number !== this.#shared.number && peer?.state !== "ok") return;
+    if (number !== this.#shared.number && this.#peers.of(number)?.state !== "ok") return;
     const leave = "`ringtail cluster leave` moves its copies to others first";
     const text = `node ${number} answers: ${leave}, \`remove --although-alive\` gives them up`;
     throw new RingtailError("INVALID_ARGUMENT", text);
