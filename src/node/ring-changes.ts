@@ -6,7 +6,7 @@
  * A chosen ring is on disk before anybody acts on it. Chosen rings and outcomes come from inside the core, so they wait
  * for `settle`.
  */
-import { codeOf, RingtailError, statusOk } from "../base/errors.ts";
+import { codeOf, RingtailError, statusOk, wireOf } from "../base/errors.ts";
 import { type NodeNumber, nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { Rng } from "../base/rng.ts";
 import { after, type Instant, never } from "../base/time.ts";
@@ -101,7 +101,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
   }
 
   override get asks(): readonly number[] {
-    return [FrameType.FETCH_RING];
+    return [FrameType.FETCH_RING, FrameType.RING_DIGEST, FrameType.RING_PULL];
   }
 
   override onRing(now: Instant, ring: Ring): void {
@@ -134,9 +134,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
 
   override onPeerUp(_now: Instant, number: NodeNumber): void {
     const peer = this.#peers.of(number);
-    // Asked in the way of clients: a node that has left is allowed no other, and must learn that it has.
-    if (peer !== undefined && peer.epoch > this.#shared.epoch)
-      peer.send(FrameType.FETCH_RING, 0, FetchRingRequest, { epoch: 0 });
+    if (peer !== undefined && peer.epoch > this.#shared.epoch) fetchRing(peer);
   }
 
   /** A peer's ring is newer, as it says itself. */
@@ -167,6 +165,11 @@ export class RingChanges extends Part implements RingProposalsEffects {
   }
 
   override onReply(now: Instant, peer: Peer, frame: Frame): void {
+    if (frame.answers !== FrameType.FETCH_RING) {
+      // The peer obeys a ring in which this node is no member, which nobody could tell this node.
+      if (frame.status === wireOf("PERMISSION_DENIED")) fetchRing(peer);
+      return;
+    }
     if (frame.status !== statusOk) return;
     const { ring } = frame.decode(FetchRingReply);
     if (ring !== null) this.#core?.learn(now, peer.number, encodeRing(ringFromMessage(ring)));
@@ -316,6 +319,11 @@ export class RingChanges extends Part implements RingProposalsEffects {
     const who = own ? "this node" : `node ${number}`;
     this.#shared.journal.note("ring", `the votes of ${who} were lost: it votes no more until it is replaced`);
   }
+}
+
+/** Asks in the way of clients: a node that has left is allowed no other, and must learn that it has. */
+function fetchRing(peer: Peer): void {
+  peer.send(FrameType.FETCH_RING, 0, FetchRingRequest, { epoch: 0 });
 }
 
 function newcomerOf(member: MemberMessage | null): Newcomer {
