@@ -22,7 +22,7 @@ import {
   type Page,
   type ScanRange,
 } from "../storage/engine.ts";
-import { formatKey, syncMarkerKey } from "../storage/keys.ts";
+import { formatKey, syncMarkerKey, syncMarkerValue } from "../storage/keys.ts";
 
 /** How the engine is opened. */
 export interface RocksOptions {
@@ -38,7 +38,6 @@ export interface RocksOptions {
 const getOptions = { asBuffer: true, fillCache: true };
 const unsynced = { sync: false };
 const synced = { sync: true };
-const markerValue = new Uint8Array([1]);
 const closedError = "the engine is closed";
 /**
  * Databases with a scan that has failed, and its iterator: the binding never ends it, nor closes the database around
@@ -128,13 +127,13 @@ export class RocksEngine implements Engine {
   #syncTokens: readonly number[] = [];
   #syncing = false;
   readonly #marker: RocksDB.Batch;
+  #oldestSegment = 0;
 
   private constructor(database: RocksDB, options: RocksOptions) {
     this.#database = database;
     this.#clock = options.clock;
     this.#scanBytes = options.scanBytes ?? 128 * 1024;
     this.#marker = database._chainedBatch();
-    this.#marker._put(syncMarkerKey(), markerValue);
   }
 
   /**
@@ -244,19 +243,22 @@ export class RocksEngine implements Engine {
     this.#sink.onWritten(this.#clock.now(), batch.token, messageOf(error));
   }
 
-  sync(token: number): void {
+  sync(token: number, oldestSegment: number): void {
     if (this.#closing) {
       this.#later(() => this.#sink.onSynced(this.#clock.now(), token, closedError));
       return;
     }
     this.#inFlight += 1;
     this.#syncWaiting.push(token);
+    this.#oldestSegment = oldestSegment;
     if (!this.#syncing) this.#beginSync();
   }
 
   #beginSync(): void {
     this.#syncing = true;
     this.#syncTokens = this.#syncWaiting.splice(0);
+    this.#marker._clear();
+    this.#marker._put(syncMarkerKey(), syncMarkerValue(this.#oldestSegment));
     this.#marker._write(synced, (error) => this.#onSyncDone(messageOf(error)));
   }
 

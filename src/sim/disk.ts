@@ -7,13 +7,15 @@
  * A killed process loses only what had not reached the system; a power cut keeps a random prefix of what was not
  * synced; a hole takes a run out of the log's middle, and the engine opens past it without a word, as the real one
  * does. The write-ahead log's segments lie beside it; of each a power cut takes a random part of what it has not
- * synced, in the middle of an entry too.
+ * synced, in the middle of an entry too, and may bring back some that were removed.
  */
 import { assert } from "../base/assert.ts";
+import { noBytes } from "../base/bytes.ts";
 import type { Rng } from "../base/rng.ts";
 import type { DurationUs } from "../base/time.ts";
+import { oldestSegmentOf, syncMarkerKey, syncMarkerValue } from "../storage/keys.ts";
 import type { StateFileName } from "../storage/state-files.ts";
-import { type Entry, SortedBytes } from "./sorted-bytes.ts";
+import { type Entry, nameOf, SortedBytes } from "./sorted-bytes.ts";
 
 /** One batch in the log. */
 export interface LoggedBatch {
@@ -111,6 +113,8 @@ export class SimDisk {
   readonly stateFiles: Map<StateFileName, Uint8Array> = new Map();
   /** The write-ahead log, by number. */
   readonly segments: Map<number, LogSegment> = new Map();
+  /** Segments whose removal is not durable, by number: a power cut may bring back those that went last. */
+  readonly #removed: Map<number, LogSegment> = new Map();
   #files: SortedBytes = new SortedBytes();
   #log: LoggedBatch[] = [];
   /** Batches at the start of the log that are durable. */
@@ -159,6 +163,23 @@ export class SimDisk {
     return segment;
   }
 
+  removeSegment(number: number): void {
+    const segment = this.segments.get(number);
+    if (segment === undefined) return;
+    this.segments.delete(number);
+    this.#removed.set(number, segment);
+  }
+
+  /** The segments whose removal a sync that starts now makes durable. */
+  get removed(): readonly number[] {
+    return [...this.#removed.keys()];
+  }
+
+  /** Their removal is durable. */
+  forgetRemoved(numbers: readonly number[]): void {
+    for (const number of numbers) this.#removed.delete(number);
+  }
+
   /** A batch has been handed over; it counts as in flight until `applied`. */
   append(batch: LoggedBatch): void {
     this.#log.push(batch);
@@ -177,9 +198,14 @@ export class SimDisk {
     return this.#moved + count;
   }
 
-  /** Everything before the mark is durable. */
-  syncedTo(mark: number): void {
+  /** Everything before the mark is durable, and the sync marker with it. */
+  syncedTo(mark: number, oldestSegment: number): void {
     this.#synced = Math.max(this.#synced, mark - this.#moved);
+    const key = syncMarkerKey();
+    const name = nameOf(key);
+    // Of two syncs that overlap the later one's word stays.
+    const told = Math.max(oldestSegment, oldestSegmentOf(this.#files.get(name)?.value ?? noBytes));
+    this.#files.apply({ name, key, value: syncMarkerValue(told).slice() });
   }
 
   /** SIGKILL: what had reached the system stays, and a random part of what was in flight. */
@@ -194,7 +220,17 @@ export class SimDisk {
   powerCut(): void {
     this.#endLife();
     this.#cut(this.#synced);
+    this.#bringBack();
     for (const segment of this.segments.values()) segment.cut(this.rng.between(segment.synced, segment.length));
+  }
+
+  /** What was removed last is the first to be back: a file system's journal is cut off at its end. */
+  #bringBack(): void {
+    const removed = [...this.#removed];
+    this.#removed.clear();
+    if (removed.length === 0) return;
+    for (const [number, segment] of removed.slice(this.rng.between(0, removed.length)))
+      this.segments.set(number, segment);
   }
 
   #cut(kept: number): void {
@@ -266,6 +302,7 @@ export class SimDisk {
     this.#log = [];
     this.#synced = 0;
     this.segments.clear();
+    this.#removed.clear();
   }
 
   /** A call begins that no drawn fault makes fail; how it fails all the same, or null. */

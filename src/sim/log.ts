@@ -60,18 +60,21 @@ export class SimLog implements WriteAheadLog {
   sync(token: number): void {
     const { faults, latencies } = this.#disk;
     const failure = this.#disk.fails(faults.syncErrors, "sync");
+    const { removed } = this.#disk;
     const marks = [...this.#disk.segments.values()].map((segment) => ({ segment, length: segment.length }));
     this.#later(this.#disk.delay(latencies.syncUs), (now) => {
       if (this.#disk.life !== this.#life) return;
-      if (failure === null || failure === "done")
+      if (failure === null || failure === "done") {
         for (const { segment, length } of marks) segment.synced = Math.max(segment.synced, length);
+        this.#disk.forgetRemoved(removed);
+      }
       if (!this.#closed) this.#events?.onLogSynced(now, token, failure === null ? null : "simulated sync error");
     });
   }
 
   remove(segment: number): string | null {
     const failure = this.#disk.begins("file");
-    if (failure === null || failure === "done") this.#disk.segments.delete(segment);
+    if (failure === null || failure === "done") this.#disk.removeSegment(segment);
     return failure === null ? null : "simulated error: the segment is not removed";
   }
 

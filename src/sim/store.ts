@@ -141,7 +141,7 @@ export class SimEngine implements Engine {
     });
   }
 
-  sync(token: number): void {
+  sync(token: number, oldestSegment: number): void {
     if (this.#closing) {
       this.#refuse((now, events) => events.onSynced(now, token, closedError));
       return;
@@ -150,7 +150,7 @@ export class SimEngine implements Engine {
     const mark = this.#disk.writtenMark();
     const failure = this.#disk.fails(faults.syncErrors, "sync");
     this.#answer(this.#disk.delay(latencies.syncUs), (now, events) => {
-      if (failure === null || failure === "done") this.#disk.syncedTo(mark);
+      if (failure === null || failure === "done") this.#disk.syncedTo(mark, oldestSegment);
       events.onSynced(now, token, failure === null ? null : syncError);
     });
   }

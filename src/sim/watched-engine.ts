@@ -150,13 +150,13 @@ export class WatchedEngine implements Engine, EngineEvents {
     this.#inner.write(lost ? this.#inner.batch() : watched.inner, token);
   }
 
-  sync(token: number): void {
+  sync(token: number, oldestSegment: number): void {
     this.#syncing.set(token, this.#unsynced);
     this.#unsynced = [];
     if (canary("sim.engine-skips-sync")) {
       this.#syncing.delete(token);
       this.#later(1, (now) => this.#events?.onSynced(now, token, null));
-    } else this.#inner.sync(token);
+    } else this.#inner.sync(token, oldestSegment);
   }
 
   scan(range: ScanRange, token: number): void {

@@ -64,8 +64,11 @@ export interface Engine {
   batch(): EngineBatch;
   /** Writes atomically and unsynced. Batches take effect in the order of these calls. */
   write(batch: EngineBatch, token: number): void;
-  /** Makes what was written durable. Does not hold up writes longer than the device makes it. */
-  sync(token: number): void;
+  /**
+   * Makes what was written durable, and with it the word that segments of the write-ahead log before `oldestSegment` are
+   * not needed any more (keys.ts: sync marker). Does not hold up writes longer than the device makes it.
+   */
+  sync(token: number, oldestSegment: number): void;
   /** One page; ask again from just after its last key. */
   scan(range: ScanRange, token: number): void;
   /** About how many bytes of keys and values it holds; 0 after `close`. */

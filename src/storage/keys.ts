@@ -3,7 +3,7 @@
  * so that byte order is numeric order.
  *
  *   format stamp   01                                          what wrote this store
- *   sync marker    02                                          written by the engine alone, to force a sync
+ *   sync marker    02                                          written with each sync: u64, the oldest segment of the write-ahead log that is needed; all before it is here
  *   batch number   03 | u16 slot                               of the number, which shows a hole in the log: u64 number, then the leaves that the batch touched
  *   leaf           04 | u8 n | u16 partition | u16 leaf        a Merkle leaf that the batches' slots no longer tell: u64
  *   hint           05 | u64 key hash | full key | u16 target   all hints of one key lie together: u32 second, sealed record
@@ -230,9 +230,19 @@ export function formatKey(): Uint8Array {
   return new Uint8Array([KeyKind.format]);
 }
 
-/** The disk key that an engine may write to force a sync; nobody reads it. */
+/** The disk key that an engine writes with each sync. */
 export function syncMarkerKey(): Uint8Array {
   return new Uint8Array([KeyKind.syncMarker]);
+}
+
+/** What lies under it. */
+export function syncMarkerValue(oldestSegment: number): Uint8Array {
+  return u64Bytes(Math.floor(oldestSegment / 0x1_0000_0000), oldestSegment);
+}
+
+/** The oldest segment that a sync marker says is needed; 0: it says nothing, being of an earlier version. */
+export function oldestSegmentOf(value: Uint8Array): number {
+  return value.length === 8 ? u64High(value) * 0x1_0000_0000 + u64Low(value) : 0;
 }
 
 /** Eight bytes of two unsigned halves, in pooled memory: what a leaf, a batch number and an entry of the hint list hold. */

@@ -4,8 +4,10 @@
  * of the key; a segment at a time, so that no more than one is in memory. When all of it is in the engine and synced, the
  * segments can go. A key that was forgotten in a segment and written again has no older record than that.
  *
- * A newest segment that ends early is torn: nothing behind the tear was promised. An older one that does, a missing one and
- * a damaged record are holes: acknowledged writes may be lost, and the store says so. What is left is replayed all the same.
+ * The engine knows the oldest segment that is needed (keys.ts: sync marker). A newest segment that ends early is torn:
+ * nothing behind the tear was promised. An older one that has lost its end, a missing one, be it the oldest or the newest,
+ * and a damaged record are holes: acknowledged writes may be lost, and the store says so. What is left is replayed all the
+ * same. Segments that are not needed are left alone: a power cut may have brought them back.
  */
 
 import { assert } from "../base/assert.ts";
@@ -20,7 +22,7 @@ import { compareVersions } from "../version/version-vector.ts";
 import { type Engine, type EngineBatch, lostPrefix } from "./engine.ts";
 import { recordKey } from "./keys.ts";
 import type { Leaves } from "./leaves.ts";
-import { type LogEntry, readLogEntries, type WriteAheadLog } from "./write-ahead-log.ts";
+import { hasLogEnd, type LogEntry, readLogEntries, type WriteAheadLog } from "./write-ahead-log.ts";
 
 /** Keys that are read, merged and written in one step: so many, or such as hold so many bytes, and one at least. */
 const pageKeys = 256;
@@ -78,6 +80,8 @@ export class LogReplay {
   readonly #leaves: Leaves;
   readonly #effects: ReplayEffects;
   #segments: readonly number[] = [];
+  /** The oldest that is needed; 0: nobody knows. */
+  #oldest = 0;
   /** Segments read so far. */
   #read = 0;
   /** The newest entry of each key in the segment at hand, and how many of them are done. */
@@ -97,11 +101,22 @@ export class LogReplay {
     this.#effects = effects;
   }
 
-  /** Starts; one of the effects follows. `batchNumber`: of the newest batch that the engine has. */
-  begin(now: Instant, batchNumber: number): void {
+  /**
+   * Starts; one of the effects follows. `batchNumber`: of the newest batch that the engine has; `oldest`: the oldest
+   * segment that it needs, 0 where it is of an earlier version and does not say.
+   */
+  begin(now: Instant, batchNumber: number, oldest: number): void {
     this.#batchNumber = batchNumber;
-    this.#segments = this.#log.segments();
+    this.#oldest = oldest;
+    const found = this.#log.segments();
+    this.#segments = found.filter((segment) => segment >= oldest);
+    this.#hole = isMissing(found, this.#segments, oldest);
     this.#goOn(now);
+  }
+
+  /** Above all that there are, and not below what is needed: the next segment that is begun. */
+  get next(): number {
+    return Math.max(1, this.#oldest, (this.#log.segments().at(-1) ?? 0) + 1);
   }
 
   #goOn(now: Instant): void {
@@ -115,12 +130,11 @@ export class LogReplay {
     if (this.#done < this.#entries.length) this.#nextPage();
     else if (this.#segments.length === 0) this.#report(now);
     // Also when the engine held all of it: nothing says that it has synced what it holds, and the segments are about to go.
-    else this.#engine.sync(0);
+    else this.#engine.sync(0, this.next);
   }
 
   #nextSegment(): string | null {
     const segment = this.#segments[this.#read] as number;
-    const before = this.#segments[this.#read - 1];
     this.#read += 1;
     const bytes = this.#log.read(segment);
     if (typeof bytes === "string") return bytes;
@@ -133,8 +147,9 @@ export class LogReplay {
         newest.set(name, { entry, forgotten: entry.forgotten ? entry.sealed : (newest.get(name)?.forgotten ?? null) });
       }
     });
-    if (before !== undefined && before !== segment - 1) this.#hole = true;
-    if (end < bytes.length && this.#read < this.#segments.length) this.#hole = true;
+    const isNewest = this.#read === this.#segments.length;
+    if (end < bytes.length && !isNewest) this.#hole = true;
+    if (this.#oldest > 0 && hasLogEnd(bytes) === isNewest) this.#hole = true;
     if (newest.size > 0) mark("store.log-replayed");
     this.#entries = [...newest.values()];
     this.#done = 0;
@@ -221,6 +236,15 @@ export class LogReplay {
     this.#entries = [];
     this.#effects.replayed(now, { records: this.#records, hole: this.#hole, batchNumber: this.#batchNumber });
   }
+}
+
+/** Whether a segment of those that are needed is missing, as far as numbers tell. */
+function isMissing(found: readonly number[], needed: readonly number[], oldest: number): boolean {
+  const [first] = needed;
+  // A start, or a clean stop, that ended between its last sync and the removal of what that made needless.
+  if (first === undefined) return found.length > 0 && found.at(-1) !== oldest - 1;
+  if (oldest > 0 && first !== oldest) return true;
+  return needed.some((segment, i) => segment !== first + i);
 }
 
 /** A key's bytes as a string of their values. */

@@ -23,6 +23,11 @@ export class LogRetirement {
     this.#writeBack = writeBack;
   }
 
+  /** The oldest segment that is needed once the engine has synced what it holds now. */
+  get oldestNeeded(): number {
+    return Math.max(this.#below, this.#tail.oldest);
+  }
+
   /** A sync is in flight, and segments go after it. */
   get syncing(): boolean {
     return this.#below !== 0;

@@ -6,7 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { after, type Instant, never } from "../base/time.ts";
 import type { StoreWrite } from "./store-write.ts";
-import { logEntryBytes, putLogEntry, type WriteAheadLog } from "./write-ahead-log.ts";
+import { logEnd, logEntryBytes, putLogEntry, type WriteAheadLog } from "./write-ahead-log.ts";
 
 /** Longest stay of an entry that nobody waits for: what `memory` mode promises. */
 const lazyDelayUs = 20_000;
@@ -40,15 +40,14 @@ export class LogTail {
   }
 
   /**
-   * Begins the first segment of this life, and removes those there are: the engine holds, durably, all that was in them.
-   * They go first, so that a torn one is never found behind a newer one, where it would be taken for a hole. Null, or
-   * what went wrong.
+   * Begins the first segment of this life, and removes those there are: the engine holds, durably, all that was in them,
+   * and the word that none before `first` is needed. Null, or what went wrong.
    */
-  open(): string | null {
-    const segments = this.#log.segments();
-    for (const segment of segments) this.#flaw ??= this.#log.remove(segment);
-    this.oldest = (segments[segments.length - 1] ?? 0) + 1;
-    return this.#flaw ?? this.#begin(this.oldest);
+  open(first: number): string | null {
+    this.oldest = first;
+    this.#begin(first);
+    for (const segment of this.#log.segments()) this.#flaw ??= this.#log.remove(segment);
+    return this.#flaw;
   }
 
   #begin(segment: number): string | null {
@@ -56,6 +55,13 @@ export class LogTail {
     this.#inSegment = 0;
     this.#flaw ??= this.#log.begin(segment);
     return this.#flaw;
+  }
+
+  /** A segment without its end, behind which there is another, has lost its last entries. */
+  #beginNext(): string | null {
+    const end = logEnd();
+    this.#flaw ??= this.#log.append(end, end.length);
+    return this.#begin(this.segment + 1);
   }
 
   /** Adds an entry. `patient`: nobody waits for it to reach the system. What goes wrong is told by the next `append`. */
@@ -92,7 +98,7 @@ export class LogTail {
     if (this.#used > 0 && this.#flaw === null) {
       this.#flaw = this.#log.append(this.#bytes, this.#used);
       this.#inSegment += this.#used;
-      if (this.#inSegment >= this.#segmentBytes) this.#begin(this.segment + 1);
+      if (this.#inSegment >= this.#segmentBytes) this.#beginNext();
     }
     this.#used = 0;
     if (this.#bytes.length > keptBytes) this.#bytes = new Uint8Array(earlyBytes);
@@ -102,7 +108,7 @@ export class LogTail {
   /** Ends the segment early, so that it can be removed. Null, or what went wrong. */
   rotate(): string | null {
     assert(this.#used === 0, "what was added is appended before the segment ends");
-    return this.#inSegment === 0 ? this.#flaw : this.#begin(this.segment + 1);
+    return this.#inSegment === 0 ? this.#flaw : this.#beginNext();
   }
 
   /** Whether a replay could bring a record of the partition back. */

@@ -19,6 +19,7 @@ import {
   keyAfter,
   kindRange,
   leafOfKey,
+  oldestSegmentOf,
   slotOfKey,
   u64Bytes,
   u64High,
@@ -34,6 +35,8 @@ const storeFormat = 1;
 
 const pageKeys = 4096;
 const pageBytes = 1024 * 1024;
+/** More than the format stamp and the sync marker take. */
+const firstBytes = 1024;
 
 /** How the boot scan ends: one of the two, once. */
 export interface StartEffects {
@@ -58,6 +61,8 @@ export class StoreStart {
   #misplaced = false;
   #numbersHole = false;
   #logHole = false;
+  /** The oldest segment of the log that the engine needs; 0: it does not say. */
+  #oldestSegment = 0;
   readonly #replay: LogReplay | undefined;
   #log: { readonly number: number; readonly value: Uint8Array }[] = [];
   readonly #hints: HintTable;
@@ -87,9 +92,14 @@ export class StoreStart {
     });
   }
 
+  /** The first segment of the log in this life, once `started` has been told. */
+  get nextSegment(): number {
+    return this.#replay?.next ?? 0;
+  }
+
   /** Starts the scan; `started` or `failed` follows. */
   begin(): void {
-    this.#engine.scan({ from: new Uint8Array([0]), to: new Uint8Array([0xff]), keysMax: 1, bytesMax: 1 }, 0);
+    this.#engine.scan({ from: new Uint8Array([0]), to: new Uint8Array([0xff]), keysMax: 2, bytesMax: firstBytes }, 0);
   }
 
   #scan(range: KeyRange): void {
@@ -112,7 +122,7 @@ export class StoreStart {
       return;
     }
     this.#step = "sync";
-    this.#engine.sync(0);
+    this.#engine.sync(0, this.#oldestSegment);
   }
 
   onSynced(now: Instant, error: string | null): void {
@@ -181,6 +191,7 @@ export class StoreStart {
       this.#fail(now, "the store has no format stamp: it is not Ringtail's, or it is damaged");
       return;
     }
+    if (page.keys[1]?.[0] === KeyKind.syncMarker) this.#oldestSegment = oldestSegmentOf(page.values[1] as Uint8Array);
     const format = u64High(stamp);
     const partitions = u64Low(stamp);
     if (format !== storeFormat) {
@@ -195,6 +206,7 @@ export class StoreStart {
 
   #create(): void {
     this.#created = true;
+    this.#oldestSegment = 1;
     this.#step = "create";
     const batch = this.#engine.batch();
     batch.put(formatKey(), u64Bytes(storeFormat, this.#partitions));
@@ -238,7 +250,7 @@ export class StoreStart {
   /** A log beside an engine that has just been made is what is left of one that is gone: what it holds is kept, and more is missing. */
   #beginReplay(now: Instant): void {
     this.#step = "replay";
-    this.#replay?.begin(now, this.#newest);
+    this.#replay?.begin(now, this.#newest, this.#oldestSegment);
   }
 
   #scanHints(): void {

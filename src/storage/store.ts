@@ -160,7 +160,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   #onStarted(now: Instant, report: StartReport): void {
-    if (!this.#isDone(now, "the log cannot be opened", this.#tail?.open() ?? null)) return;
+    if (!this.#isDone(now, "the log cannot be opened", this.#tail?.open(this.#start.nextSegment) ?? null)) return;
     this.#state = "open";
     this.#commit.batchNumber = report.batchNumber;
     this.#events.onStoreStarted(now, report);
@@ -283,7 +283,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   #beginSync(now: Instant): void {
     if (this.#syncs.begin(now)) {
       this.counters.syncs += 1;
-      this.#engine.sync(askedSync);
+      this.#engine.sync(askedSync, this.#retirement?.oldestNeeded ?? 0);
     }
     if (!this.#logSyncs.begin(now) || !this.#appendLog(now)) return;
     this.counters.syncs += 1;
@@ -311,7 +311,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
   }
 
   #retireLog(): void {
-    if (this.#retirement?.begin() === true) this.#engine.sync(retiringSync);
+    if (this.#retirement?.begin() === true) this.#engine.sync(retiringSync, this.#retirement.oldestNeeded);
   }
 
   onLogSynced(now: Instant, _token: number, error: string | null): void {
@@ -501,7 +501,8 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     const syncing = !this.#syncs.idle || !this.#logSyncs.idle || this.#retirement?.syncing === true;
     if (reading || syncing || !this.#commit.idle || this.#acks.length > 0) return;
     this.#state = "closing";
-    this.#engine.sync(closingSync);
+    // All that the log holds is in the engine by now.
+    this.#engine.sync(closingSync, this.#tail === undefined ? 0 : this.#tail.segment + 1);
   }
 
   onClosed(now: Instant): void {

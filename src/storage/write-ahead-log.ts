@@ -10,9 +10,11 @@
  *   u8 kind | u8 n | u16 partition | u16 key length | u16 zero | u32 hash high | u32 hash low | full key | sealed record
  *
  * Kind 1: the record as it is after a change. Kind 2: the record that was forgotten, and is there no more.
+ * Kind 3, alone and with nothing else in its fields: the segment has ended, and another one follows.
  *
  * The record has a checksum of its own in its seal. Only the newest segment can end torn. Suite: test/conformance/write-ahead-log.ts.
  */
+import { equalBytes } from "../base/bytes.ts";
 import { crc32c } from "../base/crc32c.ts";
 import type { Instant } from "../base/time.ts";
 import { readWord, writeWord } from "../base/words.ts";
@@ -45,6 +47,7 @@ export interface WriteAheadLog {
 /** The kinds of entries. */
 const recordKind = 1;
 const forgottenKind = 2;
+const endKind = 3;
 const headBytes = 8;
 const fieldBytes = 16;
 
@@ -84,9 +87,24 @@ export function putLogEntry(out: Uint8Array, at: number, entry: LogEntry): numbe
   return record + sealed.length;
 }
 
+/** The last entry of a segment that another one follows. */
+export function logEnd(): Uint8Array {
+  const end = new Uint8Array(headBytes + fieldBytes);
+  end[headBytes] = endKind;
+  writeWord(end, 0, fieldBytes);
+  writeWord(end, 4, crc32c(end, headBytes, end.length));
+  return end;
+}
+
+/** Whether the segment ends as one does that another one follows: a shorter one has lost its end. */
+export function hasLogEnd(segment: Uint8Array): boolean {
+  const end = logEnd();
+  return segment.length >= end.length && equalBytes(segment.subarray(segment.length - end.length), end);
+}
+
 /**
- * Reads a segment: `visit` is given each entry, whose bytes are views. Returns where the good entries end; less than the
- * segment's length means that what follows is torn or damaged. The records' own checksums are the caller's to verify.
+ * Reads a segment: `visit` is given each entry but its end, whose bytes are views. Returns where the good entries stop; less
+ * than the segment's length means that what follows is torn or damaged. The records' own checksums are the caller's to verify.
  */
 export function readLogEntries(segment: Uint8Array, visit: (entry: LogEntry) => void): number {
   let at = 0;
@@ -94,9 +112,10 @@ export function readLogEntries(segment: Uint8Array, visit: (entry: LogEntry) => 
     const fields = at + headBytes;
     const end = fields + (readWord(segment, at) >>> 0);
     const keyEnd = fields + fieldBytes + getU16(segment, fields + 4);
-    const kind = segment[fields];
-    if (end > segment.length || keyEnd > end || (kind !== recordKind && kind !== forgottenKind)) return at;
+    const kind = segment[fields] as number;
+    if (end > segment.length || keyEnd > end || kind < recordKind || kind > endKind) return at;
     if (crc32c(segment, fields, keyEnd) !== readWord(segment, at + 4) >>> 0) return at;
+    if (kind === endKind) return end;
     visit({
       n: segment[fields + 1] as number,
       partition: getU16(segment, fields + 2),

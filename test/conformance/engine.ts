@@ -107,7 +107,7 @@ export function engineConformance(makeHost: () => EngineHost): void {
       const batch = engine.batch();
       batch.put(key("a"), utf8("1"));
       engine.write(batch, 1);
-      engine.sync(2);
+      engine.sync(2, 1);
       engine.get(key("a"), 3);
       engine.scan({ from, to, keysMax: 1, bytesMax: 1 }, 4);
       expect(seen.answers).toEqual([]);
@@ -150,7 +150,7 @@ export function engineConformance(makeHost: () => EngineHost): void {
         const batch = engine.batch();
         batch.put(key(`k${i}`), utf8("v"));
         engine.write(batch, i);
-        engine.sync(i);
+        engine.sync(i, 1);
       }
       await host.until(() => seen.count("synced") === 20 && seen.count("written") === 20);
       expect(seen.answers.filter((answer) => answer.error !== null)).toEqual([]);
@@ -188,14 +188,14 @@ export function engineConformance(makeHost: () => EngineHost): void {
         engine.get(key(`k${i}`), i);
         engine.scan({ from, to, keysMax: 100, bytesMax: 1000 }, i);
       }
-      engine.sync(0);
+      engine.sync(0, 1);
       engine.close();
       await host.until(() => seen.closed);
       expect([seen.count("written"), seen.count("got"), seen.count("scanned"), seen.count("synced")]).toEqual([
         20, 20, 20, 1,
       ]);
       engine.get(key("k1"), 100);
-      engine.sync(100);
+      engine.sync(100, 1);
       engine.scan({ from, to, keysMax: 1, bytesMax: 1 }, 100);
       const batch = engine.batch();
       batch.put(key("late"), utf8("v"));

@@ -2,11 +2,12 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SyncMode } from "../../src/storage/store.ts";
+import { logEntryBytes, putLogEntry } from "../../src/storage/write-ahead-log.ts";
 import { sealRecord } from "../../src/version/record.ts";
 import type { SiblingSet } from "../../src/version/sibling-set.ts";
 import type { EngineHost } from "../support/engine-host.ts";
 import { FailingLog } from "../support/failing-log.ts";
-import { leavesOf, partitionFor, type RigOptions, StoreRig, textOf, treeN } from "../support/store-rig.ts";
+import { fullKeyFor, leavesOf, partitionFor, type RigOptions, StoreRig, textOf, treeN } from "../support/store-rig.ts";
 
 /** `makeHost` gives a fresh, empty host; `runs`: how many generated histories to try. */
 export function loggedStoreConformance(makeHost: () => EngineHost, runs: number): void {
@@ -226,6 +227,52 @@ export function loggedStoreConformance(makeHost: () => EngineHost, runs: number)
       await rig.until(() => rig.failure !== undefined);
       expect(rig.failure).toMatch(/log cannot be written: no space left/);
       expect(tokens.filter((token) => rig.written(token))).toEqual([]);
+    });
+
+    test("a segment that is gone, emptied or cut between two entries is a hole, whichever it is", async () => {
+      const entry = logEntryBytes(fullKeyFor("k0"), rig.makeWrite("k0", "v").sealed);
+      // Of each case: how many bytes stay of the oldest, a middle and the newest segment; -1: it is removed.
+      for (const [at, bytes, hole] of [
+        [0, -1, true],
+        [0, 0, true],
+        [0, entry, true],
+        [1, -1, true],
+        [1, 0, true],
+        [1, 2 * entry, true],
+        [-1, -1, true],
+        // Nobody can tell this one from the log of a node that was killed before its last writes.
+        [-1, 0, false],
+      ] as const) {
+        await crash({ logSegmentBytes: 3 * entry });
+        await rig.until(() => host.segments().length === 1);
+        for (let i = 0; i < 10; i += 1) await rig.putNow(`k${i}`, "v");
+        const before = host.segments();
+        expect(before).toHaveLength(4);
+        await host.crash();
+        host.cutSegment(before.at(at) as number, bytes);
+        await open();
+        expect([at, bytes, rig.report?.hole]).toEqual([at, bytes, hole]);
+        await crash();
+        expect([at, bytes, rig.report?.hole]).toEqual([at, bytes, false]);
+        await rig.close();
+        await open();
+        expect([at, bytes, rig.report?.hole]).toEqual([at, bytes, false]);
+      }
+    });
+
+    test("a segment that is not needed any more, and is back after a power cut, is left alone", async () => {
+      await crash();
+      await putAll(["k0"], "v");
+      const [oldest] = host.segments() as [number];
+      const stray = rig.makeWrite("k0", "stray");
+      await host.crash();
+      const bytes = new Uint8Array(logEntryBytes(stray.fullKey, stray.sealed));
+      putLogEntry(bytes, 0, stray);
+      host.addSegment(oldest - 1, bytes);
+      await open();
+      expect(rig.report?.hole).toBe(false);
+      expect(await rig.readEngine("k0")).toBe("v");
+      expect(host.segments()).toHaveLength(1);
     });
 
     test("acknowledged writes survive a kill at any instant", async () => {

@@ -1,5 +1,5 @@
 /** What the engine and store suites need of a host, simulated or real: engines that come back after an end, turns, and time. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng } from "../../src/base/rng.ts";
@@ -22,6 +22,10 @@ export interface EngineHost {
   openLog(): WriteAheadLog;
   /** The segments of the log on the disk, oldest first. */
   segments(): number[];
+  /** Shortens a segment to `bytes`, or removes it (-1), while no process is alive. */
+  cutSegment(segment: number, bytes: number): void;
+  /** Puts a segment there, while no process is alive. */
+  addSegment(segment: number, bytes: Uint8Array): void;
   /** The process is killed at this instant: the disk stays as the system has it, and the next `open` finds it so. */
   crash(): Promise<void>;
   /** Runs once after the callbacks of this turn. */
@@ -62,6 +66,18 @@ export class SimHost implements EngineHost {
 
   segments(): number[] {
     return [...this.drive.disk.segments.keys()].sort((a, b) => a - b);
+  }
+
+  cutSegment(segment: number, bytes: number): void {
+    const { segments } = this.drive.disk;
+    if (bytes < 0) segments.delete(segment);
+    else segments.get(segment)?.cut(bytes);
+  }
+
+  addSegment(segment: number, bytes: Uint8Array): void {
+    const added = this.drive.disk.addSegment(segment);
+    added.append(bytes);
+    added.synced = bytes.length;
   }
 
   async crash(): Promise<void> {
@@ -117,6 +133,19 @@ export class RocksHost implements EngineHost {
     return readdirSync(join(this.directory, "log"))
       .map((name) => Number.parseInt(name, 10))
       .sort((a, b) => a - b);
+  }
+
+  #segmentPath(segment: number): string {
+    return join(this.directory, "log", `${String(segment).padStart(10, "0")}.log`);
+  }
+
+  cutSegment(segment: number, bytes: number): void {
+    if (bytes < 0) rmSync(this.#segmentPath(segment));
+    else truncateSync(this.#segmentPath(segment), bytes);
+  }
+
+  addSegment(segment: number, bytes: Uint8Array): void {
+    writeFileSync(this.#segmentPath(segment), bytes);
   }
 
   #copy(from: string): boolean {

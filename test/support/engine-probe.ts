@@ -66,12 +66,12 @@ export class EngineProbe implements Engine, EngineEvents {
     this.#inner.write(batch, token);
   }
 
-  sync(token: number): void {
+  sync(token: number, oldestSegment: number): void {
     this.syncs += 1;
     this.syncsInFlight += 1;
     this.syncsInFlightMost = Math.max(this.syncsInFlightMost, this.syncsInFlight);
     this.overlapped ||= this.batchesInFlight > 0;
-    this.#inner.sync(token);
+    this.#inner.sync(token, oldestSegment);
   }
 
   scan(range: ScanRange, token: number): void {

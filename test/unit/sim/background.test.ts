@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ReadRule } from "../../../src/handoff/transfer.ts";
 import { planChange } from "../../../src/ring/plan.ts";
 import type { Ring } from "../../../src/ring/ring.ts";
+import type { SimDrive } from "../../../src/sim/drive.ts";
 import { FrameType, RingChangeKind } from "../../../src/wire/frame-types.ts";
 import {
   HintStatusReply,
@@ -69,6 +70,32 @@ describe("an emptied store", () => {
     expect(story.until(10_000_000, () => node?.ready === true)).toBe(true);
     // kill -9 loses nothing that reached the system.
     expect(unsynced(story, 1)).toBe(0);
+  });
+});
+
+describe("a write-ahead log that has lost a segment", () => {
+  it("is told from a whole one, and its node counts towards no read until it has compared itself", () => {
+    for (const lost of [0, 1]) {
+      const story = new DataStory({ logSegmentKiB: 1 });
+      expect(story.cluster.awaitReady()).toBe(true);
+      const { world, drives } = story.cluster;
+      const [, node] = world.nodes;
+      const drive = drives[1] as SimDrive;
+      const { segments } = drive.disk;
+      // The engine's syncs take long, so that what was written is in the log alone.
+      drive.slow(1_000);
+      expect(story.write(0, 40, 100)).toBe(40);
+      node?.kill(world.now);
+      drive.slow(0);
+      expect(segments.size).toBeGreaterThan(3);
+      segments.delete([...segments.keys()][lost] as number);
+      node?.boot(world.now);
+      expect(story.until(10_000_000, () => node?.ready === true)).toBe(true);
+      expect(unsynced(story, 1)).toBe(16);
+      expect(story.read(keys(40), 2)).toEqual({ ok: 40, missing: [] });
+      expect(story.untilSeen(60_000_000, () => unsynced(story, 1) === 0)).toBe(true);
+      expect(story.read(keys(40), 3)).toEqual({ ok: 40, missing: [] });
+    }
   });
 });
 

@@ -1,9 +1,10 @@
 /** What a start makes of a log that was written by hand: any relation to the engine, torn, damaged, with holes. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { enableCanaries } from "../../../src/base/canary.ts";
+import { syncMarkerKey } from "../../../src/storage/keys.ts";
 import { SyncMode } from "../../../src/storage/store.ts";
 import { StoreWrite } from "../../../src/storage/store-write.ts";
-import { logEntryBytes, putLogEntry } from "../../../src/storage/write-ahead-log.ts";
+import { logEnd, logEntryBytes, putLogEntry } from "../../../src/storage/write-ahead-log.ts";
 import { openRecord as openSealed } from "../../../src/version/record.ts";
 import { SiblingSet } from "../../../src/version/sibling-set.ts";
 import { VersionVector } from "../../../src/version/version-vector.ts";
@@ -102,13 +103,13 @@ test("states that do not cover each other are merged, whichever lies where", asy
 test("of many entries of a key the last counts, within a segment and across segments, over many pages", async () => {
   const names = Array.from({ length: 700 }, (_, i) => `k${i}`);
   const round = (value: string): Uint8Array => bytesOf(names.map((name) => maker.makeWrite(name, value)));
-  segment(4, new Uint8Array([...round("1"), ...round("2")]));
-  segment(5, round("3"));
+  segment(1, new Uint8Array([...round("1"), ...round("2"), ...logEnd()]));
+  segment(2, round("3"));
   const rig = await start();
   for (const name of names.slice(0, 20)) expect(await rig.readEngine(name)).toBe("3");
   expect(rig.leaves()).toEqual(leavesOf(maker.sets));
   expect(rig.report?.hole).toBe(false);
-  expect(host.segments()).toEqual([6]);
+  expect(host.segments()).toEqual([3]);
 });
 
 test("large records are replayed a few at a time", async () => {
@@ -147,6 +148,28 @@ test("an older segment that ends early is a hole, and so is one that is missing;
   expect([await rig.readEngine("d"), await rig.readEngine("e")]).toEqual(["1", "1"]);
   await rig.close();
   expect((await start()).report?.hole).toBe(false);
+});
+
+test("an engine that does not say which segment it needs, being of an earlier version, is not held against any", async () => {
+  await maker.close();
+  host.drive.kill();
+  const engine = await host.open();
+  const batch = engine.batch();
+  batch.del(syncMarkerKey());
+  let written = false;
+  const onWritten = (): void => {
+    written = true;
+  };
+  engine.attach({ onGot() {}, onWritten, onSynced() {}, onScanned() {}, onClosed() {} });
+  engine.write(batch, 1);
+  await host.until(() => written);
+  host.drive.kill();
+  segment(4, bytesOf([maker.makeWrite("a", "1")]));
+  segment(5, bytesOf([maker.makeWrite("b", "1")]));
+  const rig = await start();
+  expect(rig.report?.hole).toBe(false);
+  expect([await rig.readEngine("a"), await rig.readEngine("b")]).toEqual(["1", "1"]);
+  expect(host.segments()).toEqual([6]);
 });
 
 test("a damaged record is a hole, and does not hide an earlier one of its key", async () => {

@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from "vitest";
 import { instant, never } from "../../../src/base/time.ts";
 import { LogTail } from "../../../src/storage/log-tail.ts";
 import { StoreWrite } from "../../../src/storage/store-write.ts";
-import { logEntryBytes, readLogEntries, type WriteAheadLog } from "../../../src/storage/write-ahead-log.ts";
+import { hasLogEnd, logEntryBytes, readLogEntries, type WriteAheadLog } from "../../../src/storage/write-ahead-log.ts";
 
 class FakeLog implements WriteAheadLog {
   readonly appends: { segment: number; bytes: Uint8Array }[] = [];
@@ -60,7 +60,7 @@ function add(size: number, now = 0, patient = false): void {
 beforeEach(() => {
   log = new FakeLog();
   tail = new LogTail(log, 10_000, 8);
-  tail.open();
+  tail.open(1);
 });
 
 test("entries of a turn leave with one append, in order", () => {
@@ -92,7 +92,7 @@ test("entries that nobody waits for leave with others, or 20 ms after the first 
 
 test("a turn's bytes are bounded: what would pass 512 KiB is appended before its end", () => {
   tail = new LogTail(log, 100_000_000, 8);
-  tail.open();
+  tail.open(1);
   for (let i = 0; i < 30; i += 1) add(100_000);
   expect(log.appends).toHaveLength(5);
   for (const { bytes } of log.appends) expect(bytes.length).toBeLessThanOrEqual(512 * 1024);
@@ -102,7 +102,7 @@ test("a turn's bytes are bounded: what would pass 512 KiB is appended before its
 
 test("an entry larger than all that is taken whole, and one after it too", () => {
   tail = new LogTail(log, 100_000_000, 8);
-  tail.open();
+  tail.open(1);
   for (const size of [10, 5_000_000, 10]) add(size);
   tail.append();
   expect(log.sizesIn(1)).toEqual([10, 5_000_000, 10]);
@@ -143,13 +143,27 @@ test("an empty segment is not ended early", () => {
   expect(() => tail.rotate()).toThrow("appended before");
 });
 
-test("a new life removes the segments there are, and then begins behind them", () => {
+test("a new life begins its first segment, and then removes those there were", () => {
   log = new FakeLog();
   log.found = [4, 5, 7];
   tail = new LogTail(log, 10_000, 8);
-  expect(tail.open()).toBeNull();
+  expect(tail.open(8)).toBeNull();
   expect([log.removed, log.begun]).toEqual([[4, 5, 7], [8]]);
   expect([tail.oldest, tail.segment]).toEqual([8, 8]);
+});
+
+test("a segment that another one follows has an end, the newest has none", () => {
+  add(1);
+  tail.append();
+  tail.rotate();
+  add(20_000);
+  tail.append();
+  add(2);
+  tail.append();
+  const bytesOf = (segment: number): Uint8Array =>
+    new Uint8Array(log.appends.flatMap((append) => (append.segment === segment ? [...append.bytes] : [])));
+  expect([1, 2, 3].map((segment) => hasLogEnd(bytesOf(segment)))).toEqual([true, true, false]);
+  expect(log.sizesIn(1)).toEqual([1]);
 });
 
 test("an error is told by the append that meets it and by every later one, and nothing more is written", () => {
@@ -166,7 +180,7 @@ test("an error is told by the append that meets it and by every later one, and n
 
 test("an error of an early append is told at the end of the turn, also if only patient entries follow", () => {
   tail = new LogTail(log, 100_000_000, 8);
-  tail.open();
+  tail.open(1);
   add(500_000);
   log.flaw = "no space left";
   add(500_000, 0, true);
@@ -181,7 +195,7 @@ test("an error of a segment that begins or goes is told as well", () => {
   expect(tail.append()).toBe("read-only");
   log = new FakeLog();
   tail = new LogTail(log, 10_000, 8);
-  tail.open();
+  tail.open(1);
   add(1);
   tail.append();
   tail.rotate();
