@@ -1,7 +1,9 @@
 /** EngineWatch: an engine whose writes wait for compactions that fail is given up; one that is only slow is not. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, it } from "vitest";
 import type { Logger } from "../../../src/base/log.ts";
 import { systemClock } from "../../../src/io/clock.ts";
@@ -56,3 +58,24 @@ it("asks for figures that RocksDB has", async () => {
     rmSync(directory, { recursive: true });
   }
 });
+
+it("ends a process whose RocksDB cannot get past a damaged block, and tells the cure", () => {
+  const directory = mkdtempSync(join(tmpdir(), "ringtail-stuck-"));
+  const script = fileURLToPath(new URL("../../support/stuck-engine.mjs", import.meta.url));
+  const run = (batches: number): { signal: string | null; stdout: string } =>
+    spawnSync(process.execPath, [script, directory, String(batches)], { encoding: "utf8", timeout: 60_000 });
+  try {
+    expect(run(200)).toMatchObject({ signal: null, stdout: "" });
+    for (const name of readdirSync(directory).filter((file) => file.endsWith(".sst"))) {
+      const bytes = readFileSync(join(directory, name));
+      // In every few blocks of each table; its index is at its end.
+      for (let at = 1_000; at < bytes.length * 0.9; at += 20_000) bytes[at] = (bytes[at] as number) ^ 1;
+      writeFileSync(join(directory, name), bytes);
+    }
+    const { signal, stdout } = run(100_000);
+    expect(signal).toBe("SIGKILL");
+    expect(stdout).toMatch(/is tried again.*\n.*writes no more.*ringtail cluster replace/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}, 150_000);
