@@ -41,6 +41,7 @@ function nodeConfig(plan: RunPlan, position: number): NodeConfig {
     name: `node-${position + 1}`,
     listen: addressOf(position),
     host: `host-${position + 1}`,
+    zone: plan.zones === 0 ? "" : `zone-${(position % plan.zones) + 1}`,
     bootstrap,
     ...(bootstrap ? { expect: plan.nodes - plan.joiners } : { seedNodes }),
     partitions: plan.partitions,

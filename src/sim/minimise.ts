@@ -17,7 +17,7 @@ export interface Tape {
 }
 
 /** What a plan may not name because it was written down before there was such a thing; its seed draws it no more. */
-const notInOlderTapes: Partial<RunPlan> = { lastWrites: false, ownCoordination: false };
+const notInOlderTapes: Partial<RunPlan> = { lastWrites: false, ownCoordination: false, zones: 0 };
 
 /** The options that play a tape. */
 export function optionsOf(tape: Tape): RunOptions {

@@ -91,6 +91,8 @@ export interface RunPlan {
   readonly nodes: number;
   /** The last so many of the nodes are not awaited by the first ring: they wait to be staged. */
   readonly joiners: number;
+  /** Nodes stand in so many zones, in turns; 0: nobody says where they stand. */
+  readonly zones: number;
   readonly partitions: number;
   readonly n: number;
   readonly r: number;
@@ -176,6 +178,7 @@ function subset<T>(rng: Rng, all: readonly T[], perMille: number): T[] {
 /** Seats at the most: more nodes find nothing that these do not. */
 const seatsMax = 9;
 const ringActsPerMille = 330;
+const zonesPerMille = 250;
 const reapsPerMille = 250;
 const identityPerMille = 200;
 const clonePerMille = 40;
@@ -263,6 +266,7 @@ function drawSteadyPlan(seed: number, rng: Rng, nodes: number | undefined): RunP
     seed,
     nodes: count,
     joiners: 0,
+    zones: rng.fork("zones").chance(zonesPerMille) ? rng.fork("zones").between(2, 3) : 0,
     partitions: rng.pick([8, 16, 32, 64]),
     n,
     r: strict ? majority : rng.between(1, n),

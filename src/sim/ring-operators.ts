@@ -140,7 +140,8 @@ export class RingOperators {
 
   #join(seat: number): Fields<RingChangeRequest>[] {
     const node = this.#cluster.nodeAt(seat);
-    if (node === undefined) return [];
+    // A node says who it is once that is on its disk; one that was never heard of again would be a member for ever.
+    if (node === undefined || this.#cluster.drives[seat]?.disk.stateFiles.has("identity") !== true) return [];
     const { nodeId, config } = node.shared;
     const { name, advertise: address, host, zone, weight } = config;
     const newcomer = { number: 0, nodeId: idBytes(nodeId), name, address, host, zone, weight, status: 0 };
