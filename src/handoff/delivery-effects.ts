@@ -29,6 +29,8 @@ export interface HintDeliveryEffects {
    * named is who is about to be replaced: what reached it after its last comparison would be nobody's.
    */
   ownersOf(fullKey: Uint8Array, hashHigh: number): ArrayLike<number>;
+  /** A question, too: whether the target has left the ring, so that no event will tell that it can be reached. */
+  hasLeft(target: number): boolean;
 }
 
 /** What a target answers to a delivery. */

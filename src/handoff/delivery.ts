@@ -100,9 +100,13 @@ export class HintDelivery implements HintProgress {
   /** A hint for the target has been kept. */
   onStored(now: Instant, target: number): void {
     this.#enter();
-    const lane = this.#lane(target);
-    if (lane.reachable && lane.state === "idle") this.#wake(now, lane);
+    this.#wakeIdle(now, this.#lane(target));
     this.#leave();
+  }
+
+  /** What is kept for a target that has left, by somebody who did not know that yet, has other owners. */
+  #wakeIdle(now: Instant, lane: HintLane): void {
+    if (lane.state === "idle" && (lane.reachable || this.#effects.hasLeft(lane.target))) this.#wake(now, lane);
   }
 
   /** The owners of some keys have changed: every hint is looked at. */
@@ -286,15 +290,16 @@ export class HintDelivery implements HintProgress {
 
   #onMoved(now: Instant, send: HintSend): void {
     this.moved += 1;
-    for (const owner of send.newOwners) {
-      const lane = this.#lane(owner);
-      if (lane.reachable && lane.state === "idle") this.#wake(now, lane);
-    }
+    for (const owner of send.newOwners) this.#wakeIdle(now, this.#lane(owner));
   }
 
-  /** The hint stays. An error that concerns it alone is passed over; any other ends the pass for a while. */
+  /**
+   * The hint stays. An error that concerns it alone is passed over; any other ends the pass for a while. One with new
+   * owners is tried again, whether or not its target can be reached.
+   */
   #give(now: Instant, lane: HintLane, send: HintSend, status: Status): void {
     lane.lastFailure = status;
+    if (send.newOwners.length > 0) lane.unplaced += 1;
     if (!concernsOneHint(status)) {
       lane.adjust(now, this.#config, this.#rateMost, true);
       this.#stumble(now, lane, status);
@@ -367,10 +372,7 @@ export class HintDelivery implements HintProgress {
 
   #lookAround(now: Instant): void {
     this.#safetyAt = after(now, this.#config.safetyUs);
-    for (const target of this.#counts.targets()) {
-      const lane = this.#lane(target);
-      if (lane.reachable && lane.state === "idle") this.#wake(now, lane);
-    }
+    for (const target of this.#counts.targets()) this.#wakeIdle(now, this.#lane(target));
   }
 
   /** No target is sent more bytes per second than this, a whole number, from now on. */

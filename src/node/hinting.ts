@@ -266,6 +266,10 @@ export class Hinting extends Part implements HintDeliveryEffects, HintRoom, Stor
     return Array.from(list.subarray(0, Math.min(n, list.length)));
   }
 
+  hasLeft(target: number): boolean {
+    return this.#shared.ringOrNone?.member(target as NodeNumber)?.status === "left";
+  }
+
   #newOp(now: Instant, kind: ReplicaKind, send: HintSend): ReplicaOp<ReplicaOrigin> {
     const task = new HintTask(this.#delivery as HintDelivery, send.id);
     const op = new ReplicaOp<ReplicaOrigin>(kind, task, send.fullKey);

@@ -51,6 +51,10 @@ export class HintWorld implements HintDeliveryEffects {
   foregroundUs = 0;
   /** Keeping another hint for this node is refused. */
   fullFor = 0;
+  /** Who has left the ring. */
+  readonly left: Set<number> = new Set();
+  /** No hint can be read. */
+  unreadable = false;
   /** How often each record reached a target. */
   deliveries = 0;
   readonly counts: HintCounts;
@@ -163,6 +167,10 @@ export class HintWorld implements HintDeliveryEffects {
 
   read(_now: Instant, send: HintSend): void {
     this.#owe("record", (now) => {
+      if (this.unreadable) {
+        this.delivery.onRecord(now, send.id, null, wireOf("STORAGE_FAILED"));
+        return;
+      }
       const hint = this.hints.get(`${send.target}/${nameOf(send.fullKey)}`);
       this.delivery.onRecord(now, send.id, hint?.sealed ?? null, statusOk);
     });
@@ -235,6 +243,10 @@ export class HintWorld implements HintDeliveryEffects {
 
   ownersOf(): readonly number[] {
     return this.owners;
+  }
+
+  hasLeft(target: number): boolean {
+    return this.left.has(target);
   }
 
   text(title: string): string {

@@ -2,8 +2,11 @@
 // several may be there at once. What a machine does not permit is left out loudly (`permitted`).
 //
 // Data is taken away from at most one node of a run, the victim: that is what N copies and W acknowledgements are owed
-// against. All other faults may hit anybody.
+// against. All other faults may hit anybody. A victim whose store cannot be mended is replaced at the end, as its last words
+// tell people to.
+import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ringtail } from "../shared/processes.mjs";
 import { untilAllServe } from "../shared/served-nodes.mjs";
 import { corrupt, fillDisk } from "./disk-faults.mjs";
 
@@ -75,7 +78,26 @@ export class Nemesis {
       }
       node.start();
     }
+    const victim = this.nodes[this.victim];
+    const others = this.nodes.filter((node) => node !== victim);
+    await untilAllServe(others);
+    if (!(await victim.ready()) && victim.lastWords.at(-1)?.includes("ringtail cluster replace"))
+      await this.#replace(victim, others);
     await untilAllServe(this.nodes);
+  }
+
+  /** The cure that a node tells whose store is beyond repair: a new one with an empty directory takes its place. */
+  async #replace(node, others) {
+    this.say(`${node.name} is replaced: ${node.lastWords.at(-1)}`);
+    this.counts.replaced = (this.counts.replaced ?? 0) + 1;
+    await node.kill();
+    rmSync(this.directories[this.victim], { recursive: true });
+    const addresses = others.map(({ address }) => address);
+    node.settings = node.settingsAsNewcomer(addresses[0]);
+    node.start();
+    await ringtail(addresses, "cluster", "replace", node.name, "--wait-ms", "30000");
+    const { plan } = await ringtail(addresses, "cluster", "plan");
+    await ringtail(addresses, "cluster", "commit", plan);
   }
 
   /** Waits, but not beyond the end of the run. */

@@ -12,6 +12,7 @@ const clock = fileURLToPath(new URL("./clock-offset.cjs", import.meta.url));
 
 export class NodeProcess {
   #child = null;
+  #isWanted = true;
   #ended = Promise.resolve();
   /** Milliseconds that its wall clock is wrong by, from the next start on. */
   clockOffsetMs = 0;
@@ -46,11 +47,12 @@ export class NodeProcess {
     const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], env });
     closeSync(log);
     this.#child = child;
+    this.#isWanted = true;
     this.#ended = new Promise((resolve) => {
       child.once("exit", (status, signal) => {
         this.#child = null;
         this.isPaused = false;
-        if (signal === null && status !== 0) this.lastWords.push(`status ${status}: ${this.#lastLine()}`);
+        if (this.#isWanted && status !== 0) this.lastWords.push(`${signal ?? `status ${status}`}: ${this.#lastLine()}`);
         resolve();
       });
     });
@@ -76,6 +78,7 @@ export class NodeProcess {
 
   /** Resolves when the process has ended. */
   async kill(name = "SIGKILL") {
+    this.#isWanted = false;
     this.signal(name);
     if (this.isPaused) this.signal("SIGCONT");
     await this.#ended;

@@ -33,7 +33,9 @@ export function servedNodes({ count, basePort, directory, settings, isProxied = 
     });
     const log = join(directory, `${name}.log`);
     const node = new NodeProcess({ name, settings: [...flags, ...place], address, log, ...own(index) });
-    return Object.assign(node, { proxyPort, port, data });
+    /** For a node with this one's name and address, and an empty directory. */
+    const settingsAsNewcomer = (seedNode) => [...flags, "--seed-node", seedNode];
+    return Object.assign(node, { proxyPort, port, data, settingsAsNewcomer });
   });
 }
 

@@ -85,6 +85,10 @@ class OneHint implements HintDeliveryEffects {
   ownersOf(): ArrayLike<number> {
     return owners;
   }
+
+  hasLeft(): boolean {
+    return false;
+  }
 }
 
 /** What a delivery does with a hint that it has read. */

@@ -218,6 +218,29 @@ describe("delivery", () => {
     expect(world.now).toBeGreaterThanOrEqual(50_000_000);
   });
 
+  it("tries again what it could not read, also for a target that will not come back", () => {
+    const world = many(3);
+    world.owners = [3, 4, 5];
+    world.unreadable = true;
+    world.delivery.onRing(world.now);
+    world.run(() => world.now > 10_000_000);
+    expect(world.kept()).toHaveLength(3);
+    world.unreadable = false;
+    world.run(() => world.counts.countOf(2) === 0);
+    expect(world.kept()).toHaveLength(9);
+  });
+
+  it("looks at a hint that is kept for one who has left already", () => {
+    const world = new HintWorld();
+    world.owners = [3, 4, 5];
+    world.left.add(2);
+    world.delivery.start(world.now);
+    world.keepFor(2, "a", recordNamed("B1"));
+    world.delivery.onStored(world.now, 2);
+    world.run(() => world.counts.countOf(2) === 0);
+    expect(world.kept()).toHaveLength(3);
+  });
+
   it("does nothing without a ring", () => {
     const world = many(3);
     world.owners = [];
