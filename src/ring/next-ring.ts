@@ -3,8 +3,7 @@
  * the change (the fence of each partition, since when a position is active) is computed in one place. And the test
  * that a flip must pass. What to change is decided in plan.ts and progress.ts.
  */
-import type { PartitionId } from "../base/ids.ts";
-import { sameOwners } from "./pending.ts";
+import { noNode } from "../base/ids.ts";
 import { Ring, type RingFields } from "./ring.ts";
 
 /** What a change may set; everything else stays as it is. */
@@ -19,7 +18,7 @@ export function nextRing(ring: Ring, change: RingChange): Ring {
   const fields: RingFields = { ...ring, ...change, epoch };
   const activeSince = sinceWhen(ring, fields);
   const unfenced = new Ring({ ...fields, activeSince, fences: ring.fences });
-  return new Ring({ ...fields, activeSince, fences: fencesAfter(ring, unfenced) });
+  return unfenced.withFences(fencesAfter(ring, unfenced));
 }
 
 /** A position that stays active on its way to the same owner keeps its epoch. */
@@ -33,19 +32,17 @@ function sinceWhen(ring: Ring, next: RingFields): Uint32Array {
 
 /** The fence of each partition in `next`, whose epoch it is where owners or pending member differ from those in `ring`. */
 function fencesAfter(ring: Ring, next: Ring): Uint32Array {
-  const sizes = new Set([...ring.listSizes, ...next.listSizes]);
   const fences = ring.fences.slice();
-  for (let p = 0; p < fences.length; p += 1) {
-    for (const n of sizes) if (changes(ring, next, p as PartitionId, n)) fences[p] = next.epoch;
+  const before = ring.listPair();
+  const after = next.listPair();
+  for (const n of new Set([...ring.listSizes, ...next.listSizes])) {
+    for (let p = 0; p < fences.length; p += 1) {
+      before.read(p, n);
+      after.read(p, n);
+      if (!after.sameAs(before)) fences[p] = next.epoch;
+    }
   }
   return fences;
-}
-
-function changes(ring: Ring, next: Ring, partition: PartitionId, n: number): boolean {
-  if (!sameOwners(ring.preferenceList(partition, n), next.preferenceList(partition, n), n)) return true;
-  const before = ring.pendingOf(partition, n);
-  const after = next.pendingOf(partition, n);
-  return before?.joining !== after?.joining || before?.replaced !== after?.replaced;
 }
 
 /**
@@ -57,13 +54,15 @@ export function flipFault(ring: Ring, next: Ring, confirmed: ReadonlySet<number>
   for (const transfer of ring.transfers()) {
     if (confirmed.has(transfer.id)) arrived.set(8 * transfer.partition + transfer.n, transfer.joining);
   }
+  const before = ring.listReader();
+  const after = next.listReader();
   for (const n of ring.listSizes) {
     for (let p = 0; p < ring.partitions; p += 1) {
-      const before = ring.preferenceList(p as PartitionId, n).subarray(0, n);
-      for (const number of next.preferenceList(p as PartitionId, n).subarray(0, n)) {
-        if (before.includes(number) || arrived.get(8 * p + n) === number) continue;
-        return `node ${number} would own partition ${p} (n = ${n}) without a confirmed transfer`;
-      }
+      before.read(p, n);
+      after.read(p, n);
+      const number = after.newcomerSince(before);
+      if (number === noNode || (after.newSince(before) === 1 && arrived.get(8 * p + n) === number)) continue;
+      return `node ${number} would own partition ${p} (n = ${n}) without a confirmed transfer`;
     }
   }
   return null;

@@ -63,17 +63,13 @@ export class ChangingLists {
     if (known !== null) return known;
     const today = this.#today.of(partition);
     const next = this.nextOf(partition);
-    const joining = today === next ? noNode : firstMissing(next, today, this.#n);
-    const pending = joining === noNode ? undefined : { joining, replaced: firstMissing(today, next, this.#n) };
+    const count = Math.min(this.#n, today.length);
+    const nextCount = Math.min(this.#n, next.length);
+    const joining = today === next ? noNode : firstMissing(next, nextCount, today, count);
+    const replaced = joining === noNode ? noNode : firstMissing(today, count, next, nextCount);
+    const pending = joining === noNode ? undefined : { joining, replaced };
     this.#pending[partition] = pending;
     return pending;
-  }
-
-  /** Whether more than one member comes to, or leaves, the first n. */
-  changesTooMuch(partition: PartitionId): boolean {
-    const today = this.#today.of(partition);
-    const next = this.nextOf(partition);
-    return countMissing(next, today, this.#n) > 1 || countMissing(today, next, this.#n) > 1;
   }
 
   #compare(partition: PartitionId): Uint16Array {
@@ -85,29 +81,89 @@ export class ChangingLists {
   }
 }
 
-function isAmong(list: Uint16Array, n: number, number: number): boolean {
-  const count = Math.min(n, list.length);
+/**
+ * Both lists of one partition at a time, in memory that is used again: for whoever goes through all Q of them, as each new
+ * ring does on every node, while clients wait.
+ */
+export class ListPair {
+  readonly #before: Placement;
+  readonly #after: Placement;
+  readonly #today: Uint16Array = new Uint16Array(listLengthMax);
+  readonly #next: Uint16Array = new Uint16Array(listLengthMax);
+  #todayCount = 0;
+  #nextCount = 0;
+  #n = 0;
+  /** Who is about to join the first n, and whom it replaces; `noNode`: nobody. */
+  joining: NodeNumber = noNode;
+  replaced: NodeNumber = noNode;
+
+  /** One placement given twice: nothing changes. */
+  constructor(before: Placement, after: Placement) {
+    this.#before = before;
+    this.#after = after;
+  }
+
+  /** Reads a partition's lists for one n; how many positions, from the partition's own on, decide their first n. */
+  read(partition: number, n: number): number {
+    const before = this.#before;
+    const after = this.#after;
+    this.#n = n;
+    this.#todayCount = Math.min(n, before.listLength);
+    this.#nextCount = Math.min(n, after.listLength);
+    this.joining = noNode;
+    this.replaced = noNode;
+    const reach = before.writeList(partition, n, this.#today, 0, n);
+    if (after === before) {
+      this.#next.set(this.#today);
+      return reach;
+    }
+    const reachNext = after.writeList(partition, n, this.#next, 0, n);
+    this.joining = firstMissing(this.#next, this.#nextCount, this.#today, this.#todayCount);
+    if (this.joining !== noNode)
+      this.replaced = firstMissing(this.#today, this.#todayCount, this.#next, this.#nextCount);
+    return Math.max(reach, reachNext);
+  }
+
+  /** Whether more than one member comes to, or leaves, the first n. */
+  get changesTooMuch(): boolean {
+    if (countMissing(this.#next, this.#nextCount, this.#today, this.#todayCount) > 1) return true;
+    return countMissing(this.#today, this.#todayCount, this.#next, this.#nextCount) > 1;
+  }
+
+  /** Whether the first n of today's list are the other's, in any order, and the same member is about to join them. */
+  sameAs(other: ListPair): boolean {
+    assert(this.#n === other.#n, "lists of one n are compared");
+    if (this.joining !== other.joining || this.replaced !== other.replaced) return false;
+    if (countMissing(this.#today, this.#todayCount, other.#today, other.#todayCount) > 0) return false;
+    return countMissing(other.#today, other.#todayCount, this.#today, this.#todayCount) === 0;
+  }
+
+  /** The one among today's first n who is not among those of the other; `noNode`: there is none. */
+  newcomerSince(other: ListPair): NodeNumber {
+    return firstMissing(this.#today, this.#todayCount, other.#today, other.#todayCount);
+  }
+
+  /** How many among today's first n are not among those of the other. */
+  newSince(other: ListPair): number {
+    return countMissing(this.#today, this.#todayCount, other.#today, other.#todayCount);
+  }
+}
+
+function isAmong(list: Uint16Array, count: number, number: number): boolean {
   for (let i = 0; i < count; i += 1) if (list[i] === number) return true;
   return false;
 }
 
-/** The first of the first n of `list` who is not among the first n of `other`, or `noNode`. */
-function firstMissing(list: Uint16Array, other: Uint16Array, n: number): NodeNumber {
-  const count = Math.min(n, list.length);
-  for (let i = 0; i < count; i += 1) if (!isAmong(other, n, list[i] as number)) return list[i] as NodeNumber;
+/** The first of so many of `list` who is not among so many of `other`, or `noNode`. */
+function firstMissing(list: Uint16Array, count: number, other: Uint16Array, otherCount: number): NodeNumber {
+  for (let i = 0; i < count; i += 1) if (!isAmong(other, otherCount, list[i] as number)) return list[i] as NodeNumber;
   return noNode;
 }
 
-function countMissing(list: Uint16Array, other: Uint16Array, n: number): number {
+function countMissing(list: Uint16Array, count: number, other: Uint16Array, otherCount: number): number {
   let missing = 0;
-  const count = Math.min(n, list.length);
-  for (let i = 0; i < count; i += 1) if (!isAmong(other, n, list[i] as number)) missing += 1;
+  for (let i = 0; i < count; i += 1) if (!isAmong(other, otherCount, list[i] as number)) missing += 1;
   return missing;
-}
-
-/** Whether both lists name the same first n, in any order. */
-export function sameOwners(a: Uint16Array, b: Uint16Array, n: number): boolean {
-  return a === b || (countMissing(a, b, n) === 0 && countMissing(b, a, n) === 0);
 }
 
 /** What `groupTransfers` looks at: the part of a ring that moves. */
@@ -117,20 +173,18 @@ export interface MovingRing {
   readonly activeSince: Uint32Array;
   /** The n of the bucket policies, ascending. */
   readonly listSizes: readonly number[];
-  pendingOf(partition: PartitionId, n: number): PendingMember | undefined;
 }
 
 /** All flip groups, by their first position; their transfers by n and partition. */
-export function groupTransfers(ring: MovingRing, today: Placement, next: Placement): readonly FlipGroup[] {
+export function groupTransfers(ring: MovingRing, lists: ListPair): readonly FlipGroup[] {
   const groups = new Groups(ring.active.length);
-  const scratch = new Uint16Array(listLengthMax);
   const found: { partition: PartitionId; n: number; pending: PendingMember; first: number; since: number }[] = [];
   for (const n of ring.listSizes) {
     for (let p = 0; p < ring.partitions; p += 1) {
-      const reach = Math.max(today.writeList(p, n, scratch, 0), next.writeList(p, n, scratch, 0));
-      const { first, since } = groups.meet(ring, p, reach);
-      const pending = ring.pendingOf(p as PartitionId, n);
-      if (pending === undefined) continue;
+      const { first, since } = groups.meet(ring, p, lists.read(p, n));
+      const { joining, replaced } = lists;
+      if (joining === noNode) continue;
+      const pending = { joining, replaced };
       assert(first !== -1, "a list changes although nothing that it depends on moves");
       found.push({ partition: p as PartitionId, n, pending, first, since });
     }

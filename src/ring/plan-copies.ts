@@ -3,7 +3,7 @@
  * per node and how many of them are new compared with another table. Everything that a plan costs or gains is counted
  * here, on lists and never on owners: one entry is in the lists of several partitions.
  */
-import { isListed, type PlanTable } from "./plan-table.ts";
+import type { PlanTable } from "./plan-table.ts";
 import { zoneReach } from "./preference-list.ts";
 
 /** The first N of all lists of one table. */
@@ -32,15 +32,12 @@ export class Copies {
     this.#lists = new Uint16Array(n * table.owners.length);
     this.#lengths = new Uint8Array(table.owners.length);
     this.#scratch = new Uint16Array(n);
-    for (let p = 0; p < table.owners.length; p += 1) {
-      this.#lengths[p] = table.list(p, n, this.listOf(p));
-      this.#count(p, 1);
-    }
+    for (let p = 0; p < table.owners.length; p += 1) this.#take(p, table.list(p, n, this.#scratch));
   }
 
-  /** A view of n entries, of which `lengthOf` count. */
-  listOf(partition: number): Uint16Array {
-    return this.#lists.subarray(partition * this.n, (partition + 1) * this.n);
+  /** One entry of the list, below `lengthOf`. */
+  at(partition: number, i: number): number {
+    return this.#lists[partition * this.n + i] as number;
   }
 
   /** How many nodes the list has: n, or fewer if there are fewer hosts. */
@@ -72,16 +69,22 @@ export class Copies {
 
   #replace(partition: number, length: number): void {
     this.#count(partition, -1);
-    this.listOf(partition).set(this.#scratch);
+    this.#take(partition, length);
+  }
+
+  /** Takes the list of a partition from the scratch. No views here: a plan comes by this a million times. */
+  #take(partition: number, length: number): void {
+    const at = partition * this.n;
+    for (let i = 0; i < length; i += 1) this.#lists[at + i] = this.#scratch[i] as number;
     this.#lengths[partition] = length;
     this.#count(partition, 1);
   }
 
   #count(partition: number, by: 1 | -1): void {
-    const list = this.listOf(partition);
+    const at = partition * this.n;
     const length = this.lengthOf(partition);
     for (let i = 0; i < length; i += 1) {
-      const node = list[i] as number;
+      const node = this.#lists[at + i] as number;
       this.held[node] = (this.held[node] as number) + by;
       if (this.#base !== undefined && !this.#base.holds(partition, node)) this.moved += by;
     }
@@ -90,12 +93,14 @@ export class Copies {
 
   /** How many zones the first N of the list are in. */
   zonesOf(partition: number): number {
-    const list = this.listOf(partition);
+    const at = partition * this.n;
+    const lists = this.#lists;
     const { zoneOf } = this.table.places;
+    const length = this.lengthOf(partition);
     let zones = 0;
-    for (let i = 0; i < this.lengthOf(partition); i += 1) {
+    for (let i = at; i < at + length; i += 1) {
       let earlier = false;
-      for (let j = 0; j < i && !earlier; j += 1) earlier = zoneOf[list[j] as number] === zoneOf[list[i] as number];
+      for (let j = at; j < i && !earlier; j += 1) earlier = zoneOf[lists[j] as number] === zoneOf[lists[i] as number];
       if (!earlier) zones += 1;
     }
     return zones;
@@ -103,6 +108,9 @@ export class Copies {
 
   /** Whether the node is among the first N of the partition's list. */
   holds(partition: number, node: number): boolean {
-    return isListed(this.listOf(partition), this.lengthOf(partition), node);
+    const at = partition * this.n;
+    const length = this.lengthOf(partition);
+    for (let i = at; i < at + length; i += 1) if (this.#lists[i] === node) return true;
+    return false;
   }
 }

@@ -112,13 +112,29 @@ function zonesOf(members: readonly Member[], copies: number): number {
   return Math.min(copies, new Set(members.map((member) => member.zone)).size);
 }
 
-/** Reports on what `goal` changes. */
-export function reportPlan(outcome: PlanOutcome): PlanReport {
-  const { ring, goal, places, after } = outcome;
+/** The copies that there are, and those that there will be. */
+function copiesIn({ ring, goal, places, after }: PlanOutcome): {
+  now: Copies;
+  later: Copies;
+  owning: readonly Member[];
+} {
   const n = copiesOf(ring);
   const owning = ring.members.filter((member) => ring.owners.includes(member.number));
   const now = new Copies(new PlanTable(ring.owners, places), n, zonesOf(owning, n));
-  const then = new Copies(new PlanTable(goal, places), n, zonesOf(after, n), now);
+  return { now, later: new Copies(new PlanTable(goal, places), n, zonesOf(after, n), now), owning };
+}
+
+/** What is wrong with what `goal` makes of the ring; a part of the report. */
+export function violationsOfPlan(outcome: PlanOutcome): readonly PlanViolation[] {
+  const { now, later } = copiesIn(outcome);
+  return violationsOf(now, later, zonesOf(outcome.after, copiesOf(outcome.ring)));
+}
+
+/** Reports on what `goal` changes. */
+export function reportPlan(outcome: PlanOutcome): PlanReport {
+  const { ring, goal, after } = outcome;
+  const n = copiesOf(ring);
+  const { now, later: then, owning } = copiesIn(outcome);
   // Where a newcomer's host comes twice in a list, the plan itself shows that fewer will do.
   const copiesMin = Math.min(fewestMoves(now, outcome, n), then.moved);
   const today = reportClaim(ring.owners, owning, n);
@@ -163,18 +179,26 @@ function changesOf(ring: Ring): PlannedChange[] {
 function movesBetween(now: Copies, then: Copies): CopyMove[] {
   const moves: CopyMove[] = [];
   for (let partition = 0; partition < now.table.owners.length; partition += 1) {
+    const coming = missing(then, now, partition);
+    if (coming.length === 0) continue;
     const going = missing(now, then, partition);
-    for (const [i, to] of missing(then, now, partition).entries()) {
+    for (const [i, to] of coming.entries()) {
       moves.push({ partition, from: (going[i] ?? noNode) as NodeNumber, to: to as NodeNumber });
     }
   }
   return moves;
 }
 
+const nobody: readonly number[] = [];
+
 /** Who is in the partition's list of `one` and not in that of `other`. */
-function missing(one: Copies, other: Copies, partition: number): number[] {
-  const list = [...one.listOf(partition).subarray(0, one.lengthOf(partition))];
-  return list.filter((node) => !other.holds(partition, node));
+function missing(one: Copies, other: Copies, partition: number): readonly number[] {
+  let found = nobody;
+  for (let i = 0; i < one.lengthOf(partition); i += 1) {
+    const node = one.at(partition, i);
+    if (!other.holds(partition, node)) found = [...found, node];
+  }
+  return found;
 }
 
 /**
@@ -188,7 +212,7 @@ export function fewestMoves(now: Copies, outcome: PlanOutcome, n: number): numbe
   let gaps = 0;
   for (let p = 0; p < ring.partitions; p += 1) {
     let kept = 0;
-    for (let i = 0; i < now.lengthOf(p); i += 1) if (staying.has(now.listOf(p)[i] as number)) kept += 1;
+    for (let i = 0; i < now.lengthOf(p); i += 1) if (staying.has(now.at(p, i))) kept += 1;
     gaps += Math.max(0, length - kept);
   }
   let wanted = 0;

@@ -16,7 +16,7 @@ import { Copies } from "./plan-copies.ts";
 import { mendPlan } from "./plan-mend.ts";
 import { fillUp, reachableGoal } from "./plan-path.ts";
 import { type Placing, placeAll } from "./plan-place.ts";
-import { fewestMoves, type PlanOutcome, type PlanReport, reportPlan } from "./plan-report.ts";
+import { fewestMoves, type PlanOutcome, type PlanReport, reportPlan, violationsOfPlan } from "./plan-report.ts";
 import { planShares } from "./plan-shares.ts";
 import { Places, PlanTable } from "./plan-table.ts";
 import { beginMoves } from "./progress.ts";
@@ -115,12 +115,16 @@ function leaversOf(ring: Ring): Map<number, NodeNumber> {
 
 /** The plan for all that is staged. Deterministic in the ring. Throws `INVALID_ARGUMENT` if there is nothing to plan. */
 export function planChange(ring: Ring): Plan {
+  const outcome = outcomeOf(ring);
+  return { id: outcome.planId, goal: outcome.goal, report: reportPlan(outcome) };
+}
+
+function outcomeOf(ring: Ring): PlanOutcome {
   const wish = wishOf(ring);
   const { after, places, placing } = wish;
   const path = { places, owners: ring.owners, goal: placing.table.owners, members: after, listSizes: ring.listSizes };
   const goal = fillUp({ ...path, goal: reachableGoal(path) }, placing);
-  const id = planIdOf(ring.epoch, goal);
-  return { id, goal, report: reportPlan({ ...wish, goal, planId: id }) };
+  return { ...wish, goal, planId: planIdOf(ring.epoch, goal) };
 }
 
 /**
@@ -219,9 +223,10 @@ export function commitPlan(ring: Ring, planId: string, acceptViolations: boolean
       `plan ${planId} was made for epoch ${found[1]}, this is ${ring.epoch}`,
     );
   }
-  const plan = planChange(ring);
-  if (plan.id !== planId) refuse(`there is no plan ${planId}: the plan for this ring is ${plan.id}`);
-  const refused = plan.report.violations.filter((violation) => violation.refused);
+  // Without the report: a node computes this while its clients wait.
+  const plan = outcomeOf(ring);
+  if (plan.planId !== planId) refuse(`there is no plan ${planId}: the plan for this ring is ${plan.planId}`);
+  const refused = violationsOfPlan(plan).filter((violation) => violation.refused);
   if (refused.length > 0 && !acceptViolations) {
     refuse(`plan ${planId} needs its violations accepted: ${refused.map((violation) => violation.text).join("; ")}`);
   }

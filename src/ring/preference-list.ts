@@ -48,11 +48,18 @@ export class Placement {
     for (const member of members) byNumber.set(member.number, member);
     const hosts = new Map<string, number>();
     const zones = new Map<string, number>();
+    const places = new Map<number, { readonly host: number; readonly zone: number }>();
     for (let p = 0; p < owners.length; p += 1) {
-      const member = byNumber.get(owners[p] as number);
-      assert(member !== undefined, "an owner is no member");
-      this.hostAt[p] = indexOf(hosts, member.host);
-      this.zoneAt[p] = indexOf(zones, member.zone);
+      const owner = owners[p] as number;
+      let place = places.get(owner);
+      if (place === undefined) {
+        const member = byNumber.get(owner);
+        assert(member !== undefined, "an owner is no member");
+        place = { host: indexOf(hosts, member.host), zone: indexOf(zones, member.zone) };
+        places.set(owner, place);
+      }
+      this.hostAt[p] = place.host;
+      this.zoneAt[p] = place.zone;
     }
     this.hosts = [...hosts.keys()];
     this.zones = [...zones.keys()];
@@ -67,12 +74,13 @@ export class Placement {
   }
 
   /**
-   * Writes the list of one partition to `out[at..at + listLength)`. Returns how many positions, from the partition's own
-   * on, decide its first n entries: also if one of them were given to a member whose zone owns nothing today.
+   * Writes the list of one partition, or its first `most` entries, n or more, to `out[at..at + most)`. Returns how many
+   * positions, from the partition's own on, decide its first n entries: also if one of them were given to a member whose
+   * zone owns nothing today.
    */
-  writeList(partition: number, n: number, out: Uint16Array, at: number): number {
+  writeList(partition: number, n: number, out: Uint16Array, at: number, most: number = listLengthMax): number {
     const partitions = this.owners.length;
-    const length = this.listLength;
+    const length = Math.min(most, this.listLength);
     let reach = partitions;
     const zonesNeeded = Math.min(n, this.#zonesOfMembers);
     this.#walk += 1;

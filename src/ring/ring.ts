@@ -12,7 +12,14 @@ import { type BucketPolicy, Policies, replicasLimit } from "./bucket-policy.ts";
 import { checkMembers, type Member, mayOwn } from "./member.ts";
 import { checkFences, checkMovement } from "./movement.ts";
 import { checkPartitions, partitionOf, partitionShift } from "./partition.ts";
-import { ChangingLists, type FlipGroup, groupTransfers, type PendingMember, type PendingTransfer } from "./pending.ts";
+import {
+  ChangingLists,
+  type FlipGroup,
+  groupTransfers,
+  ListPair,
+  type PendingMember,
+  type PendingTransfer,
+} from "./pending.ts";
 import { Placement, PreferenceLists } from "./preference-list.ts";
 import { checkStaged, type StagedChange } from "./staged.ts";
 
@@ -110,8 +117,11 @@ export class Ring implements RingFields {
   readonly #changing: (ChangingLists | undefined)[];
   #groups: readonly FlipGroup[] | undefined;
 
-  /** Copies what it keeps, so the caller may reuse `fields`. Throws `INVALID_ARGUMENT`, naming what is wrong. */
-  constructor(fields: RingFields) {
+  /**
+   * Copies what it keeps, so the caller may reuse `fields`. Throws `INVALID_ARGUMENT`, naming what is wrong. `checked`: a
+   * ring whose fields these are, but for the fences.
+   */
+  constructor(fields: RingFields, checked?: Ring) {
     checkWhole("the ring's epoch", fields.epoch, 1, 0xffff_ffff);
     checkPartitions(fields.partitions);
     checkReplicasMax(fields.replicasMax);
@@ -138,7 +148,7 @@ export class Ring implements RingFields {
     this.listSizes = listSizesOf(this.buckets);
     this.#nextPlacement = this.active.length === 0 ? this.#placement : new Placement(this.nextOwners, this.members);
     this.#changing = new Array<ChangingLists | undefined>(replicasLimit + 1).fill(undefined);
-    if (this.active.length > 0) this.#checkLists();
+    if (this.active.length > 0 && checked === undefined) this.#checkLists();
   }
 
   /** The distinct hosts that own something: no preference list is longer. */
@@ -183,8 +193,23 @@ export class Ring implements RingFields {
 
   /** The active positions in sets that can only move together, by first position. A group may need no transfer at all. */
   flipGroups(): readonly FlipGroup[] {
-    this.#groups ??= groupTransfers(this, this.#placement, this.#nextPlacement);
+    this.#groups ??= groupTransfers(this, this.listPair());
     return this.#groups;
+  }
+
+  /** A reader of both lists of any partition, for whoever needs all of them. */
+  listPair(): ListPair {
+    return new ListPair(this.#placement, this.#nextPlacement);
+  }
+
+  /** The same of today's lists alone. */
+  listReader(): ListPair {
+    return new ListPair(this.#placement, this.#placement);
+  }
+
+  /** The same ring with other fences; throws `INVALID_ARGUMENT` if they cannot be its own. Nothing else is checked again. */
+  withFences(fences: Uint32Array): Ring {
+    return new Ring({ ...this, fences }, this);
   }
 
   /** Whether the node is among the first n of the partition's list. */
@@ -206,10 +231,11 @@ export class Ring implements RingFields {
   }
 
   #checkLists(): void {
+    const lists = this.listPair();
     for (const n of this.listSizes) {
-      const lists = this.#changingLists(n);
       for (let p = 0; p < this.partitions; p += 1) {
-        if (!lists.changesTooMuch(p as PartitionId)) continue;
+        lists.read(p, n);
+        if (!lists.changesTooMuch) continue;
         throw new RingtailError(
           "INVALID_ARGUMENT",
           `the active positions change more than one member of the list of partition ${p} (n = ${n})`,
