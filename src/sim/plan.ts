@@ -188,6 +188,7 @@ const ownCoordinationPerMille = 250;
 const lastWritesPerMille = 250;
 const diskFaultsPerMille = 330;
 const loadFaultsPerMille = 200;
+const leastWindowOfBursts = 65_536;
 
 /** Draws a short run: a few hundred operations over some seconds. `nodes` is a number of nodes that stay. */
 export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
@@ -195,12 +196,13 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   const rings = rng.fork("rings");
   const plan = nodes === undefined && rings.chance(ringActsPerMille) ? withRingActs(steady, rings) : steady;
   const reaps = rng.fork("reaping");
-  const whole = reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
+  const reaping = reaps.chance(reapsPerMille) ? withReaping(plan, reaps) : plan;
   const identities = rng.fork("identities");
   const firewall = rng.fork("firewall").chance(firewallPerMille);
   const ownCoordination = rng.fork("own-coordination").chance(ownCoordinationPerMille);
   const loads = rng.fork("loads");
   const loadFaults = loads.chance(loadFaultsPerMille) ? subset(loads, loadFaultClasses, 700) : [];
+  const whole = loadFaults.length > 0 ? withWideLinks(reaping) : reaping;
   const common = { firewall, ownCoordination, loadFaults };
   if (identities.chance(identityPerMille))
     return { ...withIdentity(whole, identities.pick(drawnIdentities), identities), ...common };
@@ -210,6 +212,12 @@ export function drawPlan(seed: number, rng: Rng, nodes?: number): RunPlan {
   // Damage is an excuse for what a directory lacks, too: not both in one run.
   const disks = rng.fork("disks");
   return { ...(disks.chance(diskFaultsPerMille) ? withDiskFaults(whole, disks) : whole), ...common, lastWrites };
+}
+
+/** Answers to a burst, of a hundred records with all their siblings, are through a link before the liveness phase is over. */
+function withWideLinks(plan: RunPlan): RunPlan {
+  const windowBytes = Math.max(plan.network.windowBytes, leastWindowOfBursts);
+  return { ...plan, network: { ...plan.network, windowBytes } };
 }
 
 /** Bits that flip at rest, and disks that fill up. */
