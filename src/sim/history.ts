@@ -171,13 +171,28 @@ export function coveredByContexts(writes: Iterable<Operation>): Coverage {
  */
 export function possibleDots(write: Operation): readonly Dot[] {
   if (write.own !== null) return [write.own];
+  const fresh = freshDots(write);
+  const own = fresh.filter((dot) => dot.actorHigh >>> 16 === write.coordinator);
+  return own.length > 0 ? own : fresh;
+}
+
+/**
+ * The dot that an acknowledged write has for certain; null if the answer alone does not tell. One that was sent again may
+ * have the dot of an earlier coordinator, and its last one may have minted, for others, what else is new to the writer.
+ */
+export function certainDot(write: Operation): Dot | null {
+  const dots = write.attempts > 1 && write.own === null ? freshDots(write) : possibleDots(write);
+  return dots.length === 1 ? (dots[0] as Dot) : null;
+}
+
+/** What the answered version covers and the context did not. */
+function freshDots(write: Operation): Dot[] {
   const fresh: Dot[] = [];
   for (let i = 0; i < write.version.size; i += 1) {
     const dot = write.version.entry(i);
     if (!write.context.covers(dot)) fresh.push(dot);
   }
-  const own = fresh.filter((dot) => dot.actorHigh >>> 16 === write.coordinator);
-  return own.length > 0 ? own : fresh;
+  return fresh;
 }
 
 /** One line for people. */

@@ -1,7 +1,7 @@
 /** What the oracle's rules share about one key: what was asked of it, what was seen, and under which dots. */
 import type { Instant } from "../base/time.ts";
 import { type Dot, VersionVector } from "../version/version-vector.ts";
-import { type Coverage, coveredByContexts, type Operation, possibleDots } from "./history.ts";
+import { type Coverage, certainDot, coveredByContexts, type Operation, possibleDots } from "./history.ts";
 import { sameDot } from "./ledger.ts";
 import type { Report } from "./violation.ts";
 
@@ -42,8 +42,8 @@ export class Case {
       if (one.isWrite) this.writes.set(one.requestId, one);
       else if (one.outcome === "ok") this.reads.push(one);
       // A write that was tried twice may be shown under its other dot alone, and superseded under this one.
-      const acknowledged = one.isWrite && one.outcome === "ok" ? possibleDots(one) : [];
-      if (acknowledged.length === 1) this.#learn(one.requestId, acknowledged);
+      const acknowledged = one.isWrite && one.outcome === "ok" ? certainDot(one) : null;
+      if (acknowledged !== null) this.#learn(one.requestId, [acknowledged]);
     }
     this.covered = coveredByContexts(this.writes.values());
     this.finals.push(...this.reads.filter((one) => one.final));

@@ -78,12 +78,12 @@ export class HistoryFile {
   }
 
   end(operation: Operation, epoch: number): void {
-    const { id, end, outcome, status, siblings, version, own, fallbackAcks, coordinator } = operation;
+    const { id, end, outcome, status, siblings, version, own, fallbackAcks, coordinator, attempts } = operation;
     const shown = siblings.map(({ requestId, dots, tombstone, value }) => ({
       ...{ requestId, dots: dots.map(dotRow), tombstone, value },
     }));
     const answer = { version: vectorRows(version), own: own === null ? null : dotRow(own), fallbackAcks, coordinator };
-    this.#write({ end: id, at: end, outcome, status, epoch, siblings: shown, ...answer });
+    this.#write({ end: id, at: end, outcome, status, epoch, attempts, siblings: shown, ...answer });
   }
 
   close(): void {
@@ -173,6 +173,8 @@ function endOf(row: Parsed["row"], where: string, history: History, epochs: Set<
   operation.version = vectorOf(list(row, "version", where), where);
   operation.own = row.own === null ? null : dotOf(row.own as DotRow, where);
   operation.coordinator = integer(row, "coordinator", where);
+  // Files of earlier versions do not say.
+  operation.attempts = row.attempts === undefined ? 0 : integer(row, "attempts", where);
   operation.fallbackAcks = list(row, "fallbackAcks", where).map(Number);
   operation.siblings = list(row, "siblings", where).map((one) => shownOf(object(one, where), where));
   const epoch = integer(row, "epoch", where);

@@ -127,6 +127,7 @@ export class CheckSession {
     const numberOf = (name: string): number => present.find((member) => member.name === name)?.number ?? 0;
     operation.fallbackAcks = receipt.acks.filter(({ role }) => role === "fallback").map(({ node }) => numberOf(node));
     operation.coordinator = numberOf(receipt.coordinator);
+    operation.attempts = receipt.attempts;
     this.#held.set(place, { key: operation.key, context });
     this.#options.recorder.onAnswer(operation, receipt.epoch);
   }

@@ -26,6 +26,7 @@ interface Write {
   /** What the answered context covers. */
   readonly version?: string;
   readonly node?: number;
+  readonly attempts?: number;
   readonly value?: number;
 }
 
@@ -58,6 +59,7 @@ class Scribe {
     const operation = this.#begin(kind, id, write.key ?? "k", write.at, { value, context });
     operation.version = vector(write.version ?? "");
     operation.coordinator = write.node ?? 1;
+    operation.attempts = write.attempts ?? 1;
     this.#end(operation, write.outcome ?? "ok");
     return this;
   }
@@ -122,6 +124,15 @@ const good: Case[] = [
   {
     name: "a delete leaves a tombstone",
     history: start().put("a").get("a@1:1", "1:1").delete("B", { context: "1:1" }).final("B@1:2", "1:2"),
+  },
+  {
+    name: "a put that was tried twice keeps the dot of its first coordinator, beside what its last one minted for a delete",
+    history: start()
+      .put("a", { version: "3:1", node: 3 })
+      .delete("B", { version: "2:1", node: 2, attempts: 3 })
+      .get("a@3:1 B@3:2", "3:2")
+      .put("c", { context: "3:2", version: "2:1 3:3", node: 2, attempts: 2 })
+      .final("c@3:3", "2:1 3:3"),
   },
   {
     name: "a put beside a delete that did not see it survives",
