@@ -190,9 +190,10 @@ class NodeHost implements RunningNode {
   /** Closes what is open, without a word to the node. */
   async abandon(): Promise<void> {
     this.#turnEnd.stop();
-    this.#watch.stop();
     this.#loop.stop();
     this.#alarm.set(never);
+    // A write that waits in the engine, of a start that was broken off, would keep the process for ever.
+    if (this.#engine.closed) this.#watch.stop();
     await this.#listener?.close();
     await this.#datagrams?.close();
     if (this.#node?.store === undefined) await closeUnused(this.#engine);
