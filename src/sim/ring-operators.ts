@@ -6,6 +6,7 @@
  * What they need to know they read off a node they can reach, as people do with `ringtail members` and `cluster plan`;
  * that part is not what is tested here, so it is looked up and not asked for.
  */
+import { RingtailError } from "../base/errors.ts";
 import { idBytes, type NodeNumber, noNode } from "../base/ids.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import { isMoving, planChange } from "../ring/plan.ts";
@@ -19,6 +20,16 @@ import type { SimNode } from "./process.ts";
 import type { RingAct } from "./ring-acts.ts";
 
 const patienceUs: DurationUs = 1_000_000;
+/** The id of the plan for what is staged; null: there is none, and people are told to stage fewer changes at once. */
+function planOf(ring: Ring): string | null {
+  try {
+    return planChange(ring).id;
+  } catch (error) {
+    if (error instanceof RingtailError && error.message.includes("stage fewer changes")) return null;
+    throw error;
+  }
+}
+
 /** A member that stands between a newcomer's joining and its place. */
 const placeUs: DurationUs = 100_000;
 
@@ -160,8 +171,9 @@ export class RingOperators {
   #commit(operator: number, asked: number): void {
     const ring = this.#ringAt(asked);
     if (ring === undefined || ring.staged.length === 0 || isMoving(ring)) return;
-    const plan = planChange(ring).id;
-    this.#ask(operator, asked, { kind: RingChangeKind.commit, plan, acceptViolations: true });
+    const plan = planOf(ring);
+    if (plan !== null) this.#ask(operator, asked, { kind: RingChangeKind.commit, plan, acceptViolations: true });
+    else this.#ask(operator, asked, { kind: RingChangeKind.unstage, member: ring.staged[0]?.member ?? noNode });
   }
 
   #ask(operator: number, asked: number, message: Fields<RingChangeRequest>): void {
