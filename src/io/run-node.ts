@@ -2,6 +2,8 @@
  * Runs one node in this process: opens its directory, listens on TCP and UDP, builds the node over the real environment, and stops it
  * cleanly. `ringtail serve` runs one per process; a test cluster runs several in one.
  */
+
+import { setTimeout as sleep } from "node:timers/promises";
 import { RingtailError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { never } from "../base/time.ts";
@@ -183,17 +185,25 @@ class NodeHost implements RunningNode {
         this.#onStopped = resolve;
         this.node.stop(systemClock.now());
       });
+      await this.#untilWritesGoOn();
     }
     await this.abandon();
+  }
+
+  /**
+   * A start that is broken off leaves what it has asked of the engine. An exit would wait for a write that waits there; if
+   * it does so for ever, the watch ends the process.
+   */
+  async #untilWritesGoOn(): Promise<void> {
+    while (this.#engine.property("rocksdb.is-write-stopped") === "1") await sleep(readyPollMs);
   }
 
   /** Closes what is open, without a word to the node. */
   async abandon(): Promise<void> {
     this.#turnEnd.stop();
+    this.#watch.stop();
     this.#loop.stop();
     this.#alarm.set(never);
-    // A write that waits in the engine, of a start that was broken off, would keep the process for ever.
-    if (this.#engine.closed) this.#watch.stop();
     await this.#listener?.close();
     await this.#datagrams?.close();
     if (this.#node?.store === undefined) await closeUnused(this.#engine);
