@@ -109,6 +109,7 @@ export class SimNode implements Place {
   #inside = false;
   #ending: string | undefined;
   #turnEndDue = false;
+  #turnEnds = false;
   #alarm: Instant = never;
   #nextRing: Instant = never;
   #machineBoots = 1;
@@ -141,6 +142,7 @@ export class SimNode implements Place {
     this.powered = true;
     this.stopped = false;
     this.#turnEndDue = false;
+    this.#turnEnds = false;
     this.pauses = new Pauses();
     this.#resumedAt = never;
     this.#ending = undefined;
@@ -280,7 +282,7 @@ export class SimNode implements Place {
   #wantTurnEnd(life: number): void {
     if (life !== this.life || this.#turnEndDue) return;
     this.#turnEndDue = true;
-    if (this.#endsAtOnce && this.#inside) return;
+    if (this.#endsAtOnce && this.#inside && !this.#turnEnds) return;
     const { turnUs, rng } = this.#options;
     const delay = this.turnLeastUs + (turnUs === 0 ? 0 : rng.below(turnUs + 1));
     this.#network.scheduler.in(delay, (now) =>
@@ -294,9 +296,12 @@ export class SimNode implements Place {
     return this.#options.turnUs === 0 && this.turnLeastUs === 0;
   }
 
+  /** What asks for another end meanwhile gets one of its own, as the end of the next turn. */
   #endTurn(now: Instant): void {
     this.#turnEndDue = false;
+    this.#turnEnds = true;
     this.#process?.endTurn(now);
+    this.#turnEnds = false;
   }
 
   #setAlarm(life: number, at: Instant): void {

@@ -1,6 +1,8 @@
 /** WatchRun: the invariants that are judged at every event of a run, put in their places. Those of its end are in phases.ts. */
 import { Durability } from "../base/durability.ts";
+import { VersionVector } from "../version/version-vector.ts";
 import type { Cluster } from "./cluster.ts";
+import { inMemory } from "./in-memory.ts";
 import { CountersRise } from "./invariants/counters-rise.ts";
 import { DeletedStaysDeleted } from "./invariants/deleted-stays-deleted.ts";
 import { DotsUnique } from "./invariants/dots-unique.ts";
@@ -38,7 +40,7 @@ function watchMembers({ cluster, plan, noFalseDead, report }: WatchRequest): voi
   if (plan.datagrams.lossPerMille <= judgedLossPerMille) cluster.membership.add(noFalseDead);
 }
 
-function watchRings({ cluster, isLost, report }: WatchRequest): void {
+function watchRings({ cluster, plan, isLost, report }: WatchRequest): void {
   const { ledger, rings } = cluster;
   const oneRing = new OneRingPerEpoch(report);
   const noGaps = new OwnershipNeverGaps(
@@ -48,6 +50,10 @@ function watchRings({ cluster, isLost, report }: WatchRequest): void {
       partitionOf: (key) => cluster.partitionOf(key),
       seatOf: (number) => cluster.seatOf(number),
       forgotten: (key) => ledger.forgotten(key),
+      inMemory: (seat, key) => {
+        const set = plan.durability === Durability.memory ? inMemory(cluster, seat, key) : undefined;
+        return set?.version ?? VersionVector.empty;
+      },
     },
     report,
   );

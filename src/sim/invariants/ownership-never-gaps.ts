@@ -2,8 +2,8 @@
  * ownership-never-gaps (I-12): a node deletes a copy of its own only when some owner, as the newest ring has it, holds all
  * that the copy says; and where a ring puts a newcomer in the place of a member, the newcomer has by then everything that
  * the other one's disk held, or a fallback keeps it for the newcomer, which it could not be given. Judged by what disks were seen to take, when the deletion is handed to the engine and when
- * the first node saves the ring. A copy that was in memory alone is nobody's account here, nor is what went with the power
- * or was damaged before anybody could take it over.
+ * the first node saves the ring; where a copy in memory is all that was promised, by what owners have in memory, too. What
+ * went with the power or was damaged before anybody could take it over is nobody's account here.
  */
 import type { Instant } from "../../base/time.ts";
 import type { SiblingSet } from "../../version/sibling-set.ts";
@@ -23,6 +23,8 @@ export interface OwnersView {
   seatOf(number: number): number;
   /** What of a key nobody needs any more, by certificate. */
   forgotten(key: string): VersionVector;
+  /** What of a key the node on that seat has in memory, in the mode that asks for no more; nothing in others. */
+  inMemory(seat: number, key: string): VersionVector;
 }
 
 interface KeptHint {
@@ -75,9 +77,10 @@ export class OwnershipNeverGaps implements RecordWatch {
     return this.#damaged.has(`${seat}/${key}`) ? VersionVector.empty : this.#versionAt(seat, key);
   }
 
-  /** Whether that disk holds all that a version covers and that somebody may still need, or a hint for it does. */
+  /** Whether that seat holds all that a version covers and that somebody may still need, or a hint for it does. */
   #accounts(seat: number, key: string, version: VersionVector): boolean {
     let known = mergeVersions(this.#versionAt(seat, key), this.#view.forgotten(key));
+    known = mergeVersions(known, this.#view.inMemory(seat, key));
     for (const hint of this.#hints.values()) {
       if (hint.key === key && this.#view.seatOf(hint.target) === seat) known = mergeVersions(known, hint.version);
     }

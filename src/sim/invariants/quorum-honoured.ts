@@ -5,20 +5,17 @@
  * believes a receipt.
  */
 import { Durability } from "../../base/durability.ts";
-import { Hash64, hashKey } from "../../base/hash.ts";
 import type { Instant } from "../../base/time.ts";
-import { openRecord } from "../../version/record.ts";
-import type { SiblingSet } from "../../version/sibling-set.ts";
-import { type AckWatch, fullKeyOfName } from "../client-call.ts";
+import type { AckWatch } from "../client-call.ts";
 import type { Cluster } from "../cluster.ts";
 import { type Operation, operationText } from "../history.ts";
+import { inMemory } from "../in-memory.ts";
 import type { Report } from "../violation.ts";
 
 /** Watches every acknowledgement as it leaves its node. */
 export class QuorumHonoured implements AckWatch {
   readonly #cluster: Cluster;
   readonly #report: Report;
-  readonly #hash = new Hash64();
 
   constructor(cluster: Cluster, report: Report) {
     this.#cluster = cluster;
@@ -48,7 +45,7 @@ export class QuorumHonoured implements AckWatch {
   /** A node that died since the operation began may have held a copy: it counts, for nobody can look any more. */
   #inMemory(operation: Operation): number {
     const { ledger, plan, world } = this.#cluster;
-    const held = Array.from({ length: plan.nodes }, (_, node) => this.#buffered(node, operation.key));
+    const held = Array.from({ length: plan.nodes }, (_, node) => inMemory(this.#cluster, node, operation.key));
     for (const set of held) if (set !== undefined) ledger.learn(set);
     const dots = ledger.dotsOf(operation.requestId);
     // Superseded in every buffer before any engine saw it, and pushed out of `recent`: nobody can tell any more.
@@ -60,14 +57,5 @@ export class QuorumHonoured implements AckWatch {
       if (inBuffer || died || ledger.holds(node, operation.key, dots, false)) holders += 1;
     }
     return holders;
-  }
-
-  #buffered(node: number, key: string): SiblingSet | undefined {
-    const store = this.#cluster.nodeAt(node)?.store;
-    if (store === undefined) return undefined;
-    const fullKey = fullKeyOfName(key);
-    hashKey(fullKey, this.#hash);
-    const sealed = store.lookup(fullKey, this.#hash.high, this.#hash.low);
-    return sealed === undefined ? undefined : openRecord(sealed.slice());
   }
 }

@@ -99,19 +99,23 @@ describe("ownership-never-gaps", () => {
     lost: number[];
     found: Violation[];
     gone: VersionVector[];
+    memory: Map<number, SiblingSet>;
   } {
     const owners = [0, 1];
     const lost: number[] = [];
     const found: Violation[] = [];
     const gone: VersionVector[] = [];
+    const memory: Map<number, SiblingSet> = new Map();
     const view = {
       owners: () => [...owners],
       isLost: (seat: number) => lost.includes(seat),
       partitionOf: () => 5,
       seatOf: (number: number) => number - 1,
       forgotten: () => gone[0] ?? VersionVector.empty,
+      inMemory: (seat: number) => memory.get(seat)?.version ?? VersionVector.empty,
     };
-    return { watch: new OwnershipNeverGaps(view, (violation) => found.push(violation)), owners, lost, found, gone };
+    const watch = new OwnershipNeverGaps(view, (violation) => found.push(violation));
+    return { watch, owners, lost, found, gone, memory };
   }
 
   it("lets a copy go that an owner holds, and a newcomer come that has it all", () => {
@@ -145,6 +149,18 @@ describe("ownership-never-gaps", () => {
     expect(found.map((violation) => violation.text)).toEqual([
       expect.stringMatching(/^node 3 deletes .*, which no owner holds$/),
     ]);
+  });
+
+  it("counts what an owner has in memory where that is all that was promised, and nobody else's", () => {
+    const { watch, found, memory } = begin();
+    memory.set(1, newer);
+    watch.onCopy(2, "k", newer);
+    watch.onCopyDropped(now, 2, "k");
+    expect(found).toEqual([]);
+    memory.set(2, newer).delete(1);
+    watch.onCopy(2, "k", newer);
+    watch.onCopyDropped(now, 2, "k");
+    expect(found).toHaveLength(1);
   });
 
   it("misses nothing that was forgotten by certificate, and all that came after it", () => {
