@@ -1,17 +1,18 @@
 /**
  * `ringtail cluster`: changing who belongs. Changes are staged, the plan that follows from all of them is looked at, and
- * that very plan is committed. Plans are computed here, from the ring: every node computes the same one (`ring/plan.ts`).
+ * that very plan is committed. Plans are computed here, from the ring (`ring/plan.ts`), so that no node stands still for it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { RingtailError } from "../base/errors.ts";
 import { nodeIdOf, nodeNumber, type PartitionId } from "../base/ids.ts";
-import { isMoving, planChange } from "../ring/plan.ts";
+import { isMoving, planChange, planNamed } from "../ring/plan.ts";
 import { estimatePlan, planLines } from "../ring/plan-text.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { Fields } from "../wire/codec.ts";
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
 import { type Member, type MembersReply, RingChangeReply, RingChangeRequest } from "../wire/gen/codecs.ts";
+import { shortsToBytes } from "../wire/ring-codec.ts";
 import {
   type AskFlags,
   addAskOptions,
@@ -206,7 +207,9 @@ async function propose(flags: AskFlags, change: Fields<RingChangeRequest>): Prom
 
 async function commit(planId: string, flags: CommitFlags): Promise<void> {
   const acceptViolations = flags.acceptViolations === true;
-  const epoch = await propose(flags, { kind: RingChangeKind.commit, plan: planId, acceptViolations });
+  const { goal } = planNamed(await clusterRing(flags), planId);
+  const change = { kind: RingChangeKind.commit, plan: planId, goal: shortsToBytes(goal), acceptViolations };
+  const epoch = await propose(flags, change);
   done(flags, epoch, `plan ${planId} is under way`, { plan: planId });
 }
 

@@ -16,7 +16,7 @@ import { RingProposals } from "../ring/consensus.ts";
 import { type BallotMemory, noMemory } from "../ring/consensus-acceptor.ts";
 import type { RingProposalsEffects } from "../ring/consensus-effects.ts";
 import type { EncodedRing, RingMessage } from "../ring/consensus-messages.ts";
-import { cancelPlan, commitPlan, type Newcomer, stageChange, unstage } from "../ring/plan.ts";
+import { cancelPlan, commitPlan, type Newcomer, type Plan, stageChange, unstage } from "../ring/plan.ts";
 import { recoveredRing } from "../ring/recovery.ts";
 import type { BucketPolicy, Ring } from "../ring/ring.ts";
 import { digestText } from "../ring/ring-digest.ts";
@@ -30,7 +30,7 @@ import {
   RingChangeReply,
   RingChangeRequest,
 } from "../wire/gen/codecs.ts";
-import { decodeRing, encodeRing, policyFromMessage, ringFromMessage } from "../wire/ring-codec.ts";
+import { decodeRing, encodeRing, policyFromMessage, ringFromMessage, shortsFromBytes } from "../wire/ring-codec.ts";
 import { readRingMessage, sendRingMessage } from "../wire/ring-messages.ts";
 import { ballotBytes, encodedRingOf, loadBallot, ringBytes } from "./node-files.ts";
 import { Part, type Route } from "./part.ts";
@@ -332,6 +332,10 @@ function newcomerOf(member: MemberMessage | null): Newcomer {
   return { id: nodeIdOf(nodeId), name, address, host, zone, weight };
 }
 
+function planFrom({ plan, goal }: RingChangeRequest): Pick<Plan, "id" | "goal"> {
+  return { id: plan, goal: shortsFromBytes("goal", goal) };
+}
+
 function policyOf(policy: BucketPolicyMessage | null): BucketPolicy {
   if (policy === null) throw new RingtailError("INVALID_ARGUMENT", "a change of a bucket brings its policy");
   return policyFromMessage(policy);
@@ -355,7 +359,7 @@ function nextRingOf(ring: Ring, request: RingChangeRequest): Ring {
     case RingChangeKind.unstage:
       return unstage(ring, nodeNumber(request.member));
     case RingChangeKind.commit:
-      return commitPlan(ring, request.plan, request.acceptViolations);
+      return commitPlan(ring, planFrom(request), request.acceptViolations);
     case RingChangeKind.cancel:
       return cancelPlan(ring);
     case RingChangeKind.setBucket:

@@ -90,14 +90,18 @@ export interface PlanReport {
   readonly notes: readonly string[];
 }
 
-/** What a report is made from. */
-export interface PlanOutcome {
+/** A goal, and whom it concerns. */
+export interface GoalOutcome {
   readonly ring: Ring;
-  readonly planId: string;
   readonly goal: Uint16Array;
   readonly places: Places;
   /** Who may own afterwards. */
   readonly after: readonly Member[];
+}
+
+/** What a report is made from. */
+export interface PlanOutcome extends GoalOutcome {
+  readonly planId: string;
   readonly sharesBefore: ReadonlyMap<number, Share>;
   readonly sharesAfter: ReadonlyMap<number, Share>;
 }
@@ -113,7 +117,7 @@ function zonesOf(members: readonly Member[], copies: number): number {
 }
 
 /** The copies that there are, and those that there will be. */
-function copiesIn({ ring, goal, places, after }: PlanOutcome): {
+function copiesIn({ ring, goal, places, after }: GoalOutcome): {
   now: Copies;
   later: Copies;
   owning: readonly Member[];
@@ -125,7 +129,7 @@ function copiesIn({ ring, goal, places, after }: PlanOutcome): {
 }
 
 /** What is wrong with what `goal` makes of the ring; a part of the report. */
-export function violationsOfPlan(outcome: PlanOutcome): readonly PlanViolation[] {
+export function violationsOfGoal(outcome: GoalOutcome): readonly PlanViolation[] {
   const { now, later } = copiesIn(outcome);
   return violationsOf(now, later, zonesOf(outcome.after, copiesOf(outcome.ring)));
 }

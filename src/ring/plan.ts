@@ -1,8 +1,9 @@
 /**
  * Changing who belongs to a cluster: operators stage changes, look at the plan that follows from all of them, and
  * commit that very plan. Everything here is a pure function from a ring to the next one; a plan depends on its ring
- * alone, so every node computes the same one and a plan's id is all that has to be sent. What happens after the commit,
- * batch by batch, is progress.ts; making the next ring agreed upon is consensus.
+ * alone, so it is made where the operator is, as often as wanted, and a node that commits it does not stand still to make
+ * it once more: it checks what it is given. What happens after the commit, batch by batch, is progress.ts; making the
+ * next ring agreed upon is consensus.
  *
  * One plan at a time: while one is under way changes can be staged, not planned.
  */
@@ -16,7 +17,7 @@ import { Copies } from "./plan-copies.ts";
 import { mendPlan } from "./plan-mend.ts";
 import { fillUp, reachableGoal } from "./plan-path.ts";
 import { type Placing, placeAll } from "./plan-place.ts";
-import { fewestMoves, type PlanOutcome, type PlanReport, reportPlan, violationsOfPlan } from "./plan-report.ts";
+import { fewestMoves, type PlanOutcome, type PlanReport, reportPlan, violationsOfGoal } from "./plan-report.ts";
 import { planShares } from "./plan-shares.ts";
 import { Places, PlanTable } from "./plan-table.ts";
 import { beginMoves } from "./progress.ts";
@@ -115,16 +116,30 @@ function leaversOf(ring: Ring): Map<number, NodeNumber> {
 
 /** The plan for all that is staged. Deterministic in the ring. Throws `INVALID_ARGUMENT` if there is nothing to plan. */
 export function planChange(ring: Ring): Plan {
-  const outcome = outcomeOf(ring);
-  return { id: outcome.planId, goal: outcome.goal, report: reportPlan(outcome) };
-}
-
-function outcomeOf(ring: Ring): PlanOutcome {
   const wish = wishOf(ring);
   const { after, places, placing } = wish;
   const path = { places, owners: ring.owners, goal: placing.table.owners, members: after, listSizes: ring.listSizes };
   const goal = fillUp({ ...path, goal: reachableGoal(path) }, placing);
-  return { ...wish, goal, planId: planIdOf(ring.epoch, goal) };
+  const id = planIdOf(ring.epoch, goal);
+  return { id, goal, report: reportPlan({ ...wish, goal, planId: id }) };
+}
+
+/**
+ * The plan of that id. Throws `BASE_EPOCH_CHANGED` if it was made for another ring, and `INVALID_ARGUMENT` if there is
+ * none.
+ */
+export function planNamed(ring: Ring, planId: string): Plan {
+  refuseOtherBase(ring, planId);
+  const plan = planChange(ring);
+  if (plan.id !== planId) refuse(`there is no plan ${planId}: the plan for this ring is ${plan.id}`);
+  return plan;
+}
+
+function refuseOtherBase(ring: Ring, planId: string): void {
+  const found = /^([1-9][0-9]{0,9})-[0-9a-f]{8}$/.exec(planId);
+  if (found === null) refuse(`not a plan's id: ${planId} (an epoch, a dash and 8 hexadecimal digits)`);
+  if (Number(found[1]) === ring.epoch) return;
+  throw new RingtailError("BASE_EPOCH_CHANGED", `plan ${planId} was made for epoch ${found[1]}, this is ${ring.epoch}`);
 }
 
 /**
@@ -142,24 +157,30 @@ interface Wish extends Omit<PlanOutcome, "goal" | "planId"> {
 }
 
 function wishOf(ring: Ring): Wish {
+  const leavers = leaversOf(ring);
+  const { after, places } = partiesOf(ring, leavers);
+  const owning = ring.members.filter((member) => member.status === "member" || member.status === "leaving");
+  const outcome = {
+    ring,
+    after,
+    places,
+    sharesBefore: planShares(owning, ring.partitions, ring.replicasMax),
+    sharesAfter: planShares(after, ring.partitions, ring.replicasMax),
+  };
+  return { ...outcome, placing: place(outcome, leavers) };
+}
+
+/** Who may own something after all that is staged, and where. Throws `INVALID_ARGUMENT` where that cannot be planned. */
+function partiesOf(ring: Ring, leavers: ReadonlyMap<number, NodeNumber>): Pick<PlanOutcome, "after" | "places"> {
   if (isMoving(ring)) refuse("a plan is under way: wait until it is done, or cancel it");
   if (ring.staged.length === 0) refuse("no change is staged");
-  const leavers = leaversOf(ring);
   const after = ring.members.filter(({ number, status }) => {
     return (status === "member" || status === "joining") && !leavers.has(number);
   });
   if (after.length === 0) refuse("nobody would be left to own anything");
   if (after.length > claimMembersMax) refuse(`${after.length} members (at most ${claimMembersMax} are allowed)`);
   refuseSharedAddress(after);
-  const owning = ring.members.filter((member) => member.status === "member" || member.status === "leaving");
-  const outcome = {
-    ring,
-    after,
-    places: new Places(ring.members),
-    sharesBefore: planShares(owning, ring.partitions, ring.replicasMax),
-    sharesAfter: planShares(after, ring.partitions, ring.replicasMax),
-  };
-  return { ...outcome, placing: place(outcome, leavers) };
+  return { after, places: new Places(ring.members) };
 }
 
 /** A newcomer may come to the address of a dead node only if that one goes. */
@@ -212,27 +233,29 @@ function planIdOf(epoch: number, goal: Uint16Array): string {
 
 /**
  * The ring in which the plan is under way and its first batch active. Throws `BASE_EPOCH_CHANGED` unless the plan was
- * made for this ring, and `INVALID_ARGUMENT` if there is no such plan or it makes violations that are not accepted.
+ * made for this ring, and `INVALID_ARGUMENT` if it cannot be one for it or makes violations that are not accepted. That
+ * it is the best one is not asked: a node computes this while its clients wait.
  */
-export function commitPlan(ring: Ring, planId: string, acceptViolations: boolean): Ring {
-  const found = /^([1-9][0-9]{0,9})-[0-9a-f]{8}$/.exec(planId);
-  if (found === null) refuse(`not a plan's id: ${planId} (an epoch, a dash and 8 hexadecimal digits)`);
-  if (Number(found[1]) !== ring.epoch) {
-    throw new RingtailError(
-      "BASE_EPOCH_CHANGED",
-      `plan ${planId} was made for epoch ${found[1]}, this is ${ring.epoch}`,
-    );
-  }
-  // Without the report: a node computes this while its clients wait.
-  const plan = outcomeOf(ring);
-  if (plan.planId !== planId) refuse(`there is no plan ${planId}: the plan for this ring is ${plan.planId}`);
-  const refused = violationsOfPlan(plan).filter((violation) => violation.refused);
-  if (refused.length > 0 && !acceptViolations) {
-    refuse(`plan ${planId} needs its violations accepted: ${refused.map((violation) => violation.text).join("; ")}`);
-  }
+export function commitPlan(ring: Ring, plan: Pick<Plan, "id" | "goal">, acceptViolations: boolean): Ring {
+  const { id, goal } = plan;
+  refuseOtherBase(ring, id);
   const leavers = leaversOf(ring);
+  const parties = partiesOf(ring, leavers);
+  refuseOtherGoal(ring, plan, new Set(parties.after.map((member) => member.number)));
+  const refused = violationsOfGoal({ ...parties, ring, goal }).filter((violation) => violation.refused);
+  if (refused.length > 0 && !acceptViolations) {
+    refuse(`plan ${id} needs its violations accepted: ${refused.map((violation) => violation.text).join("; ")}`);
+  }
   const members = withStatus(ring.members, ({ number, status }) => (leavers.has(number) ? "leaving" : status));
-  return beginMoves(ring, { goal: plan.goal, members, staged: [] });
+  return beginMoves(ring, { goal, members, staged: [] });
+}
+
+function refuseOtherGoal(ring: Ring, { id, goal }: Pick<Plan, "id" | "goal">, after: ReadonlySet<number>): void {
+  if (goal.length !== ring.partitions) refuse(`plan ${id} came with ${goal.length} owners, not ${ring.partitions}`);
+  const stranger = goal.find((owner) => !after.has(owner));
+  if (stranger !== undefined) refuse(`plan ${id} gives something to ${stranger}, who is not to own anything`);
+  const own = planIdOf(ring.epoch, goal);
+  if (own !== id) refuse(`plan ${id} came with the owners of plan ${own}`);
 }
 
 /**

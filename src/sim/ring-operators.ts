@@ -9,11 +9,12 @@
 import { RingtailError } from "../base/errors.ts";
 import { idBytes, type NodeNumber, noNode } from "../base/ids.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
-import { isMoving, planChange } from "../ring/plan.ts";
+import { isMoving, type Plan, planChange } from "../ring/plan.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { Fields } from "../wire/codec.ts";
 import { FrameType, RingChangeKind } from "../wire/frame-types.ts";
 import { RingChangeReply, RingChangeRequest } from "../wire/gen/codecs.ts";
+import { shortsToBytes } from "../wire/ring-codec.ts";
 import { addressOf, type Cluster } from "./cluster.ts";
 import { SimOperator } from "./operator.ts";
 import type { SimNode } from "./process.ts";
@@ -21,9 +22,9 @@ import type { RingAct } from "./ring-acts.ts";
 
 const patienceUs: DurationUs = 1_000_000;
 /** The id of the plan for what is staged; null: there is none, and people are told to stage fewer changes at once. */
-function planOf(ring: Ring): string | null {
+function planOf(ring: Ring): Plan | null {
   try {
-    return planChange(ring).id;
+    return planChange(ring);
   } catch (error) {
     if (error instanceof RingtailError && error.message.includes("stage fewer changes")) return null;
     throw error;
@@ -172,8 +173,12 @@ export class RingOperators {
     const ring = this.#ringAt(asked);
     if (ring === undefined || ring.staged.length === 0 || isMoving(ring)) return;
     const plan = planOf(ring);
-    if (plan !== null) this.#ask(operator, asked, { kind: RingChangeKind.commit, plan, acceptViolations: true });
-    else this.#ask(operator, asked, { kind: RingChangeKind.unstage, member: ring.staged[0]?.member ?? noNode });
+    if (plan === null) {
+      this.#ask(operator, asked, { kind: RingChangeKind.unstage, member: ring.staged[0]?.member ?? noNode });
+      return;
+    }
+    const goal = shortsToBytes(plan.goal);
+    this.#ask(operator, asked, { kind: RingChangeKind.commit, plan: plan.id, goal, acceptViolations: true });
   }
 
   #ask(operator: number, asked: number, message: Fields<RingChangeRequest>): void {

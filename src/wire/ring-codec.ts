@@ -129,7 +129,8 @@ function stagedFromMessage(message: StagedChangeMessage): StagedChange {
   return { kind, member: nodeNumber(message.number), by: message.by === 0 ? noNode : nodeNumber(message.by) };
 }
 
-function shortsToBytes(shorts: Uint16Array): Uint8Array {
+/** Node numbers as a message has them. */
+export function shortsToBytes(shorts: Uint16Array): Uint8Array {
   const bytes = new Uint8Array(2 * shorts.length);
   for (let i = 0; i < shorts.length; i += 1) {
     const short = shorts[i] as number;
@@ -139,7 +140,8 @@ function shortsToBytes(shorts: Uint16Array): Uint8Array {
   return bytes;
 }
 
-function shortsFromBytes(what: string, bytes: Uint8Array): Uint16Array {
+/** Node numbers out of a message; `INVALID_ARGUMENT` names them by `what`. */
+export function shortsFromBytes(what: string, bytes: Uint8Array): Uint16Array {
   if (bytes.length % 2 !== 0) throw new RingtailError("INVALID_ARGUMENT", `the ring's ${what} end inside a number`);
   const shorts = new Uint16Array(bytes.length / 2);
   for (let i = 0; i < shorts.length; i += 1) {

@@ -19,6 +19,6 @@ export function movingRing(partitions = 16): { readonly before: Ring; readonly s
   const clusterId = clusterIdOf(new Uint8Array(16).fill(9));
   const before = new Ring({ clusterId, epoch: 1, partitions, replicasMax: 3, members, owners, buckets: [policy] });
   const staged = stageChange(before, { kind: "join", node: memberOf(4) });
-  const ring = commitPlan(staged, planChange(staged).id, true);
+  const ring = commitPlan(staged, planChange(staged), true);
   return { before, staged, ring };
 }

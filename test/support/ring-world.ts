@@ -23,6 +23,7 @@ import {
   RingChangeReply,
   RingChangeRequest,
 } from "../../src/wire/gen/codecs.ts";
+import { shortsToBytes } from "../../src/wire/ring-codec.ts";
 
 const patienceUs: DurationUs = 60_000_000;
 
@@ -155,7 +156,8 @@ export class RingWorld {
 
   /** Commits the plan for what is staged. */
   commit(seat: number): { readonly code: ErrorCode | null; readonly message: string } {
-    const plan = planChange(this.ring(seat)).id;
-    return this.change(seat, { kind: RingChangeKind.commit, plan, acceptViolations: true });
+    const { id: plan, goal } = planChange(this.ring(seat));
+    const change = { kind: RingChangeKind.commit, plan, goal: shortsToBytes(goal), acceptViolations: true };
+    return this.change(seat, change);
   }
 }

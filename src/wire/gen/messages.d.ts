@@ -627,6 +627,7 @@ export interface RingChangeRequest {
   digest: string;
   policy: BucketPolicy | null;
   althoughAlive: boolean;
+  goal: Uint8Array;
 }
 
 export interface RingChosen {

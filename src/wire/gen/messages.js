@@ -348,6 +348,7 @@ export const ringtail = $root.ringtail = (() => {
             this.digest = "";
             this.policy = null;
             this.althoughAlive = false;
+            this.goal = $noBytes;
         };
 
         RingChangeRequest.prototype.kind = 0;
@@ -360,6 +361,7 @@ export const ringtail = $root.ringtail = (() => {
         RingChangeRequest.prototype.digest = "";
         RingChangeRequest.prototype.policy = null;
         RingChangeRequest.prototype.althoughAlive = false;
+        RingChangeRequest.prototype.goal = $noBytes;
 
         RingChangeRequest.encode = function (message, writer, _depth) {
             if (!writer)
@@ -388,6 +390,8 @@ export const ringtail = $root.ringtail = (() => {
                 $root.ringtail.BucketPolicy.encode(message.policy, writer.uint32(74).fork(), _depth + 1).ldelim();
             if (message.althoughAlive != null && message.althoughAlive !== false)
                 writer.uint32(80).bool(message.althoughAlive);
+            if (message.goal != null && message.goal.length)
+                writer.uint32(90).bytes(message.goal);
             return writer;
         };
 
@@ -483,6 +487,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.althoughAlive = reader.bool();
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 2)
+                            break;
+                        message.goal = reader.bytes();
                         continue;
                     }
                 }

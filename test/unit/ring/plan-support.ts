@@ -41,7 +41,7 @@ export function go(ring: Ring, kind: "leave" | "remove", ...members: readonly nu
 
 /** Commits the plan of what is staged, its violations accepted. */
 export function commit(ring: Ring): Ring {
-  return commitPlan(ring, planChange(ring).id, true);
+  return commitPlan(ring, planChange(ring), true);
 }
 
 /** Confirms transfers, all or some at a time, until nothing is left to do; `seen` is given every ring on the way. */

@@ -6,7 +6,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RingtailError } from "../../../src/base/errors.ts";
 import type { NodeId } from "../../../src/base/ids.ts";
-import { cancelPlan, commitPlan, planChange, stageChange, unstage } from "../../../src/ring/plan.ts";
+import {
+  cancelPlan,
+  commitPlan,
+  type Plan,
+  planChange,
+  planNamed,
+  stageChange,
+  unstage,
+} from "../../../src/ring/plan.ts";
 import type { CopyMove } from "../../../src/ring/plan-report.ts";
 import { progressRing } from "../../../src/ring/progress.ts";
 import { type Member, Ring } from "../../../src/ring/ring.ts";
@@ -91,12 +99,13 @@ describe("one newcomer", () => {
 
   it("is refused the only node of a third zone, unless that is accepted", () => {
     const staged = join(claimedRing(membersOn(6, 2), 64, 3), newcomer(7, { zone: "zone-3" }));
-    const { id, report } = planChange(staged);
+    const plan = planChange(staged);
+    const { report } = plan;
     expect(report.violations.map(({ kind, refused }) => ({ kind, refused }))).toEqual([
       { kind: "zones", refused: true },
     ]);
-    expect(codeOf(() => commitPlan(staged, id, false))).toBe("INVALID_ARGUMENT");
-    expect(carryOut(commitPlan(staged, id, true)).owners).toContain(7);
+    expect(codeOf(() => commitPlan(staged, plan, false))).toBe("INVALID_ARGUMENT");
+    expect(carryOut(commitPlan(staged, plan, true)).owners).toContain(7);
   });
 });
 
@@ -121,10 +130,11 @@ describe("one that goes", () => {
 
   it("is refused where too few hosts would be left", () => {
     const staged = go(claimedRing(membersOn(3), 64, 3), "leave", 2);
-    const { id, report } = planChange(staged);
+    const plan = planChange(staged);
+    const { report } = plan;
     expect(report.violations[0]).toMatchObject({ kind: "hosts", refused: true });
-    expect(codeOf(() => commitPlan(staged, id, false))).toBe("INVALID_ARGUMENT");
-    const end = carryOut(commitPlan(staged, id, true));
+    expect(codeOf(() => commitPlan(staged, plan, false))).toBe("INVALID_ARGUMENT");
+    const end = carryOut(commitPlan(staged, plan, true));
     expect(statusOf(end, 2)).toBe("left");
   });
 
@@ -235,26 +245,44 @@ describe("staging", () => {
 
 describe("committing", () => {
   const staged = join(claimedRing(membersOn(4), 64, 3), newcomer(5));
-  const { id } = planChange(staged);
+  const plan = planChange(staged);
 
-  it("takes the plan's id, which depends on the ring alone", () => {
-    expect(id).toMatch(/^2-[0-9a-f]{8}$/);
-    expect(planChange(new Ring(staged)).id).toBe(id);
-    const ring = commitPlan(staged, id, false);
-    expect([...ring.goal]).toEqual([...planChange(staged).goal]);
+  it("takes a plan, which depends on the ring alone, and whose id tells it", () => {
+    expect(plan.id).toMatch(/^2-[0-9a-f]{8}$/);
+    expect(planNamed(new Ring(staged), plan.id)).toEqual(plan);
+    const ring = commitPlan(staged, plan, false);
+    expect([...ring.goal]).toEqual([...plan.goal]);
     expect(ring.staged).toEqual([]);
     expect(ring.active.length).toBeGreaterThan(0);
   });
 
   it("refuses a plan for another epoch, another plan, and what is no plan", () => {
     const later = go(staged, "leave", 1);
-    expect(codeOf(() => commitPlan(later, id, true))).toBe("BASE_EPOCH_CHANGED");
-    expect(codeOf(() => commitPlan(staged, "2-00000000", true))).toBe("INVALID_ARGUMENT");
-    expect(codeOf(() => commitPlan(staged, "two", true))).toBe("INVALID_ARGUMENT");
+    for (const how of [planNamed, (ring: Ring, id: string) => commitPlan(ring, { id, goal: plan.goal }, true)]) {
+      expect(codeOf(() => how(later, plan.id))).toBe("BASE_EPOCH_CHANGED");
+      expect(codeOf(() => how(staged, "2-00000000"))).toBe("INVALID_ARGUMENT");
+      expect(codeOf(() => how(staged, "two"))).toBe("INVALID_ARGUMENT");
+    }
+  });
+
+  it.each([
+    { what: "no owners", goal: new Uint16Array(0), told: /came with 0 owners, not 64$/ },
+    {
+      what: "an owner who is none",
+      goal: plan.goal.with(3, 9),
+      told: /gives something to 9, who is not to own anything$/,
+    },
+    {
+      what: "other owners",
+      goal: plan.goal.with(3, plan.goal[3] === 1 ? 2 : 1),
+      told: /came with the owners of plan 2-/,
+    },
+  ])("refuses a plan with $what", ({ goal, told }) => {
+    expect(() => commitPlan(staged, { id: plan.id, goal }, true)).toThrow(told);
   });
 
   it("refuses a second plan while one is under way; it can be staged", () => {
-    const moving = go(commitPlan(staged, id, false), "leave", 1);
+    const moving = go(commitPlan(staged, plan, false), "leave", 1);
     expect(codeOf(() => planChange(moving))).toBe("INVALID_ARGUMENT");
     const end = carryOut(moving);
     expect(end.staged).toHaveLength(1);
@@ -328,11 +356,21 @@ const anyChange = fc
     return { ring: ring.staged.length === 0 ? join(ring, newcomer(100)) : ring, n };
   });
 
+/** Hardly ever everything that is staged cannot be done at once: where it leaves fewer hosts than copies. */
+function planOfAny(ring: Ring): Plan {
+  try {
+    return planChange(ring);
+  } catch (error) {
+    fc.pre(!/stage fewer changes at once$/.test((error as Error).message));
+    throw error;
+  }
+}
+
 describe("any change of any cluster", () => {
   it("gives nobody who goes anything, and reports what a naive count of lists finds", () => {
     fc.assert(
       fc.property(anyChange, ({ ring, n }) => {
-        const { goal, report } = planChange(ring);
+        const { goal, report } = planOfAny(ring);
         const gone = new Set<number>(ring.staged.filter(({ kind }) => kind !== "join").map(({ member }) => member));
         expect(goal.some((owner) => gone.has(owner))).toBe(false);
         const naive = naiveMoves(ring, goal, n);
@@ -366,10 +404,17 @@ describe("any change of any cluster", () => {
     expect(statusOf(carryOut(commit(staged)), 1)).toBe("left");
   });
 
+  it("refuses at once what leaves fewer hosts than copies and cannot be done in one plan; one by one it can", () => {
+    const ring = claimedRing(membersOn(3), 8, 2);
+    expect(() => planChange(go(go(ring, "leave", 2), "remove", 1))).toThrow(/stage fewer changes at once$/);
+    const end = carryOut(commit(go(carryOut(commit(go(ring, "leave", 2))), "remove", 1)));
+    expect(new Set(end.owners)).toEqual(new Set([3]));
+  });
+
   it("moves no old member's position but to a newcomer or from one who goes", () => {
     fc.assert(
       fc.property(anyChange, ({ ring }) => {
-        const { goal } = planChange(ring);
+        const { goal } = planOfAny(ring);
         const gone = new Set<number>(ring.staged.filter(({ kind }) => kind !== "join").map(({ member }) => member));
         const fresh = new Set<number>(ring.members.filter((one) => one.status === "joining").map((one) => one.number));
         for (const [p, owner] of ring.owners.entries()) {
@@ -383,12 +428,13 @@ describe("any change of any cluster", () => {
   it("is the same on every node", () => {
     fc.assert(
       fc.property(anyChange, ({ ring }) => {
+        const plan = planOfAny(ring);
         const shuffled = new Ring({
           ...ring,
           members: [...ring.members].reverse(),
           buckets: [...ring.buckets].reverse(),
         });
-        expect(planChange(shuffled)).toEqual(planChange(ring));
+        expect(planChange(shuffled)).toEqual(plan);
       }),
       { numRuns: 20 },
     );

@@ -42,7 +42,7 @@ describe("the ring after a recovery", () => {
 
   it("ends a plan under way; a newcomer that owns nothing yet is staged again", () => {
     const staged = joining(planned(5), 6);
-    const moving = commitPlan(staged, planChange(staged).id, true);
+    const moving = commitPlan(staged, planChange(staged), true);
     expect(moving.active.length).toBeGreaterThan(0);
     const after = recoveredRing(moving, lost, 1000);
     expect(after.active.length).toBe(0);

@@ -22,6 +22,7 @@ import {
   TransferStatusReply,
   TransferStatusRequest,
 } from "../../../src/wire/gen/codecs.ts";
+import { shortsToBytes } from "../../../src/wire/ring-codec.ts";
 import { DataStory } from "../../support/data-story.ts";
 
 const keys = (count: number): string[] => Array.from({ length: count }, (_, i) => `key-${i}`);
@@ -162,7 +163,7 @@ describe("a join under load", () => {
     change({ kind: RingChangeKind.stageJoin, newcomer: newcomer as never });
     expect(story.until(20_000_000, () => world.nodes[3]?.ready === true)).toBe(true);
     const plan = planChange(story.node(0).ring as Ring);
-    change({ kind: RingChangeKind.commit, plan: plan.id });
+    change({ kind: RingChangeKind.commit, plan: plan.id, goal: shortsToBytes(plan.goal) });
     const before = story.node(0).ring as Ring;
     expect(before.transfers().length).toBeGreaterThan(0);
 
