@@ -9,6 +9,7 @@
 //   --keys N          of 1 KiB each (100000)
 //   --before S        seconds before the change (30)
 //   --down S          one-down: seconds until the node comes back (30)
+//   --newcomers N     join: how many join (2)
 //   --outage S        join: one of the three was down for so long, and comes back as the others join (0)
 //   --within S        seconds in which everything should settle; what is left of them counts as afterwards (60)
 //   --after S         seconds after those (20)
@@ -29,7 +30,7 @@ const stories = {
 
 function options() {
   const times = ["before", "down", "outage", "within", "after"];
-  const texts = ["rate", "keys", ...times, "durability", "generator", "serve-flags", "base-port", "out"];
+  const texts = ["rate", "keys", "newcomers", ...times, "durability", "generator", "serve-flags", "base-port", "out"];
   const flags = ["unbounded", "json", "quick"];
   const { values, positionals, whole } = commandLine(texts, flags, { allowPositionals: true });
   const [name] = positionals;
@@ -42,6 +43,7 @@ function options() {
   return {
     ...{ name, ...stories[name], durability, unbounded, generator, json, out },
     rate: whole("rate", quick ? 300 : stories[name].rate),
+    newcomers: name === "join" ? whole("newcomers", stories.join.newcomers) : 0,
     keys: whole("keys", quick ? 2_000 : 100_000),
     before: whole("before", quick ? 3 : 30),
     down: whole("down", quick ? 3 : 30),
