@@ -31,6 +31,16 @@ import { fileOf, transferOf } from "./transfer-file.ts";
 const writeShift = 2;
 const ruleMask = 3;
 
+/** Fences tell what the newest ring has moved, and only that ring's: with one in between, anything may have. */
+function movedSince(before: Ring, ring: Ring): PartitionId[] {
+  const moved: PartitionId[] = [];
+  const follows = ring.epoch === before.epoch + 1;
+  for (let p = 0; p < ring.partitions; p += 1) {
+    if (!follows || ring.fences[p] === ring.epoch) moved.push(p as PartitionId);
+  }
+  return moved;
+}
+
 /** What the table is built from. */
 export interface TransferTableOptions {
   readonly me: NodeNumber;
@@ -59,6 +69,10 @@ export class TransferTable {
   wake = false;
   /** There may be an owner's replica that is not synced and that nobody has looked for. */
   lost = true;
+  /** The partitions whose owners or pending member differ from those in the ring before; all, if that one was not here. */
+  moved: readonly PartitionId[] = [];
+  /** Those, and what the ring before that one had moved: by now nothing is on its way there any more. */
+  movedLately: ReadonlySet<PartitionId> = new Set();
   /** All transfers of the ring, whoever takes part. */
   #pending: ReadonlyMap<number, PendingTransfer> = new Map();
   readonly #asked: Map<number, Transfer> = new Map();
@@ -106,8 +120,11 @@ export class TransferTable {
     yield* this.sending.values();
   }
 
-  /** Takes a newer ring (or the first); the entries are the caller's to settle, then `refreshAll`. */
+  /** Takes a newer ring (or the first); the entries are the caller's to settle, then `refreshMoved`. */
   takeRing(ring: Ring): void {
+    const movedBefore = this.moved;
+    this.moved = movedSince(this.ring, ring);
+    this.movedLately = new Set([...this.moved, ...movedBefore]);
     this.ring = ring;
     const pending = new Map<number, PendingTransfer>();
     for (const transfer of ring.transfers()) pending.set(replicaKey(transfer.partition, transfer.n), transfer);
@@ -334,9 +351,19 @@ export class TransferTable {
     if (rules !== undefined) this.#refresh(rules, partition, n);
   }
 
-  /** After a new ring. */
-  refreshAll(): void {
-    this.#rules.fill(undefined);
+  /** After an n has been taken up. */
+  forgetRules(n: number): void {
+    this.#rules[n] = undefined;
+  }
+
+  /** After a new ring: a ring that moves a few dozen partitions must not cost the rules of all. */
+  refreshMoved(): void {
+    const { moved, ring } = this;
+    for (const [n, rules] of this.#rules.entries()) {
+      if (rules === undefined) continue;
+      if (moved.length === ring.partitions || !ring.listSizes.includes(n)) this.#rules[n] = undefined;
+      else for (const p of moved) this.#refresh(rules, p, n);
+    }
   }
 
   #refresh(rules: Uint8Array, partition: PartitionId, n: number): void {

@@ -83,7 +83,7 @@ export class Transfers {
       table.add(new Transfer({ ...pending, since }, false, "pending"));
     }
     this.#findGivenUp(now);
-    table.refreshAll();
+    table.refreshMoved();
     table.lost = true;
     table.save(now);
     table.wake = true;
@@ -91,13 +91,15 @@ export class Transfers {
 
   /** An n that was never in use has no records anywhere: its owners are complete. */
   #takeNewSizes(): void {
-    const { synced, ring, me } = this.#table;
+    const table = this.#table;
+    const { synced, ring, me } = table;
     for (const n of ring.listSizes) {
       if (synced.knows(n)) continue;
       synced.open(n);
       for (let p = 0; p < ring.partitions; p += 1) {
         if (ring.isOwner(p as PartitionId, n, me)) synced.set(p, n);
       }
+      table.forgetRules(n);
     }
   }
 
@@ -162,12 +164,15 @@ export class Transfers {
     if (again) table.drop(transfer);
   }
 
-  /** Replicas that no list names here: `synced` goes, and what lies in the store is cleaned up. */
+  /**
+   * Replicas that no list names here any more: `synced` goes, and what lies in the store is cleaned up. Looked for where
+   * the ring has moved something, and once more with the next ring: a write that had been taken may have been on its way.
+   */
   #findGivenUp(now: Instant): void {
     const table = this.#table;
     const { ring, me } = table;
     for (const n of ring.listSizes) {
-      for (let p = 0 as PartitionId; p < ring.partitions; p = (p + 1) as PartitionId) {
+      for (const p of table.movedLately) {
         if (this.#owns(p, n)) continue;
         const key = replicaKey(p, n);
         const receiving = table.receiving.get(key);

@@ -113,7 +113,8 @@ export class ListPair {
     this.joining = noNode;
     this.replaced = noNode;
     const reach = before.writeList(partition, n, this.#today, 0, n);
-    if (after === before) {
+    // Most positions do not move, and a walk that meets the same owners takes the same ones.
+    if (after === before || sameOwners(before.owners, after.owners, partition, reach)) {
       this.#next.set(this.#today);
       return reach;
     }
@@ -147,6 +148,13 @@ export class ListPair {
   newSince(other: ListPair): number {
     return countMissing(this.#today, this.#todayCount, other.#today, other.#todayCount);
   }
+}
+
+/** Whether `count` positions, from `first` on, have the same owners in both tables. */
+function sameOwners(one: Uint16Array, other: Uint16Array, first: number, count: number): boolean {
+  const mask = one.length - 1;
+  for (let k = 0; k < count; k += 1) if (one[(first + k) & mask] !== other[(first + k) & mask]) return false;
+  return true;
 }
 
 function isAmong(list: Uint16Array, count: number, number: number): boolean {

@@ -39,7 +39,7 @@ export class Placement {
   readonly #zoneSeen: Uint32Array;
   #walk = 0;
 
-  /** Every number in `owners` is a member's; the table is not copied. */
+  /** Every number in `owners` is a member's; the table, of a power of two, is not copied. */
   constructor(owners: Uint16Array, members: readonly Member[]) {
     this.owners = owners;
     this.hostAt = new Uint16Array(owners.length);
@@ -80,6 +80,7 @@ export class Placement {
    */
   writeList(partition: number, n: number, out: Uint16Array, at: number, most: number = listLengthMax): number {
     const partitions = this.owners.length;
+    const mask = partitions - 1;
     const length = Math.min(most, this.listLength);
     let reach = partitions;
     const zonesNeeded = Math.min(n, this.#zonesOfMembers);
@@ -91,7 +92,7 @@ export class Placement {
     let step = 0;
     const limit = Math.min(zoneReach(n), partitions);
     for (; zonesUsed < zonesNeeded && found < length && step < limit; step += 1) {
-      const p = (partition + step) % partitions;
+      const p = (partition + step) & mask;
       const zone = this.zoneAt[p] as number;
       if (this.#hostSeen[this.hostAt[p] as number] === walk) continue;
       if (this.#zoneSeen[zone] === walk) {
@@ -107,7 +108,7 @@ export class Placement {
     if (skipped) step = 0;
     for (; found < length; step += 1) {
       assert(step < partitions, "the walk went round without meeting every host");
-      const p = (partition + step) % partitions;
+      const p = (partition + step) & mask;
       if (this.#hostSeen[this.hostAt[p] as number] === walk) continue;
       found += this.#take(p, walk, out, at + found);
       if (found === n) reach = Math.max(zoned, step + 1);

@@ -15,6 +15,7 @@ import { nextRing } from "../../src/ring/next-ring.ts";
 import { type Member, type PendingTransfer, Ring } from "../../src/ring/ring.ts";
 import type { TransferPullReply } from "../../src/wire/gen/codecs.ts";
 import { defaultPolicy, fieldsOf, memberOf } from "../unit/ring/support.ts";
+import { staleRule } from "./naive-rules.ts";
 import { type Place, TransferNode } from "./transfer-node.ts";
 
 /** What is planted to see whether the checks find it. */
@@ -315,8 +316,12 @@ export class TransferWorld {
     if (bytes > credit) throw new Error(`a page of ${bytes} bytes for a credit of ${credit}`);
   }
 
-  /** Throws if a reader with any ring in use could miss an acknowledged write, or if readers are lacking. */
+  /** Throws if a reader with any ring in use could miss an acknowledged write, if readers are lacking, or rules are stale. */
   check(): void {
+    for (const { alive, core, ring, number } of this.nodes) {
+      const stale = alive && core !== undefined ? staleRule(core, ring, number) : null;
+      if (stale !== null) throw new Error(stale);
+    }
     for (const ring of new Set(this.nodes.filter((node) => node.alive).map((node) => node.ring))) {
       for (const write of this.acked) this.#checkWrite(ring, write);
     }

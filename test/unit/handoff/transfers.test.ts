@@ -10,6 +10,7 @@ import { fileOf, transferOf } from "../../../src/handoff/transfer-file.ts";
 import { nextRing } from "../../../src/ring/next-ring.ts";
 import { decode } from "../../../src/wire/codec.ts";
 import { type TransferRow, TransfersFile } from "../../../src/wire/gen/codecs.ts";
+import { staleRule } from "../../support/naive-rules.ts";
 import type { TransferNode } from "../../support/transfer-node.ts";
 import { TransferWorld, type WorldOptions } from "../../support/transfer-world.ts";
 import { defaultPolicy } from "../ring/support.ts";
@@ -462,6 +463,33 @@ describe("the state file", () => {
         });
         expect(back.state).toBe(again[some.state] ?? some.state);
       }),
+    );
+  });
+});
+
+describe("rules", () => {
+  it("are those of the newest ring after any rings, also where nothing is transferred, and where one was missed", () => {
+    const change = fc.record({
+      owners: fc.array(fc.tuple(fc.nat(15), fc.integer({ min: 1, max: 5 })), { maxLength: 4 }),
+      missed: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 6 }), (changes) => {
+        const world = new TransferWorld({ seed: 7 });
+        world.run(1_000);
+        let ring = world.newest;
+        for (const { owners: given, missed } of changes) {
+          const owners = ring.owners.slice();
+          for (const [position, owner] of given) owners[position % owners.length] = owner;
+          ring = nextRing(ring, { owners, goal: owners });
+          if (missed) continue;
+          for (const { core, number } of world.nodes) {
+            core?.onRing(world.now, ring);
+            expect(core && staleRule(core, ring, number)).toBe(null);
+          }
+        }
+      }),
+      { numRuns: 40 },
     );
   });
 });
