@@ -6,7 +6,7 @@
  * What they need to know they read off a node they can reach, as people do with `ringtail members` and `cluster plan`;
  * that part is not what is tested here, so it is looked up and not asked for.
  */
-import { RingtailError } from "../base/errors.ts";
+import { type ErrorCode, RingtailError } from "../base/errors.ts";
 import { idBytes, type NodeNumber, noNode } from "../base/ids.ts";
 import { type DurationUs, type Instant, instant } from "../base/time.ts";
 import { isMoving, type Plan, planChange } from "../ring/plan.ts";
@@ -21,6 +21,8 @@ import type { SimNode } from "./process.ts";
 import type { RingAct } from "./ring-acts.ts";
 
 const patienceUs: DurationUs = 1_000_000;
+/** Within that members finish by themselves what one of them began (`finishUs` of the consensus, twice, and a round). */
+const finishWithinUs: DurationUs = 5_000_000;
 /** The id of the plan for what is staged; null: there is none, and people are told to stage fewer changes at once. */
 function planOf(ring: Ring): Plan | null {
   try {
@@ -30,6 +32,9 @@ function planOf(ring: Ring): Plan | null {
     throw error;
   }
 }
+
+/** Answers that say that nothing has been changed. */
+const refusals: ReadonlySet<ErrorCode> = new Set(["INVALID_ARGUMENT", "BASE_EPOCH_CHANGED"]);
 
 /** A member that stands between a newcomer's joining and its place. */
 const placeUs: DurationUs = 100_000;
@@ -45,6 +50,8 @@ export class RingOperators {
   #settling = false;
   /** Until then the last question may still be answered. */
   #busyUntil: Instant = instant(0);
+  /** A change that nobody has answered for may have been accepted, and then it happens after all. */
+  #unsureUntil: Instant = instant(0);
   #asked = 0;
 
   constructor(cluster: Cluster) {
@@ -193,6 +200,7 @@ export class RingOperators {
       trace.say(now, what, `asks node ${asked + 1}: ${JSON.stringify(message.kind)} ${message.member ?? ""}`);
     this.#operators[operator]?.ask({ address: addressOf(asked), ...question }, (at, answer) => {
       if (trace.recording) trace.say(at, what, `is answered: ${answer.code ?? "done"} ${answer.message}`);
+      if (answer.code !== null && !refusals.has(answer.code)) this.#unsureUntil = instant(at + finishWithinUs);
       if (mine === this.#asked) this.#busyUntil = at;
     });
   }
@@ -202,7 +210,8 @@ export class RingOperators {
     this.#settling = true;
     const cluster = this.#cluster;
     const ring = cluster.newestRing;
-    if (ring === undefined || cluster.world.now < this.#busyUntil) return false;
+    const { now } = cluster.world;
+    if (ring === undefined || now < this.#busyUntil || now < this.#unsureUntil) return false;
     const asked = cluster.world.nodes.findIndex(
       (node) => node.ready && this.#ringAt(node.position)?.epoch === ring.epoch,
     );

@@ -48,8 +48,10 @@ export class QuorumHonoured implements AckWatch {
     const held = Array.from({ length: plan.nodes }, (_, node) => inMemory(this.#cluster, node, operation.key));
     for (const set of held) if (set !== undefined) ledger.learn(set);
     const dots = ledger.dotsOf(operation.requestId);
-    // Superseded in every buffer before any engine saw it, and pushed out of `recent`: nobody can tell any more.
-    if (dots.length === 0 && held.some((set) => set?.version.coversAll(operation.context))) return plan.nodes;
+    // Superseded in every buffer before any engine saw it, and pushed out of `recent`: nobody can tell any more. So it is
+    // where the dot of one attempt is known, and another one was acknowledged.
+    if (dots.length < operation.attempts && held.some((set) => set?.version.coversAll(operation.context)))
+      return plan.nodes;
     let holders = 0;
     for (let node = 0; node < plan.nodes; node += 1) {
       const inBuffer = held[node]?.version.coversAny(dots) ?? false;
