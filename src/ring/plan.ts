@@ -17,7 +17,14 @@ import { Copies } from "./plan-copies.ts";
 import { mendPlan } from "./plan-mend.ts";
 import { fillUp, reachableGoal } from "./plan-path.ts";
 import { type Placing, placeAll } from "./plan-place.ts";
-import { fewestMoves, type PlanOutcome, type PlanReport, reportPlan, violationsOfGoal } from "./plan-report.ts";
+import {
+  fewestMoves,
+  type GoalOutcome,
+  type PlanOutcome,
+  type PlanReport,
+  reportPlan,
+  violationsOfGoal,
+} from "./plan-report.ts";
 import { planShares } from "./plan-shares.ts";
 import { Places, PlanTable } from "./plan-table.ts";
 import { beginMoves } from "./progress.ts";
@@ -171,7 +178,7 @@ function wishOf(ring: Ring): Wish {
 }
 
 /** Who may own something after all that is staged, and where. Throws `INVALID_ARGUMENT` where that cannot be planned. */
-function partiesOf(ring: Ring, leavers: ReadonlyMap<number, NodeNumber>): Pick<PlanOutcome, "after" | "places"> {
+function partiesOf(ring: Ring, leavers: ReadonlyMap<number, NodeNumber>): Pick<GoalOutcome, "after" | "places"> {
   if (isMoving(ring)) refuse("a plan is under way: wait until it is done, or cancel it");
   if (ring.staged.length === 0) refuse("no change is staged");
   const after = ring.members.filter(({ number, status }) => {

@@ -23,7 +23,9 @@ import type { RingAct } from "./ring-acts.ts";
 const patienceUs: DurationUs = 1_000_000;
 /** Within that members finish by themselves what one of them began (`finishUs` of the consensus, twice, and a round). */
 const finishWithinUs: DurationUs = 5_000_000;
-/** The id of the plan for what is staged; null: there is none, and people are told to stage fewer changes at once. */
+/** Answers that say that nothing has been changed. */
+const refusals: ReadonlySet<ErrorCode> = new Set(["INVALID_ARGUMENT", "BASE_EPOCH_CHANGED"]);
+/** The plan for what is staged; null: there is none, and people are told to stage fewer changes at once. */
 function planOf(ring: Ring): Plan | null {
   try {
     return planChange(ring);
@@ -32,9 +34,6 @@ function planOf(ring: Ring): Plan | null {
     throw error;
   }
 }
-
-/** Answers that say that nothing has been changed. */
-const refusals: ReadonlySet<ErrorCode> = new Set(["INVALID_ARGUMENT", "BASE_EPOCH_CHANGED"]);
 
 /** A member that stands between a newcomer's joining and its place. */
 const placeUs: DurationUs = 100_000;

@@ -209,7 +209,7 @@ export class Leaves {
   }
 
   /**
-   * Whether any record is under the tree, or will be when what is queued is written. Asked of every tree when the ring
+   * Whether any record is under the tree, or will be when what is queued is written. Asked of many trees when the ring
    * changes, so without a call per word.
    */
   holds(n: number, partition: number): boolean {
