@@ -2,16 +2,18 @@
  * Pacing: how the generator waits for the next intended start. Node's timers have 1 ms granularity, far too coarse, and
  * what beats them costs CPU that nodes on the same machine would have used:
  *
- *   nap    sleeps the thread for a few tens of microseconds between looks at the sockets, so that both the next send and
- *          the next answer are at most about 100 us late, for a small part of a core
+ *   nap    sleeps the thread between looks at the sockets, half a millisecond at most, and does not wake up for a send
+ *          within half a millisecond of the one before: what is due then goes together. So sends and answers are up to
+ *          half a millisecond late at high rates, and sends on time at low ones, for a small part of a core
  *   spin   looks again and again: on time to the microsecond, for a whole core; right where cores are plentiful
- *   timer  a 1 ms timer: nearly free, but every send is up to 1 ms late
+ *   timer  a 1 ms timer: cheaper still, but every send is up to 1 ms late
  *
- * All of them sleep on a timer while the next send is more than 2 ms away.
+ * All of them sleep on a timer while the next send is more than 2 ms away. Shorter naps would be on time, and take from
+ * nodes on the same machine what they measure: a wake-up costs a virtual machine some 40 us of CPU (docs/BENCH.md).
  */
 import { assert } from "../base/assert.ts";
-import type { Instant } from "../base/time.ts";
-import { never } from "../base/time.ts";
+import type { DurationUs, Instant } from "../base/time.ts";
+import { after, never } from "../base/time.ts";
 
 /** See above. */
 export type Pacing = "nap" | "spin" | "timer";
@@ -19,8 +21,8 @@ export type Pacing = "nap" | "spin" | "timer";
 export const pacings: readonly Pacing[] = ["nap", "spin", "timer"];
 
 const farUs = 2_000;
-/** Asked for; the kernel's timer slack (50 us) comes on top. */
-const napMs = 0.02;
+/** Half of the lateness that voids a run; the kernel's timer slack (50 us) comes on top. */
+const napUs: DurationUs = 500;
 
 /** Calls `look` again and again until it returns `never`. */
 export class Pacer {
@@ -30,6 +32,9 @@ export class Pacer {
   readonly #turn: () => void;
   readonly #cell: Int32Array = new Int32Array(new SharedArrayBuffer(4));
   #onEnd: () => void = () => {};
+  #next: Instant = never;
+  /** When the last send went. */
+  #sentAt: Instant = 0 as Instant;
 
   /** `look` sends what is due and returns when to look again. */
   constructor(pacing: Pacing, clock: () => Instant, look: () => Instant) {
@@ -48,23 +53,27 @@ export class Pacer {
   }
 
   #onTurn(): void {
-    const next = this.#look();
-    if (next === never) this.#onEnd();
-    else this.#wait(next);
+    const now = this.#clock();
+    if (this.#next <= now) this.#sentAt = now;
+    this.#next = this.#look();
+    if (this.#next === never) this.#onEnd();
+    else this.#wait();
   }
 
-  #wait(next: Instant): void {
-    const awayUs = next - this.#clock();
+  #wait(): void {
+    const now = this.#clock();
+    const awayUs = this.#next - now;
     if (this.#pacing === "timer") setTimeout(this.#turn, 1);
     else if (awayUs > farUs) setTimeout(this.#turn, Math.floor(awayUs / 1000) - 1);
     else {
-      if (this.#pacing === "nap" && awayUs > 0) this.#nap();
+      if (this.#pacing === "nap") this.#nap(Math.max(awayUs, after(this.#sentAt, napUs) - now));
       setImmediate(this.#turn);
     }
   }
 
   /** Nobody notifies the cell: this is a sleep with the precision of the kernel's timers. */
-  #nap(): void {
-    assert(Atomics.wait(this.#cell, 0, 0, napMs) === "timed-out", "nobody wakes a nap");
+  #nap(us: DurationUs): void {
+    if (us <= 0) return;
+    assert(Atomics.wait(this.#cell, 0, 0, Math.min(us, napUs) / 1000) === "timed-out", "nobody wakes a nap");
   }
 }

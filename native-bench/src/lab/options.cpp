@@ -23,8 +23,8 @@ constexpr const char* commonHelp = R"(
   --clients <count>        closed loop: so many operations at once (default: 64)
   --rate <per-second>      open loop: so many operations a second
   --arrivals <kind>        with --rate: poisson (default) or constant
-  --pacing <way>           with --rate, how to wait for the next send: nap (default: asleep, to the microsecond),
-                           spin (takes a whole CPU) or timer (to the millisecond)
+  --pacing <way>           with --rate, how to wait for the next send: nap (default: asleep, to the microsecond,
+                           but at most every 250 us), spin (takes a whole CPU) or timer (to the millisecond)
   --duration <seconds>     the measured part (default: 20)
   --warm-up <seconds>      before it, with the same load (default: 5)
   --seed <number>          of keys, kinds and arrivals (default: 1)
