@@ -21,6 +21,7 @@ import { DiskStateFiles } from "./state-files.ts";
 import { type Listener, listen } from "./tcp.ts";
 import { Alarm, TurnEnd } from "./turn.ts";
 import { bindUdp, type UdpDatagrams } from "./udp.ts";
+import { WakefulCpus } from "./wakeful-cpus.ts";
 
 /** What `startNode` is given. */
 export interface RunOptions {
@@ -71,6 +72,7 @@ class NodeHost implements RunningNode {
   readonly #alarm: Alarm;
   readonly #loop: LoopWatch = new LoopWatch(systemClock);
   readonly #watch: EngineWatch;
+  readonly #cpus: WakefulCpus | undefined;
   #node: Node | undefined;
   #listener: Listener | undefined;
   #datagrams: UdpDatagrams | undefined;
@@ -85,6 +87,7 @@ class NodeHost implements RunningNode {
     this.#turnEnd = new TurnEnd(systemClock, (now) => this.#node?.endTurn(now));
     this.#alarm = new Alarm(systemClock, (now) => this.#node?.tick(now));
     this.#watch = new EngineWatch(engine, options.log, (reason) => this.#onFatal(reason, "SIGKILL"));
+    if (!options.config.cpusMaySleep) this.#cpus = new WakefulCpus(() => this.#turnEnd.runs, options.log);
   }
 
   get node(): Node {
@@ -166,6 +169,7 @@ class NodeHost implements RunningNode {
     this.#watch.stop();
     this.#turnEnd.stop();
     this.#loop.stop();
+    this.#cpus?.stop();
     this.#alarm.set(never);
     this.#options.log.error("the node cannot go on", { reason });
     if (this.#options.onFatal !== undefined) this.#options.onFatal(reason);
@@ -203,6 +207,7 @@ class NodeHost implements RunningNode {
     this.#turnEnd.stop();
     this.#watch.stop();
     this.#loop.stop();
+    this.#cpus?.stop();
     this.#alarm.set(never);
     await this.#listener?.close();
     await this.#datagrams?.close();

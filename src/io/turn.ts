@@ -12,6 +12,7 @@ export class TurnEnd {
   readonly #fire: () => void;
   #wanted = false;
   #stopped = false;
+  #runs = 0;
 
   constructor(clock: Clock, run: (now: Instant) => void) {
     this.#clock = clock;
@@ -26,6 +27,11 @@ export class TurnEnd {
     setImmediate(this.#fire);
   }
 
+  /** How often it has run: the turns in which this process had something to do for somebody. */
+  get runs(): number {
+    return this.#runs;
+  }
+
   /** No run after this. */
   stop(): void {
     this.#stopped = true;
@@ -33,7 +39,9 @@ export class TurnEnd {
 
   #onImmediate(): void {
     this.#wanted = false;
-    if (!this.#stopped) this.#run(this.#clock.now());
+    if (this.#stopped) return;
+    this.#runs += 1;
+    this.#run(this.#clock.now());
   }
 }
 

@@ -48,6 +48,7 @@ export interface NodeConfig {
   readonly reapAgeMs: number;
   readonly backgroundUnbounded: boolean;
   readonly withoutPhases: boolean;
+  readonly cpusMaySleep: boolean;
   readonly bodyMaxBytes: number;
   readonly latencyTargetMs: number;
 }
@@ -358,6 +359,12 @@ export const settings: readonly Setting[] = [
     kind: "flag",
     value: false,
     help: "Replies do not tell where their time went, and nothing is kept for `ringtail why` and `ringtail top`: for measuring what these cost.",
+  },
+  {
+    key: "cpusMaySleep",
+    kind: "flag",
+    value: false,
+    help: "Leave it to the kernel how deeply CPUs sleep while requests come. Otherwise a node that may (Linux, as root) asks it, under load, for CPUs that wake up within 2 us, and on a virtual machine for CPUs that do not sleep.",
   },
   {
     key: "backgroundUnbounded",

@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "floor/rounds.h"
 
 namespace ringtail {
 
@@ -66,17 +66,6 @@ double medianUs(const std::vector<uint64_t>& block, int64_t sleepUs, long rounds
   return *middle;
 }
 
-long readRounds(int count, char** words) {
-  if (count == 1) return 300;
-  const bool isRounds = count == 3 && std::string(words[1]) == "--rounds";
-  char* end = nullptr;
-  const long rounds = isRounds ? std::strtol(words[2], &end, 10) : 0;
-  if (rounds < 1 || rounds > roundsMax || *end != '\0') {
-    fail(invalidArgument, "the only option is --rounds, a whole number from 1 to " + std::to_string(roundsMax));
-  }
-  return rounds;
-}
-
 void run(long rounds) {
   // Without it a sleep lasts 50 us longer.
   prctl(PR_SET_TIMERSLACK, 1UL);
@@ -101,6 +90,6 @@ void run(long rounds) {
 }  // namespace ringtail
 
 int main(int count, char** words) {
-  ringtail::run(ringtail::readRounds(count, words));
+  ringtail::run(ringtail::readRounds(count, words, 300, ringtail::roundsMax));
   return 0;
 }
