@@ -1,8 +1,9 @@
 /**
- * LoopWatch: how late this process's event loop is. A timer beats every 10 ms while anybody asks; what is read from a
- * socket after a beat was due and before it came may have waited since then. When the beat itself comes late, what the
- * loop reads next was held up just as long: timers run before sockets. Also notes pauses that the garbage collector makes,
- * as the system tells them, which is after the fact.
+ * LoopWatch: how late this process's event loop is. A timer beats every 10 ms while anybody asks, and more rarely while
+ * hardly anybody does: waking up is most of what an idle process costs. What is read from a socket after a beat was due
+ * and before it came may have waited since then. When the beat itself comes late, what the loop reads next was held up
+ * just as long: timers run before sockets. Also notes pauses that the garbage collector makes, as the system tells them,
+ * which is after the fact.
  */
 import { type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { after, type Clock, type DurationUs, type Instant, never } from "../base/time.ts";
@@ -10,8 +11,10 @@ import { stallUs } from "../metrics/cause.ts";
 import { PauseKind, Pauses } from "../metrics/pauses.ts";
 
 const beatMs = 10;
+/** After a beat in which nobody asked. */
+const idleBeatMs = 100;
 /** With nobody asking for so many beats it stops: an idle process sleeps. */
-const idleBeatsMax = 100;
+const idleBeatsMax = 10;
 /** Timers are no finer. */
 const coarseUs: DurationUs = 2_000;
 /** Shorter collections are everyday. */
@@ -40,22 +43,29 @@ export class LoopWatch {
 
   /** How long what is read at `now` may have waited. */
   waitUs(now: Instant): DurationUs {
-    this.#idleBeats = 0;
-    if (this.#timer === undefined && !this.#stopped) this.#arm(now);
     const since = Math.min(this.#due, this.#lateSince) as Instant;
     const lateUs = now - since;
+    this.#asked(now);
     if (lateUs < coarseUs) return 0;
     this.#note(since, now);
     return lateUs;
+  }
+
+  #asked(now: Instant): void {
+    const isIdle = this.#timer === undefined || this.#idleBeats > 0;
+    this.#idleBeats = 0;
+    // A beat that is due is left to come, and to be noted.
+    if (isIdle && !this.#stopped && now < this.#due) this.#arm(now, beatMs);
   }
 
   #note(since: Instant, now: Instant): void {
     if (now - since >= stallUs) this.pauses.note(PauseKind.loop, since, now);
   }
 
-  #arm(now: Instant): void {
-    this.#due = after(now, beatMs * 1000);
-    this.#timer = setTimeout(() => this.#onBeat(), beatMs);
+  #arm(now: Instant, ms: number): void {
+    clearTimeout(this.#timer);
+    this.#due = after(now, ms * 1000);
+    this.#timer = setTimeout(() => this.#onBeat(), ms);
     this.#timer.unref();
   }
 
@@ -72,8 +82,8 @@ export class LoopWatch {
         this.#lateSince = never;
       });
     }
+    if (this.#idleBeats < idleBeatsMax && !this.#stopped) this.#arm(now, this.#idleBeats === 0 ? beatMs : idleBeatMs);
     this.#idleBeats += 1;
-    if (this.#idleBeats < idleBeatsMax && !this.#stopped) this.#arm(now);
   }
 
   #onCollection({ startTime, duration }: PerformanceEntry): void {
@@ -85,7 +95,7 @@ export class LoopWatch {
   /** No beat and no observer after this. */
   stop(): void {
     this.#stopped = true;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#observer.disconnect();
   }
 }

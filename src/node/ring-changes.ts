@@ -9,7 +9,7 @@
 import { codeOf, RingtailError, statusOk, wireOf } from "../base/errors.ts";
 import { type NodeNumber, nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { Rng } from "../base/rng.ts";
-import { after, type Instant, never } from "../base/time.ts";
+import { after, type Instant, instant, never } from "../base/time.ts";
 import type { RingDigest } from "../membership/own-member.ts";
 import { changePolicy } from "../ring/bucket-change.ts";
 import { RingProposals } from "../ring/consensus.ts";
@@ -41,7 +41,8 @@ import type { Session } from "./session.ts";
 import type { NodeState } from "./state.ts";
 import { Ticket } from "./ticket.ts";
 
-const tickEveryUs = 100_000;
+/** A ring that is due and not this node's to make, or not yet, is looked at again after this. */
+const makeEveryUs = 100_000;
 /** Who waits for outcomes; the consensus takes one request at a time. */
 const makerToken = 0;
 
@@ -76,7 +77,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
   readonly #effects: RingChangesEffects;
   readonly #maker: RingMaker = new RingMaker();
   #core: RingProposals | undefined = undefined;
-  #tickAt: Instant = never;
+  #makeAt: Instant = instant(0);
   #tokens = makerToken;
   readonly #askers: Map<number, Ticket> = new Map();
   readonly #chosen: EncodedRing[] = [];
@@ -129,7 +130,6 @@ export class RingChanges extends Part implements RingProposalsEffects {
 
   override onStarted(now: Instant): void {
     this.#core?.start(now);
-    this.#tickAt = after(now, tickEveryUs);
   }
 
   override onPeerUp(_now: Instant, number: NodeNumber): void {
@@ -225,20 +225,25 @@ export class RingChanges extends Part implements RingProposalsEffects {
   }
 
   override tick(now: Instant): void {
-    if (this.#core === undefined || this.#tickAt > now) return;
-    this.#tickAt = after(now, tickEveryUs);
-    this.#core.tick(now);
-    this.#makeRing(now);
+    const core = this.#core;
+    if (core === undefined) return;
+    if (core.nextTick() <= now) core.tick(now);
+    if (this.#nextMake() <= now) this.#makeRing(now, core);
   }
 
   override nextTick(): Instant {
-    return this.#stopping ? never : this.#tickAt;
+    if (this.#core === undefined || this.#stopping) return never;
+    return instant(Math.min(this.#core.nextTick(), this.#nextMake()));
   }
 
-  #makeRing(now: Instant): void {
+  #nextMake(): Instant {
+    return instant(Math.max(this.#maker.due, this.#makeAt));
+  }
+
+  #makeRing(now: Instant, core: RingProposals): void {
+    this.#makeAt = after(now, makeEveryUs);
     const { phase, number, ringMaker } = this.#shared;
-    const core = this.#core as RingProposals;
-    if (this.#making || this.#maker.due > now || phase !== "serving" || !core.votes || ringMaker() !== number) return;
+    if (this.#making || phase !== "serving" || !core.votes || ringMaker() !== number) return;
     const ring = this.#maker.next(now);
     if (ring === null) return;
     this.#making = true;

@@ -56,6 +56,8 @@ export interface RingProposalsTiming {
   readonly transferUs: DurationUs;
   /** A random other member is told the stamp this often: behind the digests of the pings, which may not get through. */
   readonly digestUs: DurationUs;
+  /** While something is open, what is due is looked for this often. */
+  readonly tickUs: DurationUs;
   /** A member that was heard within this is not lost. */
   readonly lostUs: DurationUs;
 }
@@ -70,6 +72,7 @@ export const ringProposalsTiming: RingProposalsTiming = {
   requestUs: 15_000_000,
   transferUs: 500_000,
   digestUs: 5_000_000,
+  tickUs: 100_000,
   lostUs: 2_000_000,
 };
 

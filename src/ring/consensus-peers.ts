@@ -67,8 +67,13 @@ export class RingPeers {
   }
 
   /** Those whose next stamp tells whether their votes went back. */
-  *doubted(): Iterable<NodeNumber> {
+  *doubted(): Generator<NodeNumber> {
     for (const [number, peer] of this.#peers) if (peer.doubtedLife !== 0 && !peer.distrusted) yield number;
+  }
+
+  /** Whether there are any. */
+  get hasDoubts(): boolean {
+    return !this.doubted().next().done;
   }
 
   /** Judges and remembers a stamp. */

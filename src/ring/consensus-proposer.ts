@@ -127,6 +127,11 @@ export class Proposer {
     this.#finishAt = acceptor.open === null ? never : after(now, timing.finishUs + options.rng.below(timing.finishUs));
   }
 
+  /** No request, no round of this node's, and no ring that it has accepted and not seen chosen. */
+  get isAtRest(): boolean {
+    return this.#request === null && this.#round === null && this.#state.acceptor.open === null;
+  }
+
   tick(now: Instant): void {
     if (this.#request !== null && now >= this.#request.deadline) this.end(now, noMajority(this.#request));
     if (this.#round !== null) this.#resend(now, this.#round);

@@ -53,6 +53,7 @@ export class RingProposals {
   readonly #proposer: Proposer;
   readonly #unsaved = new Map<number, UnsavedVote>();
   #digestAt: Instant = never;
+  #tickAt: Instant = never;
   #tokens = 0;
   #entered = false;
 
@@ -163,9 +164,14 @@ export class RingProposals {
     this.#leave(now);
   }
 
-  /** To be called some ten times a second or more. */
+  /** When `tick` is due: often while something is being decided or doubted, else when others are to be told again. */
+  nextTick(): Instant {
+    return this.#tickAt;
+  }
+
   tick(now: Instant): void {
     this.#enter();
+    this.#tickAt = never;
     if (now >= this.#digestAt) this.#sendDigest(now);
     for (const number of this.#state.peers.doubted()) this.#pull(now, number);
     this.#proposer.tick(now);
@@ -384,7 +390,15 @@ export class RingProposals {
   #leave(now: Instant): void {
     const { toSelf, self } = this.#state;
     for (let body = toSelf.shift(); body !== undefined; body = toSelf.shift()) this.#onVoting(now, self, body);
+    this.#armTick(now);
     this.#entered = false;
+  }
+
+  #armTick(now: Instant): void {
+    const isAtRest = this.#proposer.isAtRest && !this.#state.peers.hasDoubts;
+    const soon = after(now, this.#state.timing.tickUs);
+    if (isAtRest) this.#tickAt = this.#digestAt;
+    else if (soon < this.#tickAt) this.#tickAt = soon;
   }
 }
 

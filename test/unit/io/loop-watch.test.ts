@@ -53,6 +53,16 @@ it("remembers a beat that came late until what waited has been read", async () =
   expect(mine.waitUs(systemClock.now())).toBeLessThan(60_000);
 });
 
+it("beats rarely while nobody asks, and still sees a long stall", async () => {
+  watch = new LoopWatch(systemClock);
+  watch.waitUs(systemClock.now());
+  await sleep(60);
+  block(250);
+  const waited = watch.waitUs(systemClock.now());
+  expect(waited).toBeGreaterThan(100_000);
+  expect(waited).toBeLessThan(300_000);
+});
+
 it("notes collections of garbage", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
