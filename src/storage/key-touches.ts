@@ -16,32 +16,36 @@ export class KeyTouches {
   /** Grows with every touch: remember it to ask `changedSince` later. */
   clock = 0;
 
-  #touch(hashLow: number): number {
-    const cell = hashLow & (cells - 1);
+  /** The key has changed in the object buffer, or what was written back of it is in the engine. */
+  touch(hashLow: number): void {
     this.clock += 1;
-    this.#touched[cell] = this.clock;
-    return cell;
+    this.#touched[hashLow & (cells - 1)] = this.clock;
   }
 
-  /** A write of the key was queued. */
+  /** A write of the key was queued for a batch. */
   begin(hashLow: number): void {
-    const cell = this.#touch(hashLow);
+    this.touch(hashLow);
+    const cell = hashLow & (cells - 1);
     this.#pending[cell] = (this.#pending[cell] as number) + 1;
   }
 
-  /** A write of the key is done. */
+  /** A queued write of the key is done. */
   end(hashLow: number): void {
-    const cell = this.#touch(hashLow);
+    this.touch(hashLow);
+    const cell = hashLow & (cells - 1);
     assert((this.#pending[cell] as number) > 0, "a write ended that had not begun");
     this.#pending[cell] = (this.#pending[cell] as number) - 1;
   }
 
-  /** Whether a write of the key may have begun or ended after the clock stood at `clock`. */
+  /** Whether the key may have changed after the clock stood at `clock`. */
   changedSince(hashLow: number, clock: number): boolean {
     return (this.#touched[hashLow & (cells - 1)] as number) > clock;
   }
 
-  /** Whether a write of the key may be queued or in flight. */
+  /**
+   * Whether a write of the key may be queued for a batch, or in flight in one. What waits for write-back is not
+   * counted: it waits for so long that most cells would say yes, and the object buffer knows it by its key.
+   */
   isPending(hashLow: number): boolean {
     return (this.#pending[hashLow & (cells - 1)] as number) > 0;
   }

@@ -100,12 +100,17 @@ export class RangeDelete {
     this.#cursor = page.done || last === undefined ? null : keyAfter(last);
     for (let i = page.keys.length - 1; i >= 0; i -= 1) {
       const key = page.keys[i] as Uint8Array;
-      const hashLow = hashLowOf(key);
-      if (this.#touches.isPending(hashLow) || this.#touches.changedSince(hashLow, this.#clock)) {
-        this.#cursor = key;
-      } else this.#delete(batch, request, key, page.values[i] as Uint8Array);
+      if (this.#mayChange(key)) this.#cursor = key;
+      else this.#delete(batch, request, key, page.values[i] as Uint8Array);
     }
     for (const key of this.#deleted) this.#touches.begin(hashLowOf(key));
+  }
+
+  /** Whether what the page has of a key may not be what the engine holds once the batch is written. */
+  #mayChange(key: Uint8Array): boolean {
+    const hashLow = hashLowOf(key);
+    if (this.#touches.isPending(hashLow) || this.#touches.changedSince(hashLow, this.#clock)) return true;
+    return this.#buffer.dirtyToken(fullKeyOfRecord(key), hashHighOf(key), hashLow) !== 0;
   }
 
   /** Passes over a page that holds nothing, without a batch; `finish` answers it. */

@@ -95,7 +95,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     this.#log = log;
     this.#tail = log && new LogTail(log, logSegmentBytes, partitions);
     const { leaves, counters } = this;
-    const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled: (low) => this.#touches.end(low) });
+    const writeBack = new WriteBack({ buffer, leaves, ...waitOf(options), settled: (low) => this.#touches.touch(low) });
     this.#writeBack = writeBack;
     this.#reads = new RecordReads({ engine, events, counters, buffer, touches: this.#touches, readsMax });
     this.#retirement = this.#tail && new LogRetirement(this.#tail, writeBack);
@@ -229,7 +229,7 @@ export class Store implements EngineEvents, WriteAheadLogEvents {
     const placed = this.#writeBack.put(now, write, this.#tail?.segment ?? 0);
     if (placed === "refused") return false;
     if (placed === "joined") this.counters.coalesced += 1;
-    else this.#touches.begin(write.hashLow);
+    else this.#touches.touch(write.hashLow);
     this.#tail?.add(now, write, write.memory);
     this.#acks.push(write);
     this.#want();

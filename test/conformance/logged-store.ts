@@ -196,6 +196,25 @@ export function loggedStoreConformance(makeHost: () => EngineHost, runs: number)
       expect((await rig.deleted(token)).deleted).toBe(1);
     });
 
+    test("a deletion is not held up by what waits for write-back in other partitions", async () => {
+      const names = Array.from({ length: 3_000 }, (_, i) => `k${i}`);
+      const partition = partitionFor("k0");
+      const inside = names.filter((name) => partitionFor(name) === partition).slice(0, 60);
+      await putAll(inside, "v");
+      await drained();
+      // Keeps all of them, and leaves nothing of the partition in the log.
+      await rig.deleted(rig.askDelete(partition, null, () => 0));
+      await putAll(
+        names.filter((name) => partitionFor(name) !== partition),
+        "v",
+      );
+      expect(rig.store.dirtyBytes).toBeGreaterThan(0);
+      expect(await rig.deletePage(partition, null)).toEqual({ deleted: inside.length, unreadable: 0, cursor: null });
+      for (const name of inside) rig.sets.delete(name);
+      await drained();
+      expect(rig.leaves()).toEqual(leavesOf(rig.sets));
+    });
+
     test("when the object buffer has no room writes wait for their batch, in order, and survive a kill", async () => {
       await rig.close();
       await open({ bufferBytes: 16 * 1024 });
