@@ -12,6 +12,7 @@
 //   --rounds N          rounds; figures are medians (3)
 //   --seconds S         of each measured stretch (8)
 //   --keys N            of 1 KiB each (20000)          --clients N        of the closed loop (64)
+//   --quiet-percent N   of the peak: the quiet load of `recovery`, and both loads of `hot` together (40)
 //   --timeout-ms MS     the deadline of an operation (1000)
 //   --durability MODE   of the cluster (buffered)      --generator KIND   native or node (native if it is built)
 //   --base-port N       --out FILE (all figures, as JSON)                 --quick
@@ -30,6 +31,7 @@ function options() {
     "keys",
     "clients",
     "timeout-ms",
+    "quiet-percent",
     "durability",
     "generator",
     "base-port",
@@ -46,6 +48,7 @@ function options() {
     keys: whole("keys", quick ? 1_000 : 20_000),
     clients: whole("clients", 64),
     timeoutMs: whole("timeout-ms", 1_000),
+    quietShare: whole("quiet-percent", 40, 1, 100) / 100,
     basePort: whole("base-port", undefined, 1024, 65_000),
   };
 }

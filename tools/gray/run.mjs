@@ -63,7 +63,7 @@ async function measured({ rate, keys, seconds, directory, warmUp }, cause, world
   const bench = (...flags) => ringtail([world.nodes[0].address], "bench", "--workload", "a", "--keys", keys, ...flags);
   await bench("--load", "always", "--duration", 1, "--warm-up", 0, "--rate", 100);
   const times = ["--warm-up", warmUp, "--duration", 2 * seconds + findSeconds];
-  const run = bench("--load", "never", "--rate", rate, ...times, "--hlog", log);
+  const run = bench("--load", "never", "--rate", rate, "--priority", "high", ...times, "--hlog", log);
   await sleep(1000 * (warmUp + seconds));
   const began = Date.now();
   const undo = causes[cause](world);

@@ -5,8 +5,6 @@ import { pointOf, stretchOf } from "../../dist/lab/series.js";
 
 const hotBucket = "hot";
 const restBucket = "rest";
-/** Of the peak: a load that any of the nodes' caches and timers take no notice of. */
-const quietShare = 0.4;
 /** p99.9 of the seconds after a burst is normal when it is no more than so often that of the seconds before. */
 const normalTimes = 1.2;
 
@@ -49,7 +47,7 @@ async function goodput(asked, load) {
 async function recovery(asked, load) {
   const peak = await peakOf(asked, load);
   const { seconds } = asked;
-  const quiet = { bucket: "bench", rate: Math.round(quietShare * peak.perSecond), seconds: 3 * seconds, warmUp: 1 };
+  const quiet = { bucket: "bench", rate: Math.round(asked.quietShare * peak.perSecond), seconds: 3 * seconds, warmUp: 1 };
   const burst = { rate: Math.round(asked.times * peak.perSecond), seconds, warmUp: 0, after: 1 + seconds };
   const { runs, cpu } = await load.measure(quiet, burst);
   const [{ run, result }, { run: over, result: overResult }] = runs;
@@ -72,7 +70,7 @@ async function recovery(asked, load) {
 
 async function hot(asked, load) {
   const peak = await peakOf(asked, load);
-  const rate = Math.round((quietShare * peak.perSecond) / 2);
+  const rate = Math.round((asked.quietShare * peak.perSecond) / 2);
   const rest = { bucket: restBucket, rate, seconds: asked.seconds, distribution: "uniform" };
   const spread = await load.measure(rest, { rate, seconds: asked.seconds, distribution: "uniform" });
   const beside = await load.measure(rest, { bucket: hotBucket, keys: 1, rate, seconds: asked.seconds });

@@ -10,6 +10,9 @@ const native = [
   join(root, "native-bench/build/ready/ringtail-native-bench"),
 ];
 
+/** It shares the CPUs with the nodes, and would be late by what it waits for one. */
+const priority = ["--priority", "high"];
+
 /** The generator meant by `asked`: "native", "node", or undefined for the better one. */
 export function generatorOf(asked) {
   const built = native.find((path) => existsSync(path));
@@ -18,8 +21,8 @@ export function generatorOf(asked) {
   if (asked === "native" && built === undefined)
     throw new Error("the native generator is not built: npm run native-bench -- --build-only");
   return asked === "node" || built === undefined
-    ? { kind: "node", command: process.execPath, args: [program, "bench"] }
-    : { kind: "native", command: built, args: ["--priority", "high"] };
+    ? { kind: "node", command: process.execPath, args: [program, "bench", ...priority] }
+    : { kind: "native", command: built, args: priority };
 }
 
 /** A run of the generator, half gets, half puts of 1 KiB, to its end: its result. `options` are its flags, by name. */
