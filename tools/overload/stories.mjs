@@ -47,7 +47,12 @@ async function goodput(asked, load) {
 async function recovery(asked, load) {
   const peak = await peakOf(asked, load);
   const { seconds } = asked;
-  const quiet = { bucket: "bench", rate: Math.round(asked.quietShare * peak.perSecond), seconds: 3 * seconds, warmUp: 1 };
+  const quiet = {
+    bucket: "bench",
+    rate: Math.round(asked.quietShare * peak.perSecond),
+    seconds: 3 * seconds,
+    warmUp: 1,
+  };
   const burst = { rate: Math.round(asked.times * peak.perSecond), seconds, warmUp: 0, after: 1 + seconds };
   const { runs, cpu } = await load.measure(quiet, burst);
   const [{ run, result }, { run: over, result: overResult }] = runs;
