@@ -30,7 +30,8 @@ export class LoopWatch {
   #due: Instant = never;
   /** The beat that came late, until the loop has read what waited meanwhile. */
   #lateSince: Instant = never;
-  #idleBeats = 0;
+  /** Beats since somebody asked. */
+  #idleBeats = idleBeatsMax;
   #stopped = false;
 
   constructor(clock: Clock) {
@@ -52,7 +53,7 @@ export class LoopWatch {
   }
 
   #asked(now: Instant): void {
-    const isIdle = this.#timer === undefined || this.#idleBeats > 0;
+    const isIdle = this.#idleBeats > 0;
     this.#idleBeats = 0;
     // A beat that is due is left to come, and to be noted.
     if (isIdle && !this.#stopped && now < this.#due) this.#arm(now, beatMs);

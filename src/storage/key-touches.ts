@@ -44,7 +44,7 @@ export class KeyTouches {
 
   /**
    * Whether a write of the key may be queued for a batch, or in flight in one. What waits for write-back is not
-   * counted: it waits for so long that most cells would say yes, and the object buffer knows it by its key.
+   * counted: it waits for so long that many cells would say yes, and the object buffer knows it by its key.
    */
   isPending(hashLow: number): boolean {
     return (this.#pending[hashLow & (cells - 1)] as number) > 0;

@@ -55,12 +55,15 @@ it("remembers a beat that came late until what waited has been read", async () =
 
 it("beats rarely while nobody asks, and still sees a long stall", async () => {
   watch = new LoopWatch(systemClock);
-  watch.waitUs(systemClock.now());
+  const began = systemClock.now();
+  watch.waitUs(began);
+  // Nobody asks for longer than the close beats last: time itself is what is waited for.
   await sleep(60);
   block(250);
-  const waited = watch.waitUs(systemClock.now());
+  const ended = systemClock.now();
+  const waited = watch.waitUs(ended);
   expect(waited).toBeGreaterThan(100_000);
-  expect(waited).toBeLessThan(300_000);
+  expect(waited).toBeLessThan(ended - began);
 });
 
 it("notes collections of garbage", async () => {
