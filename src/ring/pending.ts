@@ -7,6 +7,7 @@
  * confirmed; entries that meet in one list move together (`FlipGroup`).
  */
 import { assert } from "../base/assert.ts";
+import { RingtailError } from "../base/errors.ts";
 import { type NodeNumber, noNode, type PartitionId } from "../base/ids.ts";
 import { listLengthMax, type Placement, type PreferenceLists } from "./preference-list.ts";
 
@@ -40,14 +41,17 @@ export class ChangingLists {
   readonly #n: number;
   readonly #today: PreferenceLists;
   readonly #next: PreferenceLists;
+  readonly #pair: ListPair;
   /** Null: not asked for yet. */
   readonly #pending: (PendingMember | undefined | null)[];
   readonly #nextViews: (Uint16Array | undefined)[];
 
-  constructor(n: number, partitions: number, today: PreferenceLists, next: PreferenceLists) {
+  /** `pair` reads the same two lists. */
+  constructor(n: number, partitions: number, today: PreferenceLists, next: PreferenceLists, pair: ListPair) {
     this.#n = n;
     this.#today = today;
     this.#next = next;
+    this.#pair = pair;
     this.#pending = new Array<PendingMember | undefined | null>(partitions).fill(null);
     this.#nextViews = new Array<Uint16Array | undefined>(partitions).fill(undefined);
   }
@@ -61,12 +65,8 @@ export class ChangingLists {
   pendingOf(partition: PartitionId): PendingMember | undefined {
     const known = this.#pending[partition];
     if (known !== null) return known;
-    const today = this.#today.of(partition);
-    const next = this.nextOf(partition);
-    const count = Math.min(this.#n, today.length);
-    const nextCount = Math.min(this.#n, next.length);
-    const joining = today === next ? noNode : firstMissing(next, nextCount, today, count);
-    const replaced = joining === noNode ? noNode : firstMissing(today, count, next, nextCount);
+    this.#pair.read(partition, this.#n);
+    const { joining, replaced } = this.#pair;
     const pending = joining === noNode ? undefined : { joining, replaced };
     this.#pending[partition] = pending;
     return pending;
@@ -82,8 +82,9 @@ export class ChangingLists {
 }
 
 /**
- * Both lists of one partition at a time, in memory that is used again: for whoever goes through all Q of them, as each new
- * ring does on every node, while clients wait.
+ * The owners of one partition at a time by both lists, in memory that is used again: for whoever goes through many of
+ * them, as each new ring does on every node, while clients wait. A whole list costs far more where a host owns little: the
+ * walk goes on until it meets that host, too.
  */
 export class ListPair {
   readonly #before: Placement;
@@ -123,6 +124,21 @@ export class ListPair {
     if (this.joining !== noNode)
       this.replaced = firstMissing(this.#today, this.#todayCount, this.#next, this.#nextCount);
     return Math.max(reach, reachNext);
+  }
+
+  /** How many owners today's list has: n, or fewer where there are fewer hosts. */
+  get ownerCount(): number {
+    return this.#todayCount;
+  }
+
+  /** The owner in place `i` of today's list. */
+  ownerAt(i: number): NodeNumber {
+    return this.#today[i] as NodeNumber;
+  }
+
+  /** Whether the node is among the owners of today. */
+  isOwner(number: NodeNumber): boolean {
+    return isAmong(this.#today, this.#todayCount, number);
   }
 
   /** Whether more than one member comes to, or leaves, the first n. */
@@ -183,13 +199,18 @@ export interface MovingRing {
   readonly listSizes: readonly number[];
 }
 
-/** All flip groups, by their first position; their transfers by n and partition. */
+/**
+ * All flip groups, by their first position; their transfers by n and partition. Throws `INVALID_ARGUMENT` where more than
+ * one member of a list would change: one walk over all lists both checks a ring and tells what it moves.
+ */
 export function groupTransfers(ring: MovingRing, lists: ListPair): readonly FlipGroup[] {
+  if (ring.active.length === 0) return [];
   const groups = new Groups(ring.active.length);
   const found: { partition: PartitionId; n: number; pending: PendingMember; first: number; since: number }[] = [];
   for (const n of ring.listSizes) {
     for (let p = 0; p < ring.partitions; p += 1) {
       const { first, since } = groups.meet(ring, p, lists.read(p, n));
+      if (lists.changesTooMuch) throw tooMuch(p, n);
       const { joining, replaced } = lists;
       if (joining === noNode) continue;
       const pending = { joining, replaced };
@@ -210,6 +231,11 @@ export function groupTransfers(ring: MovingRing, lists: ListPair): readonly Flip
   return groups.listed().map(({ root, members }): FlipGroup => {
     return { positions: members.map((i) => ring.active[i] as number), transfers: transfersOf.get(root) ?? [] };
   });
+}
+
+function tooMuch(partition: number, n: number): RingtailError {
+  const what = `the active positions change more than one member of the list of partition ${partition} (n = ${n})`;
+  return new RingtailError("INVALID_ARGUMENT", what);
 }
 
 /** Partition and n tell the transfers of one ring apart; 15 mixed bits tell them from earlier ones of the same list. */

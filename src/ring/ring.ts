@@ -113,9 +113,12 @@ export class Ring implements RingFields {
   /** By n; made on first use. */
   readonly #lists: (PreferenceLists | undefined)[];
   readonly #nextPlacement: Placement;
+  /** For questions about owners alone. */
+  readonly #owners: ListPair;
   /** By n; stays empty while nothing is active. */
   readonly #changing: (ChangingLists | undefined)[];
-  #groups: readonly FlipGroup[] | undefined;
+  readonly #groups: readonly FlipGroup[];
+  readonly #transfers: readonly PendingTransfer[];
 
   /**
    * Copies what it keeps, so the caller may reuse `fields`. Throws `INVALID_ARGUMENT`, naming what is wrong. `checked`: a
@@ -138,6 +141,7 @@ export class Ring implements RingFields {
     this.#shift = partitionShift(this.partitions);
     this.#placement = new Placement(this.owners, this.members);
     this.#lists = new Array<PreferenceLists | undefined>(replicasLimit + 1).fill(undefined);
+    this.#owners = this.listReader();
     const movement = checkMovement({ ...fields, owners: this.owners }, this.#byNumber);
     this.goal = movement.goal;
     this.active = movement.active;
@@ -148,7 +152,8 @@ export class Ring implements RingFields {
     this.listSizes = listSizesOf(this.buckets);
     this.#nextPlacement = this.active.length === 0 ? this.#placement : new Placement(this.nextOwners, this.members);
     this.#changing = new Array<ChangingLists | undefined>(replicasLimit + 1).fill(undefined);
-    if (this.active.length > 0 && checked === undefined) this.#checkLists();
+    this.#groups = checked === undefined ? groupTransfers(this, this.listPair()) : checked.#groups;
+    this.#transfers = this.#groups.flatMap((group) => group.transfers);
   }
 
   /** The distinct hosts that own something: no preference list is longer. */
@@ -188,12 +193,11 @@ export class Ring implements RingFields {
 
   /** All transfers of this epoch, by n and partition within each flip group. */
   transfers(): readonly PendingTransfer[] {
-    return this.flipGroups().flatMap((group) => group.transfers);
+    return this.#transfers;
   }
 
   /** The active positions in sets that can only move together, by first position. A group may need no transfer at all. */
   flipGroups(): readonly FlipGroup[] {
-    this.#groups ??= groupTransfers(this, this.listPair());
     return this.#groups;
   }
 
@@ -214,10 +218,9 @@ export class Ring implements RingFields {
 
   /** Whether the node is among the first n of the partition's list. */
   isOwner(partition: PartitionId, n: number, number: NodeNumber): boolean {
-    const list = this.preferenceList(partition, n);
-    const count = Math.min(n, list.length);
-    for (let i = 0; i < count; i += 1) if (list[i] === number) return true;
-    return false;
+    assert(partition >= 0 && partition < this.partitions, "no such partition");
+    this.#owners.read(partition, n);
+    return this.#owners.isOwner(number);
   }
 
   /** The member of that number, in any status. */
@@ -230,27 +233,14 @@ export class Ring implements RingFields {
     return this.#policies.of(bucket);
   }
 
-  #checkLists(): void {
-    const lists = this.listPair();
-    for (const n of this.listSizes) {
-      for (let p = 0; p < this.partitions; p += 1) {
-        lists.read(p, n);
-        if (!lists.changesTooMuch) continue;
-        throw new RingtailError(
-          "INVALID_ARGUMENT",
-          `the active positions change more than one member of the list of partition ${p} (n = ${n})`,
-        );
-      }
-    }
-  }
-
   #changingLists(n: number): ChangingLists {
     return this.#changing[n] ?? this.#openChanging(n);
   }
 
   #openChanging(n: number): ChangingLists {
     const today = this.#lists[n] ?? this.#openLists(n);
-    const lists = new ChangingLists(n, this.partitions, today, new PreferenceLists(this.#nextPlacement, n));
+    const next = new PreferenceLists(this.#nextPlacement, n);
+    const lists = new ChangingLists(n, this.partitions, today, next, this.listPair());
     this.#changing[n] = lists;
     return lists;
   }
