@@ -5,7 +5,7 @@
  * counted a record that could not be read: it is made true, and then says nothing.
  */
 import { mark } from "../base/mark.ts";
-import { after, type Instant } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
 import type { Transfer } from "./transfer.ts";
 import type { TransferTable } from "./transfer-table.ts";
 
@@ -35,8 +35,7 @@ export function eraseCopy(now: Instant, table: TransferTable, transfer: Transfer
       return false;
     }
   }
-  const token = table.askDeletion(transfer);
-  transfer.wait = token === 0 ? "deleting" : "none";
+  const token = table.askDeletion(now, transfer);
   if (token !== 0) table.effects.deletePage(now, partition, n, transfer.deleteCursor, token);
   return false;
 }
@@ -50,5 +49,4 @@ export function onErased(now: Instant, table: TransferTable, transfer: Transfer,
   transfer.attempts = 0;
   transfer.deleteCursor = page.cursor;
   if (page.cursor === null) transfer.deleteRounds += 1;
-  transfer.retryAt = after(now, table.config.deleteEveryUs);
 }

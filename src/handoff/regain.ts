@@ -74,11 +74,13 @@ export class Regain {
     this.#search = true;
     table.lost = false;
     for (const n of table.ring.listSizes) {
-      for (let p = 0; p < table.ring.partitions; p += 1) {
+      for (let p = 0 as PartitionId; p < table.ring.partitions; p = (p + 1) as PartitionId) {
         if (this.#replicas.size >= table.config.regainsMax) return;
+        // First what costs nothing: nearly all are synced, and each ring has them looked through.
+        if (table.synced.has(p, n) || table.readRule(p, n) !== ReadRule.notSynced) continue;
         const key = replicaKey(p, n);
-        if (table.readRule(p, n) !== ReadRule.notSynced || this.#replicas.has(key)) continue;
-        if (table.pendingOf(p, n)?.joining !== table.me) this.#replicas.set(key, new Replica(p as PartitionId, n));
+        if (this.#replicas.has(key)) continue;
+        if (table.pendingOf(p, n)?.joining !== table.me) this.#replicas.set(key, new Replica(p, n));
       }
     }
     this.#search = false;

@@ -143,8 +143,8 @@ export interface TransferConfig {
   readonly saveWaitMostUs: DurationUs;
   /** How long progress may be unsaved: after a restart no more than this is copied or compared again. */
   readonly saveLaterUs: DurationUs;
-  /** Between two pages of deletions. */
-  readonly deleteEveryUs: DurationUs;
+  /** What a page of a deletion is charged for, at a pace of its own and the rate of copies: what comes must go as well. */
+  readonly deleteCostBytes: number;
   /** An owner dead for so long is left out when a replica regains its history. */
   readonly leaveOutUs: DurationUs;
   /** At start; `setRate` changes it. Received, and as much again sent. */
@@ -166,7 +166,7 @@ export const defaultTransferConfig: TransferConfig = {
   saveCostBytes: 4 * 1024 * 1024,
   saveWaitMostUs: 1_000_000,
   saveLaterUs: 2_000_000,
-  deleteEveryUs: 5_000,
+  deleteCostBytes: 64 * 1024,
   leaveOutUs: 60_000_000,
   bytesPerSecond: 16 * 1024 * 1024,
 };

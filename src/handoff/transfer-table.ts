@@ -30,6 +30,8 @@ import { fileOf, transferOf } from "./transfer-file.ts";
 /** The write rule stands in the bits from here on. */
 const writeShift = 2;
 const ruleMask = 3;
+/** No rule has all bits. */
+const undecided = 255;
 
 /** Fences tell what the newest ring has moved, and only that ring's: with one in between, anything may have. */
 function movedSince(before: Ring, ring: Ring): PartitionId[] {
@@ -64,6 +66,8 @@ export class TransferTable {
   readonly sending: Map<number, Transfer> = new Map();
   /** Bytes received. */
   readonly pace: Pace;
+  /** Pages of deletions. */
+  readonly deleting: Pace;
   ring: Ring;
   /** Some transfer may go on although nothing happened to it: set by whoever frees what others wait for. */
   wake = false;
@@ -77,7 +81,10 @@ export class TransferTable {
   #pending: ReadonlyMap<number, PendingTransfer> = new Map();
   readonly #asked: Map<number, Transfer> = new Map();
   #nextToken = 1;
-  /** By n: the rules of each partition, so that a replica request costs one look-up. */
+  /**
+   * By n: the rules of each partition, so that a replica request costs one look-up. Each is decided when it is first asked
+   * for after a change: a ring that moves many partitions must not stall whoever asks for one of them.
+   */
   readonly #rules: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(8).fill(undefined);
   /** Of the state, of the newest that must be saved, of the one being saved, and of the one on stable storage. */
   #version = 0;
@@ -96,6 +103,7 @@ export class TransferTable {
     this.config = options.config;
     this.rng = options.rng;
     this.pace = new Pace(options.config.bytesPerSecond);
+    this.deleting = new Pace(options.config.bytesPerSecond);
     this.synced = new Synced(options.ring.partitions, options.saved?.synced ?? []);
     for (const saved of options.saved?.transfers ?? []) {
       if (saved.partition >= options.ring.partitions || saved.n < 1 || saved.n > 7) continue;
@@ -242,12 +250,20 @@ export class TransferTable {
 
   // Deletions: the store takes one page at a time.
 
-  /** Asks for the deletion of a page if none is under way; 0: one is. */
-  askDeletion(transfer: Transfer): number {
-    if (this.#deleteToken !== 0) return 0;
-    this.#deleteToken = this.ask(transfer);
-    this.#deleteKey = replicaKey(transfer.partition, transfer.n);
-    return this.#deleteToken;
+  /** Asks for the deletion of a page if it is time and none is under way; 0: it waits. */
+  askDeletion(now: Instant, transfer: Transfer): number {
+    const { deleting, config } = this;
+    if (this.#deleteToken !== 0) transfer.wait = "deleting";
+    else if (deleting.paused) this.retry(now, transfer, "paused", config.pollUs);
+    else if (deleting.readyAt > now) this.retry(now, transfer, "rate", deleting.readyAt - now);
+    else {
+      deleting.take(now, config.deleteCostBytes);
+      transfer.wait = "none";
+      this.#deleteToken = this.ask(transfer);
+      this.#deleteKey = replicaKey(transfer.partition, transfer.n);
+      return this.#deleteToken;
+    }
+    return 0;
   }
 
   /** The page is done; the store takes the next one. */
@@ -325,30 +341,37 @@ export class TransferTable {
   // Rules.
 
   /** What becomes of a replica read now. */
-  readRule(partition: number, n: number): ReadRule {
-    return ((this.#rulesOf(n)[partition] as number) & ruleMask) as ReadRule;
+  readRule(partition: PartitionId, n: number): ReadRule {
+    return (this.#rule(partition, n) & ruleMask) as ReadRule;
   }
 
   /** What becomes of a replica write now. */
-  writeRule(partition: number, n: number): WriteRule {
-    return ((this.#rulesOf(n)[partition] as number) >>> writeShift) as WriteRule;
+  writeRule(partition: PartitionId, n: number): WriteRule {
+    return (this.#rule(partition, n) >>> writeShift) as WriteRule;
   }
 
-  #rulesOf(n: number): Uint8Array {
-    return this.#rules[n] ?? this.#openRules(n);
+  #rule(partition: PartitionId, n: number): number {
+    const rule = this.#rules[n]?.[partition] as number | undefined;
+    return rule === undefined || rule === undecided ? this.#decide(partition, n) : rule;
   }
 
-  #openRules(n: number): Uint8Array {
-    const rules = new Uint8Array(this.ring.partitions);
-    this.#rules[n] = rules;
-    for (let p = 0; p < rules.length; p += 1) this.#refresh(rules, p as PartitionId, n);
-    return rules;
+  #decide(partition: PartitionId, n: number): number {
+    const progress = this.progressOf(partition, n);
+    const read = readRule(this.ring, partition, n, this.me, progress);
+    const rule = read | (writeRule(this.ring, partition, n, this.me, progress) << writeShift);
+    let rules = this.#rules[n];
+    if (rules === undefined) {
+      rules = new Uint8Array(this.ring.partitions).fill(undecided);
+      this.#rules[n] = rules;
+    }
+    rules[partition] = rule;
+    return rule;
   }
 
-  /** Decides the rules of a replica anew: after any change of its entries, its `synced`, or what is durable. */
-  refresh(partition: PartitionId, n: number): void {
+  /** Has the rules of a replica decided anew: after any change of its entries, its `synced`, or what is durable. */
+  refresh(partition: number, n: number): void {
     const rules = this.#rules[n];
-    if (rules !== undefined) this.#refresh(rules, partition, n);
+    if (rules !== undefined) rules[partition] = undecided;
   }
 
   /** After an n has been taken up. */
@@ -356,21 +379,12 @@ export class TransferTable {
     this.#rules[n] = undefined;
   }
 
-  /** After a new ring: a ring that moves a few dozen partitions must not cost the rules of all. */
+  /** After a new ring: the rules of what it moves. */
   refreshMoved(): void {
-    const { moved, ring } = this;
-    for (const [n, rules] of this.#rules.entries()) {
-      if (rules === undefined) continue;
-      if (moved.length === ring.partitions || !ring.listSizes.includes(n)) this.#rules[n] = undefined;
-      else for (const p of moved) this.#refresh(rules, p, n);
+    for (const n of this.#rules.keys()) {
+      if (this.ring.listSizes.includes(n)) for (const p of this.moved) this.refresh(p, n);
+      else this.#rules[n] = undefined;
     }
-  }
-
-  #refresh(rules: Uint8Array, partition: PartitionId, n: number): void {
-    const progress = this.progressOf(partition, n);
-    const read = readRule(this.ring, partition, n, this.me, progress);
-    const write = writeRule(this.ring, partition, n, this.me, progress);
-    rules[partition] = read | (write << writeShift);
   }
 
   /** What this node knows of its replica. */

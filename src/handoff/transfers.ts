@@ -292,8 +292,9 @@ export class Transfers {
   setRate(now: Instant, bytesPerSecond: number): void {
     this.#enter();
     this.#table.pace.setRate(now, bytesPerSecond);
+    this.#table.deleting.setRate(now, bytesPerSecond);
     this.#sender.pace.setRate(now, bytesPerSecond);
-    for (const transfer of this.#table.receiving.values()) {
+    for (const transfer of this.#table.all()) {
       if (transfer.wait === "rate" || transfer.wait === "paused") transfer.retryAt = now;
     }
     this.#table.wake = true;

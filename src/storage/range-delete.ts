@@ -16,8 +16,9 @@ import type { Leaves } from "./leaves.ts";
 import type { ObjectBuffer } from "./object-buffer.ts";
 import type { DeletedPage } from "./store-events.ts";
 
-const pageKeys = 128;
-const pageBytes = 256 * 1024;
+/** Each record is checked and hashed in the turn of the batch, while clients wait: half a millisecond for so many. */
+const pageKeys = 32;
+const pageBytes = 128 * 1024;
 
 /** One page of a deletion. */
 export interface DeleteRequest {

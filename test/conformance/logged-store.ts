@@ -199,7 +199,7 @@ export function loggedStoreConformance(makeHost: () => EngineHost, runs: number)
     test("a deletion is not held up by what waits for write-back in other partitions", async () => {
       const names = Array.from({ length: 3_000 }, (_, i) => `k${i}`);
       const partition = partitionFor("k0");
-      const inside = names.filter((name) => partitionFor(name) === partition).slice(0, 60);
+      const inside = names.filter((name) => partitionFor(name) === partition).slice(0, 30);
       await putAll(inside, "v");
       await drained();
       // Keeps all of them, and leaves nothing of the partition in the log.

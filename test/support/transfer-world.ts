@@ -105,7 +105,7 @@ export class TransferWorld {
       retryLeastUs: 5_000,
       retryMostUs: 50_000,
       pollUs: 20_000,
-      deleteEveryUs: 1_000,
+      deleteCostBytes: 500,
       leaveOutUs: 500_000,
       bytesPerSecond: 100_000,
       ...options.config,
