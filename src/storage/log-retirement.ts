@@ -33,10 +33,13 @@ export class LogRetirement {
     return this.#below !== 0;
   }
 
-  /** Ends the segment that is written: what the log holds is to go, all of it. Once per `isOver`. Null, or what went wrong. */
+  /**
+   * Ends the segment that is written: what the log holds is to go, all of it. Once per `isOver`. Null, or what went wrong.
+   * What waits in write-back is left to its own time, a second at the most: all of it at once would stall the clients of
+   * every node that gives copies up after the same ring.
+   */
   cutOff(): string | null {
     if (this.#begun !== 0) return null;
-    this.#writeBack.flush();
     const flaw = this.#tail.append() ?? this.#tail.rotate();
     this.#begun = this.#tail.segment;
     return flaw;
