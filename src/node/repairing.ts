@@ -47,6 +47,9 @@ const scrubBytes = 512 * 1024;
 /** Damaged records per second that are written anew, with all slices. */
 const mendsPerSecond = 320;
 const pushTimeoutUs = 10_000_000;
+/** How long after a ring a node looks which trees it shares now: as with all that moves between two looks, peers refuse. */
+const updateAfterUs = 150_000;
+const updateTurns = 4;
 
 const connectionLost = wireOf("CONNECTION_LOST");
 
@@ -253,8 +256,9 @@ export class Repairing extends Part implements ScrubEffects, StoreAsker {
     return this.#works?.comparisons;
   }
 
+  /** Later, and one node after the other: a ring keeps all nodes busy at the same instant as it is. */
   override onRing(now: Instant): void {
-    this.#updateAt = now;
+    this.#updateAt = after(now, updateAfterUs * (1 + (this.#shared.number % updateTurns)));
   }
 
   #update(now: Instant): void {

@@ -67,6 +67,21 @@ class PeerPairs {
   constructor(peer: NodeNumber) {
     this.peer = peer;
   }
+
+  /** Whether these are its trees, no more and no fewer. */
+  has(trees: readonly TreeId[]): boolean {
+    return trees.length === this.pairs.size && trees.every((tree) => this.pairs.has(tree));
+  }
+}
+
+function pairsOf(now: Instant, peer: NodeNumber, trees: readonly TreeId[], before: PeerPairs | undefined): PeerPairs {
+  const entry = new PeerPairs(peer);
+  entry.again = before?.again ?? false;
+  for (const tree of trees) {
+    const pair = before?.pairs.get(tree) ?? { tree, since: now, cursor: 0, leavesMax: leavesAtFirst };
+    entry.pairs.set(tree, pair);
+  }
+  return entry;
 }
 
 /** Decides; the exchange does. */
@@ -112,13 +127,7 @@ export class RepairSchedule {
     for (const { peer, trees } of shared) {
       if (trees.length === 0) continue;
       const before = known.get(peer);
-      const entry = new PeerPairs(peer);
-      entry.again = before?.again ?? false;
-      for (const tree of trees) {
-        const pair = before?.pairs.get(tree) ?? { tree, since: now, cursor: 0, leavesMax: leavesAtFirst };
-        entry.pairs.set(tree, pair);
-      }
-      this.#peers.push(entry);
+      this.#peers.push(before?.has(trees) === true ? before : pairsOf(now, peer, trees, before));
     }
     const turn = this.#peers.findIndex(({ peer }) => peer === next);
     this.#turn = Math.max(0, turn);

@@ -189,14 +189,22 @@ export class Scrub {
   /** The partitions that this node holds and scrubs in turn: not those in transfer. Forgets the others. */
   update(now: Instant, partitions: readonly number[]): void {
     this.#enter();
-    const before = this.#due;
-    const sorted = partitions.map((p) => [p, before.get(p) ?? instant(-1)] as const).toSorted((x, y) => x[1] - y[1]);
-    this.#due = new Map(sorted);
-    this.#line = this.#due.entries();
-    this.#nextFirst();
+    this.#hold(new Set(partitions));
     const job = this.#job;
     if (job !== null && !job.rebuild && !this.#due.has(job.partition)) this.#forget();
     this.#leave(now);
+  }
+
+  /** What is new comes first: it was never scrubbed. What stays keeps its place. */
+  #hold(partitions: ReadonlySet<number>): void {
+    const before = this.#due;
+    const fresh = [...partitions].filter((p) => !before.has(p));
+    if (fresh.length === 0 && partitions.size === before.size) return;
+    this.#due = new Map();
+    for (const p of fresh) this.#due.set(p, instant(-1));
+    for (const [p, at] of before) if (partitions.has(p)) this.#due.set(p, at);
+    this.#line = this.#due.entries();
+    this.#nextFirst();
   }
 
   /** Makes the trees of these partitions true, before any other: `scrubbed` says when each is. */
