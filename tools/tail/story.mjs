@@ -33,6 +33,7 @@ export async function runStory(asked, cluster, directory, say) {
   const samples = sampleCounters(cluster, () => ended);
   await Promise.race([story.act(), running]);
   const result = await running;
+  story.end();
   watch.stop();
   const run = readHistogramLog(readFileSync(hlog, "utf8"));
   const events = await cluster.run("events", "--all");
@@ -60,6 +61,7 @@ class Story {
   #asked;
   #cluster;
   #say;
+  #over = false;
 
   constructor(asked, cluster, say) {
     this.#asked = asked;
@@ -72,8 +74,17 @@ class Story {
     this.#say(text);
   }
 
+  /** The load has ended: what has not come true by now is not waited for. */
+  end() {
+    this.#over = true;
+  }
+
   async #until(holds) {
-    while (!(await holds().catch(() => false))) await sleep(pollMs);
+    while (!(await holds().catch(() => false))) {
+      // Polling on would keep this process alive, and the nodes are gone soon.
+      if (this.#over) await new Promise(() => {});
+      await sleep(pollMs);
+    }
   }
 
   async act() {
