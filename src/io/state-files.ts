@@ -1,11 +1,23 @@
 /**
  * DiskStateFiles: the node's small files on a real disk. A file is replaced by writing a temporary one, syncing it,
  * renaming it over the old one and syncing the directory: whatever happens meanwhile, either the old or the new bytes are
- * there, whole. Construct it after the store has been opened, whose lock keeps other processes out of the directory.
+ * there, whole. Only the syncs go to a thread: every trip there wakes two threads up, which costs more than the other calls
+ * do, and a new ring has all nodes save several files at the same instant. Construct it after the store has been opened,
+ * whose lock keeps other processes out of the directory.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import {
+  closeSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/time.ts";
 import type { StateFileEvents, StateFileName, StateFiles } from "../storage/state-files.ts";
@@ -13,6 +25,7 @@ import type { StateFileEvents, StateFileName, StateFiles } from "../storage/stat
 const suffix = ".state";
 const temporarySuffix = ".state.new";
 const fileMode = 0o600;
+const sync = promisify(fsync);
 
 /** The state files of one directory. */
 export class DiskStateFiles implements StateFiles {
@@ -69,23 +82,20 @@ export class DiskStateFiles implements StateFiles {
   async #replace(name: string, bytes: Uint8Array): Promise<void> {
     const path = join(this.#directory, name + suffix);
     const temporary = join(this.#directory, name + temporarySuffix);
-    const file = await open(temporary, "w", fileMode);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncDirectory(this.#directory);
+    await withFile(temporary, "w", (file) => {
+      writeFileSync(file, bytes);
+      return sync(file);
+    });
+    renameSync(temporary, path);
+    await withFile(this.#directory, "r", sync);
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
+async function withFile(path: string, flags: string, use: (file: number) => Promise<void>): Promise<void> {
+  const file = openSync(path, flags, fileMode);
   try {
-    await directory.sync();
+    await use(file);
   } finally {
-    await directory.close();
+    closeSync(file);
   }
 }
