@@ -3,9 +3,9 @@
  * put are answered from here without an engine call; in `memory` mode an acknowledged record lives here alone, as a
  * dirty entry, until its batch is written.
  *
- * Nothing in it is a JS object of its own: records lie as sealed bytes in a few large slabs, allocated as they fill. The
- * slabs form a ring that is filled in order; `RingArena` sweeps ahead of the place being filled, keeps what was used
- * since the last lap (a second chance) or is dirty, and drops the rest. The index is over integers.
+ * Nothing in it is a JS object of its own: records lie as sealed bytes in a few large slabs, which form a ring that is
+ * filled in order; `RingArena` sweeps ahead of the place being filled, keeps what was used since the last lap (a second
+ * chance) or is dirty, and drops the rest. The index is over integers.
  *
  * When an entry may change is the store's business: see store.ts.
  */
@@ -40,9 +40,9 @@ export class ObjectBuffer {
     return this.#arena.dirtyBytes;
   }
 
-  /** Bytes of slabs allocated so far. */
-  get allocatedBytes(): number {
-    return this.#arena.allocatedBytes;
+  /** Bytes of memory that have been written to so far. */
+  get touchedBytes(): number {
+    return this.#arena.touchedBytes;
   }
 
   #find(fullKey: Uint8Array, hashHigh: number, hashLow: number): number {

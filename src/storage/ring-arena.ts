@@ -11,6 +11,7 @@
  * full key, the record. Its location is its unit number plus 1, so that 0 can mean none.
  */
 import { assert } from "../base/assert.ts";
+import { RingtailError } from "../base/errors.ts";
 import type { HashIndex } from "./hash-index.ts";
 import { partitionOfHash } from "./keys.ts";
 
@@ -46,8 +47,8 @@ export class RingArena {
   readonly #slabUnits: number;
   readonly #slabBits: number;
   readonly #slabs: number;
-  readonly #words: (Uint32Array | undefined)[] = [];
-  readonly #bytes: (Uint8Array | undefined)[] = [];
+  readonly #words: Uint32Array[] = [];
+  readonly #bytes: Uint8Array[] = [];
   /** Where each slab's entries end. */
   readonly #ends: Uint32Array;
   #slab = 0;
@@ -55,9 +56,14 @@ export class RingArena {
   #sweep = 0;
   #end = 0;
   #moved = 0;
+  #touched = 0;
   dirtyBytes = 0;
-  allocatedBytes = 0;
 
+  /**
+   * Takes all its memory at once, of which the system gives what is written to: V8 starts a full collection whenever 64 MiB
+   * have come to be outside its heap, and slabs that came one by one made five of them in the first minutes of a node, at
+   * all replicas of a key alike.
+   */
   constructor(bytesMax: number, index: HashIndex) {
     const slabBytes = Math.min(slabBytesMax, 1 << (31 - Math.clz32(Math.max(4096, bytesMax / 4))));
     this.#index = index;
@@ -65,10 +71,16 @@ export class RingArena {
     this.#slabBits = 31 - Math.clz32(this.#slabUnits);
     this.#slabs = Math.max(1, Math.floor(bytesMax / slabBytes));
     this.#ends = new Uint32Array(this.#slabs);
+    const memory = reserve(this.#slabs * slabBytes);
     for (let i = 0; i < this.#slabs; i += 1) {
-      this.#words.push(undefined);
-      this.#bytes.push(undefined);
+      this.#words.push(new Uint32Array(memory, i * slabBytes, slabBytes / 4));
+      this.#bytes.push(new Uint8Array(memory, i * slabBytes, slabBytes));
     }
+  }
+
+  /** Bytes of the slabs that were ever written to: what the system has been made to give. */
+  get touchedBytes(): number {
+    return this.#touched * this.#slabUnits * unitBytes;
   }
 
   #wordsOf(location: number): Uint32Array {
@@ -169,19 +181,11 @@ export class RingArena {
       } else return 0;
       if (this.#moved > moveMax) return 0;
     }
-    this.#ensureSlab();
+    if (this.#slab >= this.#touched) this.#touched = this.#slab + 1;
     const location = this.#location(this.#slab, this.#fill);
     this.#fill += units;
     (this.#words[this.#slab] as Uint32Array)[this.#base(location) + sizeWord] = units;
     return location;
-  }
-
-  #ensureSlab(): void {
-    if (this.#words[this.#slab] !== undefined) return;
-    const memory = new ArrayBuffer(this.#slabUnits * unitBytes);
-    this.#words[this.#slab] = new Uint32Array(memory);
-    this.#bytes[this.#slab] = new Uint8Array(memory);
-    this.allocatedBytes += memory.byteLength;
   }
 
   #nextSlab(): void {
@@ -250,7 +254,6 @@ export class RingArena {
   /** Drops every entry of a partition. */
   dropPartition(partition: number, partitionBits: number): void {
     for (let slab = 0; slab < this.#slabs; slab += 1) {
-      if (this.#words[slab] === undefined) continue;
       if (slab !== this.#slab) {
         this.#dropWithin(slab, 0, this.#ends[slab] as number, partition, partitionBits);
         continue;
@@ -270,6 +273,15 @@ export class RingArena {
       }
       unit += words[base + sizeWord] as number;
     }
+  }
+}
+
+function reserve(bytes: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(bytes);
+  } catch {
+    const mebibytes = Math.ceil(bytes / (1024 * 1024));
+    throw new RingtailError("INVALID_ARGUMENT", `there are no ${mebibytes} MiB for the object buffer: give it fewer`);
   }
 }
 

@@ -77,13 +77,13 @@ describe("object buffer", () => {
 
   test("takes memory as it fills, and never more than its budget", () => {
     const buffer = new ObjectBuffer(1024 * 1024);
-    expect(buffer.allocatedBytes).toBe(0);
+    expect(buffer.touchedBytes).toBe(0);
     for (let i = 0; i < 5000; i += 1) {
       const { fullKey, high, low } = new Keyed(`key${i}`, 0);
       expect(buffer.put(fullKey, high, low, bytesOf(1000, i & 0xff), 0)).toBe(true);
-      if (i === 10) expect(buffer.allocatedBytes).toBe(256 * 1024);
+      if (i === 10) expect(buffer.touchedBytes).toBe(256 * 1024);
     }
-    expect(buffer.allocatedBytes).toBe(1024 * 1024);
+    expect(buffer.touchedBytes).toBe(1024 * 1024);
     expect(buffer.size).toBeGreaterThan(900);
     expect(buffer.size).toBeLessThanOrEqual(1024);
   });
@@ -97,9 +97,9 @@ describe("object buffer", () => {
       expect(equalBytes(buffer.get(fullKey, high, low) as Uint8Array, record)).toBe(true);
     };
     for (let i = 0; i < 2000; i += 1) put(1000 + ((i * 37) % 160));
-    expect(buffer.allocatedBytes).toBe(256 * 1024);
+    expect(buffer.touchedBytes).toBe(256 * 1024);
     for (let i = 0; i < 2000; i += 1) put(i % 2 === 0 ? 1000 : 100);
-    expect(buffer.allocatedBytes).toBe(1024 * 1024);
+    expect(buffer.touchedBytes).toBe(1024 * 1024);
   });
 
   test("keeps what is used and drops what is not", () => {
