@@ -19,8 +19,11 @@ export interface LocalClusterOptions extends AskedPlan {
 /**
  * V8's worker threads compile and collect garbage beside the event loop. Several nodes share this machine's CPUs, and with
  * four workers each (Node's default) a young cluster compiles so much at once that its loops starve.
+ *
+ * And no collection is made only to give memory back. V8 makes one 100 s after the last, so nodes that were started
+ * together come to it at the same instant, and all owners of a key stall at once (it cannot be forbidden later on).
  */
-const oneWorker = "--v8-pool-size=1";
+const v8Flags = ["--v8-pool-size=1", "--no-memory-reducer"];
 
 const restartMs = 1_000;
 const readyMs = 60_000;
@@ -124,7 +127,7 @@ export class LocalCluster {
   #spawn(member: Member): void {
     const log = openSync(member.log, "a");
     const program = fileURLToPath(new URL("./main.js", import.meta.url));
-    const child = spawn(process.execPath, [oneWorker, program, "serve", ...member.arguments], {
+    const child = spawn(process.execPath, [...v8Flags, program, "serve", ...member.arguments], {
       stdio: ["ignore", log, log, "ipc"],
       // A group of its own: Ctrl-C comes to `up` alone, which then stops the nodes.
       detached: true,

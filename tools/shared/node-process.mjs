@@ -41,7 +41,8 @@ export class NodeProcess {
     const log = openSync(this.log, "a");
     const modules = this.clockOffsetMs === 0 ? this.preload : [...this.preload, clock];
     const preload = modules.flatMap((path) => ["--require", path]);
-    const args = ["--v8-pool-size=1", ...preload, this.program, "serve", ...this.settings, ...extra];
+    // As `ringtail up` starts them.
+    const args = ["--v8-pool-size=1", "--no-memory-reducer", ...preload, this.program, "serve", ...this.settings, ...extra];
     const own = { RINGTAIL_ADMIN_LISTEN: "off", CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) };
     const env = { ...process.env, ...own, ...this.env };
     const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], env });
