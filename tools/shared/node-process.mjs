@@ -42,7 +42,15 @@ export class NodeProcess {
     const modules = this.clockOffsetMs === 0 ? this.preload : [...this.preload, clock];
     const preload = modules.flatMap((path) => ["--require", path]);
     // As `ringtail up` starts them.
-    const args = ["--v8-pool-size=1", "--no-memory-reducer", ...preload, this.program, "serve", ...this.settings, ...extra];
+    const args = [
+      "--v8-pool-size=1",
+      "--no-memory-reducer",
+      ...preload,
+      this.program,
+      "serve",
+      ...this.settings,
+      ...extra,
+    ];
     const own = { RINGTAIL_ADMIN_LISTEN: "off", CHAOS_CLOCK_OFFSET_MS: String(this.clockOffsetMs) };
     const env = { ...process.env, ...own, ...this.env };
     const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], env });
