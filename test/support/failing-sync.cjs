@@ -3,7 +3,7 @@
 const fs = require("node:fs");
 const { syncBuiltinESMExports } = require("node:module");
 
-const { fdatasync, fsync, promises } = fs;
+const { fdatasync, fsync } = fs;
 
 function fails(part) {
   try {
@@ -17,22 +17,17 @@ function failure(call) {
   return Object.assign(new Error(`EIO: i/o error, ${call}`), { code: "EIO", syscall: call });
 }
 
+/** The part of the node that a file belongs to. */
+function partOf(file) {
+  return /\/state(\/|$)/.test(fs.readlinkSync(`/proc/self/fd/${file}`)) ? "state" : "log";
+}
+
 fs.fdatasync = (file, done) => {
   if (fails("log")) setImmediate(done, failure("fdatasync"));
   else fdatasync(file, done);
 };
 fs.fsync = (file, done) => {
-  if (fails("log")) setImmediate(done, failure("fsync"));
+  if (fails(partOf(file))) setImmediate(done, failure("fsync"));
   else fsync(file, done);
 };
 syncBuiltinESMExports();
-
-promises.open(__filename, "r").then(async (handle) => {
-  const { prototype } = handle.constructor;
-  const { sync } = prototype;
-  prototype.sync = async function () {
-    if (fails("state")) throw failure("fsync");
-    return sync.call(this);
-  };
-  await handle.close();
-});
