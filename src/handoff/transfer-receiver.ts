@@ -157,10 +157,7 @@ export class TransferReceiver {
       table.retry(now, transfer, "peer-down", table.config.pollUs);
       return;
     }
-    if (table.pace.paused || table.pace.readyAt > now) {
-      this.#waitForRate(now, transfer);
-      return;
-    }
+    if (table.waitsForPace(now, transfer, table.pace)) return;
     if (transfer.source !== source) this.#turnTo(now, transfer, source);
     this.#pull(now, transfer, source);
   }
@@ -191,12 +188,6 @@ export class TransferReceiver {
     transfer.startedAt = now;
     transfer.bytesAtStart = transfer.bytes;
     if (transfer.cursor === null) this.#table.pace.take(now, this.#table.config.copyCostBytes);
-  }
-
-  #waitForRate(now: Instant, transfer: Transfer): void {
-    const { pace, config } = this.#table;
-    transfer.wait = pace.paused ? "paused" : "rate";
-    transfer.retryAt = pace.paused ? after(now, config.pollUs) : pace.readyAt;
   }
 
   #pull(now: Instant, transfer: Transfer, source: NodeNumber): void {

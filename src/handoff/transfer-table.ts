@@ -216,6 +216,14 @@ export class TransferTable {
     this.retry(now, transfer, wait, retryDelay(transfer.attempts, retryLeastUs, retryMostUs, this.rng));
   }
 
+  /** Whether the pace allows nothing yet: the transfer tries again when it may. */
+  waitsForPace(now: Instant, transfer: Transfer, pace: Pace): boolean {
+    if (!pace.paused && pace.readyAt <= now) return false;
+    transfer.wait = pace.paused ? "paused" : "rate";
+    transfer.retryAt = pace.paused ? after(now, this.config.pollUs) : pace.readyAt;
+    return true;
+  }
+
   /** Begins a state: nothing is waited for. */
   enter(transfer: Transfer, state: TransferState): void {
     transfer.state = state;
@@ -253,17 +261,16 @@ export class TransferTable {
   /** Asks for the deletion of a page if it is time and none is under way; 0: it waits. */
   askDeletion(now: Instant, transfer: Transfer): number {
     const { deleting, config } = this;
-    if (this.#deleteToken !== 0) transfer.wait = "deleting";
-    else if (deleting.paused) this.retry(now, transfer, "paused", config.pollUs);
-    else if (deleting.readyAt > now) this.retry(now, transfer, "rate", deleting.readyAt - now);
-    else {
-      deleting.take(now, config.deleteCostBytes);
-      transfer.wait = "none";
-      this.#deleteToken = this.ask(transfer);
-      this.#deleteKey = replicaKey(transfer.partition, transfer.n);
-      return this.#deleteToken;
+    if (this.#deleteToken !== 0) {
+      transfer.wait = "deleting";
+      return 0;
     }
-    return 0;
+    if (this.waitsForPace(now, transfer, deleting)) return 0;
+    deleting.take(now, config.deleteCostBytes);
+    transfer.wait = "none";
+    this.#deleteToken = this.ask(transfer);
+    this.#deleteKey = replicaKey(transfer.partition, transfer.n);
+    return this.#deleteToken;
   }
 
   /** The page is done; the store takes the next one. */
