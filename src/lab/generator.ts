@@ -189,6 +189,7 @@ class Watch {
   readonly #meter = new LoopMeter();
   readonly #endInterval: () => void;
   readonly #timers: NodeJS.Timeout[] = [];
+  #interval: NodeJS.Timeout | undefined;
   #before: Usage = usageNow();
   #after: Usage | undefined;
 
@@ -209,12 +210,23 @@ class Watch {
   #onWindow(intervalSeconds: number): void {
     this.#before = usageNow();
     this.#meter.start();
-    this.#timers.push(setInterval(this.#endInterval, secondMs * intervalSeconds));
+    this.#beat(performance.now(), secondMs * intervalSeconds, 1);
+  }
+
+  /** Intervals end on whole seconds of the window: lateness does not add up, and all processes end theirs together. */
+  #beat(windowMs: number, lengthMs: number, next: number): void {
+    const end = (): void => {
+      this.#endInterval();
+      const passed = Math.floor((performance.now() - windowMs) / lengthMs);
+      this.#beat(windowMs, lengthMs, Math.max(passed, next) + 1);
+    };
+    this.#interval = setTimeout(end, windowMs + next * lengthMs - performance.now());
   }
 
   /** Everything has been answered. */
   end(): Pick<Recording, "usage" | "stalls"> {
     for (const timer of this.#timers) clearTimeout(timer);
+    clearTimeout(this.#interval);
     this.#meter.stop();
     this.#endInterval();
     return { usage: usageBetween(this.#before, this.#after ?? usageNow()), stalls: this.#meter.stalls };

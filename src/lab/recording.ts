@@ -105,23 +105,29 @@ export function mergeRecordings(recordings: readonly [Recording, ...Recording[]]
   }
   return {
     ...first,
-    intervals: first.intervals.map((interval, i) => mergeIntervals(interval, others, i)),
+    intervals: mergeIntervals(recordings.flatMap(({ intervals }) => intervals)),
     usage: mergeUsage(recordings.map(({ usage }) => usage)),
     startedMs: Math.min(...recordings.map(({ startedMs }) => startedMs)),
   };
 }
 
-/** The `i`th of all: the processes count their seconds from one instant. */
-function mergeIntervals(interval: Interval, others: readonly Recording[], i: number): Interval {
-  let { to } = interval;
-  for (const { intervals } of others) {
-    const other = intervals[i];
-    if (other === undefined) continue;
-    interval.gets.add(other.gets);
-    interval.puts.add(other.puts);
-    to = Math.max(to, other.to);
+/**
+ * Those that begin in the same second, to the nearest, are one: all count from one instant, and end intervals on whole
+ * seconds or a little late. A process that was held up has fewer and longer ones, or one more at the end, for what was
+ * answered after the window.
+ */
+function mergeIntervals(all: readonly Interval[]): Interval[] {
+  const bySecond = new Map<number, Interval>();
+  for (const interval of all) {
+    const second = Math.round(interval.from);
+    const merged = bySecond.get(second);
+    if (merged !== undefined) {
+      merged.gets.add(interval.gets);
+      merged.puts.add(interval.puts);
+    }
+    bySecond.set(second, merged === undefined ? interval : { ...merged, to: Math.max(merged.to, interval.to) });
   }
-  return { ...interval, to };
+  return [...bySecond.values()].sort((a, b) => a.from - b.from);
 }
 
 function mergeUsage(usages: readonly UsageBetween[]): UsageBetween {

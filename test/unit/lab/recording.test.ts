@@ -95,6 +95,33 @@ it("two merged are what one would have recorded", () => {
   expect(merged.stalls.totalCount).toBe(2);
 });
 
+it("a process that ended its intervals at other times loses none of its samples", () => {
+  const samples = (us: number): Interval["gets"] => {
+    const histogram = latencyHistogram();
+    histogram.recordValue(us);
+    return histogram;
+  };
+  const withIntervals = (...bounds: [number, number][]): Recording => {
+    const intervals = bounds.map(([from, to], i) => ({ from, to, gets: samples(i + 1), puts: samples(i + 1) }));
+    return { ...recorded([], 1), intervals };
+  };
+  const prompt = withIntervals([0, 1], [1, 2], [2, 3]);
+  const heldUp = withIntervals([0, 1.004], [1.004, 3.001], [3.001, 3.02]);
+  const merged = mergeRecordings([prompt, heldUp]).intervals;
+  expect(merged.map(({ from, to }) => [from, to])).toEqual([
+    [0, 1.004],
+    [1, 3.001],
+    [2, 3],
+    [3.001, 3.02],
+  ]);
+  expect(merged.map(({ gets, puts }) => [gets.totalCount, puts.totalCount])).toEqual([
+    [2, 2],
+    [2, 2],
+    [1, 1],
+    [1, 1],
+  ]);
+});
+
 it("as JSON it goes to another process and is the same there", () => {
   const there = unpackRecording(JSON.parse(JSON.stringify(packRecording(recorded(operations(3), 1)))));
   const here = recorded(operations(3), 1);
