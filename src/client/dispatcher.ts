@@ -10,7 +10,7 @@ import type { DurationUs, Instant } from "../base/time.ts";
 import { after } from "../base/time.ts";
 import type { Frame } from "../wire/frame.ts";
 import { REPLY_BIT } from "../wire/frame-types.ts";
-import { ErrorReply } from "../wire/gen/codecs.ts";
+import { ErrorReply, GetReply } from "../wire/gen/codecs.ts";
 import type { Connection } from "./connection.ts";
 import { failureOf, leavesDoubt } from "./failures.ts";
 import { frameTypeOf } from "./frames.ts";
@@ -29,6 +29,8 @@ import { Throttle } from "./throttle.ts";
 const stoppingUs: DurationUs = 1_000_000;
 /** A node that left a request unanswered for half of its time is not the first choice for this long. */
 const silentUs: DurationUs = 1_000_000;
+
+const getReplyType = frameTypeOf(RequestKind.get) | REPLY_BIT;
 
 /** What a `Dispatcher` is made of, once the client has a ring. */
 export interface DispatcherOptions {
@@ -86,14 +88,22 @@ export class Dispatcher {
     this.#ledger.add(now, request);
     this.#wantTick(request.isPinned ? this.#ledger.nextTick() : request.deadline);
     this.#dispatch(now, request);
-    if (request.kind === RequestKind.get) {
-      const delay = this.#hedging.begin(now);
-      if (delay > 0) {
-        this.#ledger.hedgeAfter(now, request, delay);
-        this.#wantTick(this.#ledger.nextTick());
-      }
-    }
+    if (request.kind === RequestKind.get) this.#planHedge(now, request);
     return null;
+  }
+
+  /**
+   * A get is asked of a second node if it is late; and at once if an owner is held for slow, so that this is found out to
+   * be over and nobody waits for it.
+   */
+  #planHedge(now: Instant, request: Request<AnyReply>): void {
+    const delay = this.#hedging.begin(now);
+    if (delay === 0) return;
+    const slow = this.#router.toTryAgain(now);
+    if (slow !== undefined && request.state === RequestState.sent) this.#askToo(now, request, slow);
+    if (request.other !== null) return;
+    this.#ledger.hedgeAfter(now, request, delay);
+    this.#wantTick(this.#ledger.nextTick());
   }
 
   /** Gets that were asked of a second node because the first was late. */
@@ -146,6 +156,7 @@ export class Dispatcher {
     request.attempt = request.attempts;
     request.attempts += 1;
     request.sentAt = now;
+    node.askedAt = now;
     node.inFlight += request.weight;
     return true;
   }
@@ -197,7 +208,11 @@ export class Dispatcher {
     if (request === undefined || frame.type !== (frameTypeOf(request.kind) | REPLY_BIT)) {
       mark("client.late-reply");
       const late = this.#late.answered(frame.frameId, connection.id);
-      if (late !== undefined) this.#onLate(now, late);
+      if (late === undefined) return;
+      // Only gets are asked twice.
+      const isAnswer = frame.type === getReplyType && frame.status === statusOk;
+      if (isAnswer) this.#pool.known(late.node)?.told(now, frame.decode(GetReply));
+      this.#onLate(now, late);
     } else if (frame.status === statusOk) this.#onAnswer(now, connection, request, frame.decode(request.codec));
     else this.#onRefusal(now, connection, request, frame.status, frame.decode(ErrorReply));
   }
@@ -207,7 +222,7 @@ export class Dispatcher {
     const node = this.#withdraw(request);
     node?.sample(now, now - request.sentAt);
     this.#throttle.onAnswer(now);
-    node?.told(reply.queue, reply.busy);
+    node?.told(now, reply);
     this.#ledger.end(request);
     this.#keeper.learn(now, reply.epoch, connection.number);
     request.events.onReply(now, request, reply);
@@ -364,7 +379,10 @@ export class Dispatcher {
 
   /** The get is late: another node is asked, too, if one is ready and the budget allows it. Whoever answers first counts. */
   #hedge(now: Instant, request: Request<AnyReply>): void {
-    const node = this.#elsewhere(now, request);
+    this.#askToo(now, request, this.#elsewhere(now, request));
+  }
+
+  #askToo(now: Instant, request: Request<AnyReply>, node: KnownNode): void {
     const connection = node.waiting.size === 0 ? node.freeConnection(request.weight) : undefined;
     if (node.number === request.node || connection === undefined || !this.#hedging.take()) return;
     mark("client.hedge");

@@ -10,6 +10,7 @@ import type { DurationUs, Instant } from "../base/time.ts";
 import { after, instant } from "../base/time.ts";
 import { P95, replicaScore } from "../metrics/hedge.ts";
 import type { Connection } from "./connection.ts";
+import type { AnyReply } from "./request.ts";
 import { WaitingList } from "./waiting-list.ts";
 
 /** Fractional bits of the average, and how much a sample counts that is below it: 1/8. */
@@ -22,6 +23,9 @@ const averageMax = 0x3fff_ffff;
 const backoffFirstUs: DurationUs = 250_000;
 const backoffMaxUs: DurationUs = 5_000_000;
 
+/** Who said that its store is slow is believed for so long, if it is not asked again. */
+const slowForUs: DurationUs = 10_000_000;
+
 export class KnownNode {
   readonly number: number;
   address: string;
@@ -31,6 +35,8 @@ export class KnownNode {
   readonly waiting: WaitingList = new WaitingList();
   /** Places taken by requests sent to this node and not answered. */
   inFlight = 0;
+  /** When a request was last sent to it. */
+  askedAt: Instant = instant(0);
   /** Not chosen before this instant while another node can be: it is stopping, or was silent. */
   avoidUntil: Instant = instant(0);
   /** Whether the last dial failed or the connection broke, and no other is up since. */
@@ -46,6 +52,8 @@ export class KnownNode {
   /** What the node told with its latest answer: requests that it works on, and how busy it is, of 100. */
   queue = 0;
   busy = 0;
+  /** Until then its store counts as slow next to its peers', as it told. */
+  slowUntil: Instant = instant(0);
 
   constructor(number: number, name: string, address: string) {
     this.number = number;
@@ -85,9 +93,10 @@ export class KnownNode {
   }
 
   /** What the node says of itself with an answer. */
-  told(queue: number, busy: number): void {
+  told(now: Instant, { queue, busy, slow }: Pick<AnyReply, "queue" | "busy" | "slow">): void {
     this.queue = queue;
     this.busy = busy;
+    this.slowUntil = slow ? after(now, slowForUs) : instant(0);
   }
 
   /** An attempt took this long, or that long without an answer. */

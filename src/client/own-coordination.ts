@@ -109,7 +109,7 @@ class OwnGet implements RequestEvents<GetReply> {
     const { epoch, elapsedUs, lww } = last;
     events.onReply(now, this.#get, {
       ...{ record: merged.record, context: merged.context, epoch, acks: this.#acks },
-      ...{ coordinator: 0, elapsedUs, stalePossible, lww, hedged: false, queue: 0, busy: 0, phases: [] },
+      ...{ coordinator: 0, elapsedUs, stalePossible, lww, hedged: false, queue: 0, busy: 0, slow: false, phases: [] },
     });
   }
 

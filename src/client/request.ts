@@ -54,9 +54,10 @@ export interface AnyReply {
   readonly epoch: number;
   readonly coordinator: number;
   readonly elapsedUs: number;
-  /** What the coordinator says of itself: requests that it works on, and how busy it is, of 100. */
+  /** What the coordinator says of itself: requests that it works on, how busy it is, of 100, and whether its store is slow. */
   readonly queue: number;
   readonly busy: number;
+  readonly slow: boolean;
 }
 
 /** An attempt that was sent and is not answered. */

@@ -1,12 +1,13 @@
 /**
  * Router: which node a request goes to. An owner of the key, so that no node passes it on (zero hops): for a put the
- * one that answered the preceding get first if it is not slow next to the others, else the better of two random owners
- * by latency and queue. An owner that is away or stopping, or where the last attempt failed, comes after every other; a
- * fallback is asked only when no owner can be, and any node at all before none, since every node answers every query.
+ * one that answered the preceding get first, else the better of two random owners by latency and queue. An owner that
+ * is slow next to the others is not among them: whether it still is, gets find out that are asked of another one as well.
+ * An owner that is away or stopping, or where the last attempt failed, comes after every other; a fallback is asked only
+ * when no owner can be, and any node at all before none, since every node answers every query.
  */
 import { assert } from "../base/assert.ts";
 import type { Rng } from "../base/rng.ts";
-import type { DurationUs, Instant } from "../base/time.ts";
+import { after, type DurationUs, type Instant } from "../base/time.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { KnownNode } from "./known-node.ts";
 import type { RequestOptions } from "./request.ts";
@@ -34,12 +35,15 @@ export interface RouteQuery {
 /** An owner is slow above this many times what the fastest of the others takes, but never below a floor. */
 const slowFactor = 4;
 const slowFloorUs: DurationUs = 1_000;
+/** A slow one is tried again so often, by each client: sooner than its latency is forgotten. */
+const tryAgainUs: DurationUs = 500_000;
 
 export class Router {
   readonly #rng: Rng;
   readonly #nodes: NodeLookup;
-  /** The owners that can be asked; reused. */
+  /** The owners that can be asked, and of them those that are not slow; reused. */
   readonly #usable: KnownNode[] = [];
+  readonly #prompt: KnownNode[] = [];
 
   constructor(rng: Rng, nodes: NodeLookup) {
     this.#rng = rng;
@@ -59,6 +63,7 @@ export class Router {
 
   #gather(now: Instant, list: Uint16Array, owners: number, failedAt: number): void {
     this.#usable.length = 0;
+    this.#prompt.length = 0;
     for (let slot = 0; slot < owners; slot += 1) {
       const node = this.#nodes.known(list[slot] as number);
       if (node === undefined) continue;
@@ -69,25 +74,36 @@ export class Router {
   }
 
   #choose(now: Instant, query: RouteQuery): KnownNode {
-    const usable = this.#usable;
+    this.#sift(now);
+    const prompt = this.#prompt;
     if (query.prefer !== 0) {
-      for (const node of usable) if (node.number === query.prefer && !this.#isSlow(now, node)) return node;
+      for (const node of prompt) if (node.number === query.prefer) return node;
     }
-    const first = this.#rng.below(usable.length);
-    const one = usable[first] as KnownNode;
-    if (usable.length === 1) return one;
-    const other = usable[(first + 1 + this.#rng.below(usable.length - 1)) % usable.length] as KnownNode;
+    const first = this.#rng.below(prompt.length);
+    const one = prompt[first] as KnownNode;
+    if (prompt.length === 1) return one;
+    const other = prompt[(first + 1 + this.#rng.below(prompt.length - 1)) % prompt.length] as KnownNode;
     return other.cost(now) < one.cost(now) ? other : one;
   }
 
-  /** Next to the fastest of the other owners: where all are slow nobody is. */
-  #isSlow(now: Instant, node: KnownNode): boolean {
+  /** Slow is who takes much longer than the fastest, or says that it is: where all are slow nobody is. */
+  #sift(now: Instant): void {
     let fastest = 0;
-    for (const other of this.#usable) {
-      const us = other === node ? 0 : other.latencyUs(now);
+    for (const node of this.#usable) {
+      const us = node.latencyUs(now);
       if (us > 0 && (fastest === 0 || us < fastest)) fastest = us;
     }
-    return fastest > 0 && node.latencyUs(now) > Math.max(slowFloorUs, slowFactor * fastest);
+    const most = Math.max(slowFloorUs, slowFactor * fastest);
+    this.#prompt.length = 0;
+    for (const node of this.#usable) if (node.latencyUs(now) <= most && node.slowUntil <= now) this.#prompt.push(node);
+    if (this.#prompt.length > 0) return;
+    for (const node of this.#usable) if (node.latencyUs(now) <= most) this.#prompt.push(node);
+  }
+
+  /** Of the owners that the last `pick` left out for being slow, one that nobody has asked for a while. */
+  toTryAgain(now: Instant): KnownNode | undefined {
+    if (this.#prompt.length === this.#usable.length) return undefined;
+    return this.#usable.find((node) => after(node.askedAt, tryAgainUs) <= now && !this.#prompt.includes(node));
   }
 
   /**

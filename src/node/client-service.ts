@@ -83,6 +83,7 @@ export class ClientService implements Beginner {
     hedged: false,
     queue: 0,
     busy: 0,
+    slow: false,
     phases: [],
   };
   readonly #putReply: PutReply = {
@@ -96,6 +97,7 @@ export class ClientService implements Beginner {
     lww: false,
     queue: 0,
     busy: 0,
+    slow: false,
     phases: [],
   };
 
@@ -329,6 +331,7 @@ export class ClientService implements Beginner {
     reply.lww = quorum.lww;
     reply.queue = shared.queue();
     reply.busy = shared.busy;
+    reply.slow = shared.slow();
     reply.phases = phases;
   }
 
@@ -365,6 +368,7 @@ export class ClientService implements Beginner {
       lww: op.quorum.lww,
       queue: this.#shared.queue(),
       busy: this.#shared.busy,
+      slow: this.#shared.slow(),
     });
   }
 

@@ -96,6 +96,7 @@ export class CopyService {
       hedged: false,
       queue: this.#shared.queue(),
       busy: this.#shared.busy,
+      slow: this.#shared.slow(),
       phases: [],
       lww: this.#shared.ring.policyOf(bucketOf(op.fullKey)).resolver === Resolver.lww,
     };

@@ -186,6 +186,7 @@ export class PeerService {
     reply.busy = shared.busy;
     reply.loopUs = op.loopUs + stoodUs;
     reply.storageUs = storageUsOf(now, op, stoodUs);
+    shared.onServed(now, reply.storageUs);
   }
 
   /** The partition may have been closed to reads, or found wanting, while the record was read. */

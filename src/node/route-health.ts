@@ -10,12 +10,15 @@
  * - `down`: its connection was refused or reset, its hello did not come, or it was degraded by timeouts and the first
  *   probe stayed unanswered, too; or it has said that it is stopping. A fallback is used in its place.
  *
+ * This node's own store is compared in the same way, by what the peers' requests wait for it: whoever coordinates at a
+ * node with a slow disk waits for that disk, so clients are told and go elsewhere.
+ *
  * Whoever timed out is probed after 250 ms, and then twice as long each time, up to 5 s; any answer ends that.
  * Estimates that get no samples fade by time, or a peer that nobody asks would stay as bad as it last was. All
  * arithmetic is of integers. Not here: links and dialling (`peers.ts`), who is asked (`targets.ts`).
  */
 import { assert } from "../base/assert.ts";
-import type { NodeNumber } from "../base/ids.ts";
+import { type NodeNumber, noNode } from "../base/ids.ts";
 import { mark } from "../base/mark.ts";
 import { after, type DurationUs, type Instant, instant, never } from "../base/time.ts";
 import { P95, replicaScore } from "../metrics/hedge.ts";
@@ -132,6 +135,8 @@ class Route {
 export class RouteHealth {
   readonly #effects: RouteHealthEffects;
   readonly #byNumber: (Route | undefined)[] = [];
+  /** This node's own store. */
+  readonly #own = new Route(noNode);
   readonly #list: Route[] = [];
   readonly #sorted: Route[] = [];
   #compareAt: Instant = never;
@@ -261,6 +266,17 @@ export class RouteHealth {
     route.busy = busy;
   }
 
+  /** A peer's request has waited so long for this node's store. */
+  served(now: Instant, storageUs: DurationUs): void {
+    this.#own.addLatency(storageUs);
+    this.#touch(now, this.#own);
+  }
+
+  /** Whether this node's store takes four times what its peers take altogether, the way to them included. */
+  get isSlow(): boolean {
+    return this.#own.slow;
+  }
+
   /** The peer has said hello. */
   connected(now: Instant, number: NodeNumber): void {
     const route = this.#find(number);
@@ -324,6 +340,7 @@ export class RouteHealth {
       fade(now, route);
       if (route.samples + route.outcomes + route.timeouts > 0) known = true;
     }
+    fade(now, this.#own);
     this.#compareAt = known ? after(now, compareEveryUs) : never;
     this.#compare(now);
     for (const route of this.#list) this.#judge(now, route);
@@ -389,23 +406,30 @@ export class RouteHealth {
     for (const route of this.#list) {
       const at = sorted.indexOf(route);
       const others = sorted.length - 1;
-      if (at < 0 || others < 1) {
-        route.slow = false;
-        continue;
-      }
       // The lower median of the others: with itself taken out, those behind it move up by one.
       const middle = (others - 1) >>> 1;
-      const median = (sorted[middle < at ? middle : middle + 1] as Route).latencyUs;
-      const factor = route.slow ? slowFactor / 2 : slowFactor;
-      if (route.latencyUs >= route.worstUs || now >= route.worstUntil) {
-        route.worstUs = route.latencyUs;
-        route.worstUntil = after(now, worstForUs);
-      }
-      const slow = route.worstUs > Math.max(slowFloorUs, factor * median);
-      if (slow && !route.slow) mark("route.slow");
-      route.slow = slow;
+      const median = at < 0 || others < 1 ? undefined : sorted[middle < at ? middle : middle + 1];
+      compareWith(now, route, median);
     }
+    const own = this.#own;
+    compareWith(now, own, own.samples < samplesMin ? undefined : sorted[(sorted.length - 1) >>> 1]);
   }
+}
+
+/** Whether the route is slow next to the median of the others; there may be none, and then nobody is. */
+function compareWith(now: Instant, route: Route, median: Route | undefined): void {
+  if (median === undefined) {
+    route.slow = false;
+    return;
+  }
+  const factor = route.slow ? slowFactor / 2 : slowFactor;
+  if (route.latencyUs >= route.worstUs || now >= route.worstUntil) {
+    route.worstUs = route.latencyUs;
+    route.worstUntil = after(now, worstForUs);
+  }
+  const slow = route.worstUs > Math.max(slowFloorUs, factor * median.latencyUs);
+  if (slow && !route.slow) mark("route.slow");
+  route.slow = slow;
 }
 
 function stateOf(route: Route): RouteState {

@@ -43,6 +43,8 @@ export class Routing implements KeyOwners {
     });
     this.#spread = spreadOf(shared);
     shared.routeState = (number) => this.health.state(number);
+    shared.slow = () => this.health.isSlow;
+    shared.onServed = (now, storageUs) => this.health.served(now, storageUs);
     shared.onReadOnly = (number, readOnly) => this.health.readOnly(number, readOnly);
   }
 

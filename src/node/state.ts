@@ -60,6 +60,10 @@ export class NodeState {
   busy = 0;
   /** Requests that the node works on, those of its peers included: they are told with every answer. */
   queue: () => number = () => this.inFlight;
+  /** This node's store is slow next to its peers: clients are told with every answer. */
+  slow: () => boolean = () => false;
+  /** A peer's request has waited so long for this node's store. */
+  onServed: (now: Instant, storageUs: DurationUs) => void = () => {};
   /** The store has fallen behind: it should get no new writes. */
   storeBehind: () => boolean = () => false;
   /** What the others may be told of this node's store: none while it does not serve. */

@@ -161,6 +161,7 @@ export interface GetReply {
   hedged: boolean;
   queue: number;
   busy: number;
+  slow: boolean;
   phases: number[];
 }
 
@@ -365,6 +366,7 @@ export interface MultiGetReply {
   lww: boolean;
   queue: number;
   busy: number;
+  slow: boolean;
 }
 
 export interface MultiGetRequest {
@@ -429,6 +431,7 @@ export interface PutReply {
   lww: boolean;
   queue: number;
   busy: number;
+  slow: boolean;
   phases: number[];
 }
 

@@ -3162,6 +3162,7 @@ export const ringtail = $root.ringtail = (() => {
             this.hedged = false;
             this.queue = 0;
             this.busy = 0;
+            this.slow = false;
             this.phases = [];
         };
 
@@ -3176,6 +3177,7 @@ export const ringtail = $root.ringtail = (() => {
         GetReply.prototype.hedged = false;
         GetReply.prototype.queue = 0;
         GetReply.prototype.busy = 0;
+        GetReply.prototype.slow = false;
         GetReply.prototype.phases = $util.emptyArray;
 
         GetReply.encode = function (message, writer, _depth) {
@@ -3209,6 +3211,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(328).uint32(message.queue);
             if (message.busy != null && message.busy !== 0)
                 writer.uint32(336).uint32(message.busy);
+            if (message.slow != null && message.slow !== false)
+                writer.uint32(344).bool(message.slow);
             return writer;
         };
 
@@ -3310,6 +3314,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.busy = reader.uint32();
+                        continue;
+                    }
+                case 43: {
+                        if (wireType !== 0)
+                            break;
+                        message.slow = reader.bool();
                         continue;
                     }
                 case 30: {
@@ -3573,6 +3583,7 @@ export const ringtail = $root.ringtail = (() => {
             this.lww = false;
             this.queue = 0;
             this.busy = 0;
+            this.slow = false;
             this.phases = [];
         };
 
@@ -3586,6 +3597,7 @@ export const ringtail = $root.ringtail = (() => {
         PutReply.prototype.lww = false;
         PutReply.prototype.queue = 0;
         PutReply.prototype.busy = 0;
+        PutReply.prototype.slow = false;
         PutReply.prototype.phases = $util.emptyArray;
 
         PutReply.encode = function (message, writer, _depth) {
@@ -3617,6 +3629,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(328).uint32(message.queue);
             if (message.busy != null && message.busy !== 0)
                 writer.uint32(336).uint32(message.busy);
+            if (message.slow != null && message.slow !== false)
+                writer.uint32(344).bool(message.slow);
             return writer;
         };
 
@@ -3712,6 +3726,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.busy = reader.uint32();
+                        continue;
+                    }
+                case 43: {
+                        if (wireType !== 0)
+                            break;
+                        message.slow = reader.bool();
                         continue;
                     }
                 case 30: {
@@ -4103,6 +4123,7 @@ export const ringtail = $root.ringtail = (() => {
             this.lww = false;
             this.queue = 0;
             this.busy = 0;
+            this.slow = false;
         };
 
         MultiGetReply.prototype.results = $util.emptyArray;
@@ -4112,6 +4133,7 @@ export const ringtail = $root.ringtail = (() => {
         MultiGetReply.prototype.lww = false;
         MultiGetReply.prototype.queue = 0;
         MultiGetReply.prototype.busy = 0;
+        MultiGetReply.prototype.slow = false;
 
         MultiGetReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -4135,6 +4157,8 @@ export const ringtail = $root.ringtail = (() => {
                 writer.uint32(328).uint32(message.queue);
             if (message.busy != null && message.busy !== 0)
                 writer.uint32(336).uint32(message.busy);
+            if (message.slow != null && message.slow !== false)
+                writer.uint32(344).bool(message.slow);
             return writer;
         };
 
@@ -4206,6 +4230,12 @@ export const ringtail = $root.ringtail = (() => {
                         if (wireType !== 0)
                             break;
                         message.busy = reader.uint32();
+                        continue;
+                    }
+                case 43: {
+                        if (wireType !== 0)
+                            break;
+                        message.slow = reader.bool();
                         continue;
                     }
                 }

@@ -1,6 +1,7 @@
 /** Gets that are late are asked of a second owner: within the budget, never puts, never when all are slow or busy. */
 import { describe, expect, it } from "vitest";
 import type { Bucket } from "../../../src/client/bucket.ts";
+import type { Receipt } from "../../../src/client/receipt.ts";
 import { FrameType } from "../../../src/wire/frame-types.ts";
 import { type Act, ClientWorld } from "../../support/client-world.ts";
 
@@ -137,4 +138,63 @@ it("a put goes to the node that answered the get first, unless that one is slow 
   const before = world.node(fastest).of(FrameType.PUT).length;
   await world.settle(bucket.put("k", Uint8Array.of(9), { context }));
   expect(world.node(fastest).of(FrameType.PUT).length).toBe(before + 1);
+});
+
+describe("an owner that is slow", () => {
+  const slowUs = 40_000;
+
+  /** Half a minute, sixty gets and puts a second, the first three seconds not counted; what each took, in ms. */
+  async function load(world: ClientWorld, bucket: Bucket<Uint8Array>, withGets = true): Promise<number[]> {
+    const took: number[] = [];
+    for (let i = 0; i < 1_800; i += 1) {
+      const isGet = withGets && i % 2 === 0;
+      const operation = isGet ? bucket.get(`k${i}`) : bucket.put(`k${i}`, Uint8Array.of(1));
+      const { receipt } = await world.settle(operation as Promise<{ receipt: Receipt }>);
+      if (i >= 180) took.push(receipt.elapsedMs);
+      await world.run(1_000_000 / 60);
+    }
+    return took;
+  }
+
+  it("is tried again by gets that another is asked for, too: nobody waits for it, however long the others' queues", async () => {
+    const [world, bucket] = await warmWorld();
+    const slow = world.nodes[2] as (typeof world.nodes)[number];
+    for (const node of world.nodes) {
+      node.serviceUs = node === slow ? slowUs : 1_000;
+      if (node !== slow) node.script = () => ({ reply: { queue: 8 } });
+    }
+    const took = await load(world, bucket);
+    expect(Math.max(...took)).toBeLessThan(slowUs / 1_000);
+    const tries = slow.of(FrameType.GET).length;
+    expect(tries, "it is asked about twice a second, within the budget").toBeGreaterThan(27);
+    expect(tries).toBeLessThan(70);
+    // It is well again: within seconds it has its share.
+    slow.serviceUs = 1_000;
+    await load(world, bucket);
+    expect(slow.of(FrameType.PUT).length).toBeGreaterThan(300);
+  });
+
+  it("says so itself: a put goes elsewhere although its gets are as fast as the others'", async () => {
+    const [world, bucket] = await warmWorld();
+    const slow = world.nodes[2] as (typeof world.nodes)[number];
+    slow.script = () => ({ reply: { slow: true } });
+    await load(world, bucket);
+    expect(slow.of(FrameType.PUT).length, "the first of them may show it").toBeLessThanOrEqual(1);
+    expect(slow.of(FrameType.GET).length).toBeGreaterThan(27);
+    for (const node of world.nodes) node.seen.length = 0;
+    for (const node of world.nodes) node.script = () => ({ reply: { slow: true } });
+    await load(world, bucket);
+    for (const node of world.nodes)
+      expect(node.of(FrameType.PUT).length, "all are slow: nobody is").toBeGreaterThan(100);
+  });
+
+  it("is asked by a put now and then where there are no gets", async () => {
+    const [world, bucket] = await warmWorld();
+    const slow = world.nodes[2] as (typeof world.nodes)[number];
+    for (const node of world.nodes) node.serviceUs = node === slow ? slowUs : 1_000;
+    await load(world, bucket, false);
+    const puts = slow.of(FrameType.PUT).length;
+    expect(puts).toBeGreaterThan(3);
+    expect(puts).toBeLessThan(40);
+  });
 });

@@ -53,6 +53,12 @@ class World implements RouteHealthEffects {
     }
     return this;
   }
+  /** So many requests of peers that this node's store has answered. */
+  served(count: number, storageUs: number): this {
+    for (let i = 0; i < count; i += 1) this.health.served(instant(this.now), storageUs);
+    return this;
+  }
+
   timeouts(number: number, count: number): this {
     for (let i = 0; i < count; i += 1) {
       this.health.sent(nodeNumber(number));
@@ -250,6 +256,37 @@ describe("slowness", () => {
     expect(world.health.state(3)).toBe("degraded");
     world.until(60 * second);
     expect([world.health.state(3), world.health.nextTick()]).toEqual(["ok", never]);
+  });
+});
+
+describe("this node's own store", () => {
+  const peers = (us: number): World => new World(2).answers(1, 40, us).answers(2, 40, us);
+
+  test("is slow at four times what the peers take, and no more below twice", () => {
+    const world = peers(1_000).served(40, 3_900).until(100_000);
+    expect(world.health.isSlow).toBe(false);
+    world.answers(1, 1, 1_000).served(40, 4_200).until(200_000);
+    expect(world.health.isSlow).toBe(true);
+    for (let at = 0; at < 8; at += 1) {
+      world.answers(1, 8, 1_000).answers(2, 8, 1_000).served(8, 2_100);
+      world.until(world.now + 300_000);
+    }
+    expect(world.health.isSlow).toBe(true);
+    for (const isSlow of [true, false]) {
+      world.answers(1, 1, 1_000).served(40, 1_900);
+      world.until(world.now + 1_900_000);
+      expect(world.health.isSlow, "the worst of two seconds").toBe(isSlow);
+    }
+  });
+
+  test("is not when the peers are as slow, when nobody asks, or when there are no peers to compare it with", () => {
+    expect(peers(20_000).served(40, 30_000).until(100_000).health.isSlow).toBe(false);
+    expect(peers(1_000).served(4, 30_000).until(100_000).health.isSlow).toBe(false);
+    expect(new World(2).served(40, 30_000).until(100_000).health.isSlow).toBe(false);
+    const world = peers(1_000).served(40, 30_000).until(100_000);
+    expect(world.health.isSlow).toBe(true);
+    world.until(60 * second);
+    expect([world.health.isSlow, world.health.nextTick()]).toEqual([false, never]);
   });
 });
 

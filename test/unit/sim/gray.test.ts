@@ -18,11 +18,11 @@ function expectRoutedAround(result: GrayResult): void {
 }
 
 it("a process that stands still in bursts", () => {
-  expectRoutedAround(runGray(1, "bursts", second));
+  expectRoutedAround(runGray(1, "bursts", 3 * second));
 }, 120_000);
 
 it("a slow disk", () => {
-  expectRoutedAround(runGray(2, "slow-disk", second));
+  expectRoutedAround(runGray(2, "slow-disk", 3 * second));
 }, 120_000);
 
 it("all are slow: nobody is held for slow, and next to nothing is asked twice", () => {
