@@ -1,6 +1,6 @@
 /**
  * RingMaker: when a plan that is under way gets its next ring. Joining nodes confirm their transfers, again and again;
- * a ring carries all that is confirmed, as soon as nothing more is awaited, or ten seconds after the ring before it:
+ * a ring carries all that is confirmed, as soon as nothing more is awaited, or thirty seconds after the ring before it:
  * every ring is chosen, saved and taken up by all nodes, which their clients feel, and the next positions do not wait
  * for a straggler. One node makes these rings: by convention the lowest that is reachable (`NodeState.ringMaker`), so
  * that proposals do not hinder each other. If two believe to be it, one of their rings is refused, and nothing is lost.
@@ -10,7 +10,7 @@ import { isMoving } from "../ring/plan.ts";
 import { progressRing } from "../ring/progress.ts";
 import type { Ring } from "../ring/ring.ts";
 
-const gatherUs: DurationUs = 10_000_000;
+const gatherUs: DurationUs = 30_000_000;
 const retryUs: DurationUs = 1_000_000;
 
 /** What one node has heard of the transfers of its ring. */

@@ -2,7 +2,7 @@
  * Carrying out a committed plan, ring by ring: positions whose transfers are all
  * confirmed flip to their goal, the next ones become active, newcomers become members with the first position they own,
  * and those who go have `left` when they own nothing any more. When to do so is the caller's business: as soon as
- * something is confirmed, or ten seconds later for several at once.
+ * something is confirmed, or thirty seconds later for several at once.
  *
  * It cannot get stuck: a position whose move would change two members of some list at once, whatever moves first, is
  * given another goal (plan-path.ts). The planner has looked for such positions already, so that is rare. And nobody who
@@ -17,7 +17,7 @@ import { Batch } from "./progress-batch.ts";
 import type { Ring } from "./ring.ts";
 
 /** The most transfers that a node takes part in at once, unless told otherwise. */
-const transfersPerNodeDefault = 64;
+const transfersPerNodeDefault = 192;
 
 /** What moves, and what changes with it. */
 type Moves = Pick<Ring, "owners" | "goal" | "active" | "members" | "staged">;

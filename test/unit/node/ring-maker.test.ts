@@ -34,39 +34,39 @@ test("when all transfers are confirmed the ring is made at once", () => {
   for (const position of ring.active) expect(next?.owners[position]).toBe(ring.goal[position]);
 });
 
-test("while some are awaited, a ring follows ten seconds after the one before it, with all that is confirmed by then", () => {
+test("while some are awaited, a ring follows thirty seconds after the one before it, with all that is confirmed by then", () => {
   const { ring } = movingRing();
   const maker = new RingMaker();
   maker.onRing(instant(0), ring);
   const all = ring.transfers().length;
   maker.onConfirmed(instant(second), pairsOf(ring, all - 2));
-  maker.onConfirmed(instant(9 * second), pairsOf(ring, all - 1));
-  expect(maker.due).toBe(10 * second);
-  expect(maker.next(instant(10 * second - 1))).toBe(null);
-  const next = maker.next(instant(10 * second)) as Ring;
+  maker.onConfirmed(instant(29 * second), pairsOf(ring, all - 1));
+  expect(maker.due).toBe(30 * second);
+  expect(maker.next(instant(30 * second - 1))).toBe(null);
+  const next = maker.next(instant(30 * second)) as Ring;
   expect(next.epoch).toBe(ring.epoch + 1);
-  maker.onRing(instant(10 * second), next);
-  expect(maker.next(instant(20 * second - 1))).toBe(null);
+  maker.onRing(instant(30 * second), next);
+  expect(maker.next(instant(60 * second - 1))).toBe(null);
 });
 
-test("when nothing was confirmed in that time, the first one waits ten seconds for others", () => {
+test("when nothing was confirmed in that time, the first one waits thirty seconds for others", () => {
   const { ring } = movingRing();
   const maker = new RingMaker();
   maker.onRing(instant(0), ring);
-  expect(maker.next(instant(10 * second))).toBe(null);
-  maker.onConfirmed(instant(15 * second), pairsOf(ring, ring.transfers().length - 1));
-  expect(maker.due).toBe(25 * second);
-  expect(maker.next(instant(25 * second))?.epoch).toBe(ring.epoch + 1);
+  expect(maker.next(instant(30 * second))).toBe(null);
+  maker.onConfirmed(instant(35 * second), pairsOf(ring, ring.transfers().length - 1));
+  expect(maker.due).toBe(65 * second);
+  expect(maker.next(instant(65 * second))?.epoch).toBe(ring.epoch + 1);
 });
 
 test("what is confirmed under another fence, or is not listed, counts for nothing", () => {
   const { ring } = movingRing();
   const maker = new RingMaker();
   maker.onRing(instant(0), ring);
-  maker.next(instant(10 * second));
+  maker.next(instant(30 * second));
   const pairs = pairsOf(ring, ring.transfers().length).map((word, i) => (i % 2 === 0 ? word : word + 1));
   maker.onConfirmed(instant(1), [...pairs, 1, 1]);
-  expect(maker.due).toBeGreaterThan(60 * second);
+  expect(maker.due).toBeGreaterThan(90 * second);
 });
 
 test("a ring that was not chosen is made again a second later; the plan comes to its end", () => {

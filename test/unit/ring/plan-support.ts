@@ -64,3 +64,9 @@ export function carryOut(start: Ring, seen: (ring: Ring) => void = () => undefin
 export function ownersOf(ring: Ring, n: number): number[][] {
   return Array.from(ring.owners, (_, p) => [...ring.preferenceList(p as PartitionId, n).subarray(0, n)]);
 }
+
+/** Of a plan in its midst: the transfers of the first half of what can flip. */
+export function halfOf(ring: Ring): ReadonlySet<number> {
+  const groups = ring.flipGroups();
+  return new Set(groups.slice(0, groups.length >>> 1).flatMap(({ transfers }) => transfers.map(({ id }) => id)));
+}

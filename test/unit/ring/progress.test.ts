@@ -169,15 +169,15 @@ describe("a batch", () => {
 
   it("keeps to the limit of transfers per node", () => {
     let most = 0;
-    carryOut(commit(join(claimedRing(membersOn(5), 512, 3), newcomer(6))), (ring) => {
+    carryOut(commit(join(claimedRing(membersOn(5), 2_048, 3), newcomer(6))), (ring) => {
       const load = new Map<number, number>();
       for (const { joining, replaced } of ring.transfers()) {
         for (const node of [joining, replaced]) load.set(node, (load.get(node) ?? 0) + 1);
       }
       most = Math.max(most, ...load.values());
     });
-    expect(most).toBeGreaterThan(56);
-    expect(most).toBeLessThanOrEqual(64);
+    expect(most).toBeGreaterThan(184);
+    expect(most).toBeLessThanOrEqual(192);
   });
 
   it("flips a position only when every transfer that it causes is confirmed", () => {
