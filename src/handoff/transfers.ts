@@ -38,6 +38,8 @@ export class Transfers {
   readonly #receiver: TransferReceiver;
   readonly #sender: TransferSender;
   readonly #regain: Regain;
+  /** Of the state that the newest ring has led to. */
+  #ringGate = 0;
   #inside = false;
 
   /** `ring` is the newest ring that this node has saved. Nothing happens before `start`. */
@@ -85,7 +87,7 @@ export class Transfers {
     this.#findGivenUp(now);
     table.refreshMoved();
     table.lost = true;
-    table.save(now);
+    this.#ringGate = table.save(now);
     table.wake = true;
   }
 
@@ -418,6 +420,14 @@ export class Transfers {
   /** Whether everything told is on stable storage: what was found at a boot must be found again until it is. */
   get saved(): boolean {
     return this.#table.saved;
+  }
+
+  /**
+   * Whether a start would know what the newest ring has made of this node's replicas. Until then no newer one may be saved:
+   * a start with that one, and with the state from before this one, would take what went and came back for complete.
+   */
+  get ringSettled(): boolean {
+    return this.#table.isDurable(this.#ringGate);
   }
 
   /** How many transfers, and copies given up, are not over here. */

@@ -81,6 +81,8 @@ export class RingChanges extends Part implements RingProposalsEffects {
   #tokens = makerToken;
   readonly #askers: Map<number, Ticket> = new Map();
   readonly #chosen: EncodedRing[] = [];
+  /** The ring that is to be saved. */
+  #unsaved: { readonly ring: EncodedRing; readonly token: number } | undefined = undefined;
   readonly #outcomes: Outcome[] = [];
   #fencing: EncodedRing | undefined = undefined;
   /** A ring of the maker's is being decided. */
@@ -253,6 +255,7 @@ export class RingChanges extends Part implements RingProposalsEffects {
   override settle(now: Instant): void {
     for (let ring = this.#chosen.shift(); ring !== undefined; ring = this.#chosen.shift())
       this.#effects.adopt(now, ring);
+    this.#saveRing();
     for (let outcome = this.#outcomes.shift(); outcome !== undefined; outcome = this.#outcomes.shift())
       this.#answer(now, outcome);
     const ring = this.#fencing;
@@ -296,6 +299,14 @@ export class RingChanges extends Part implements RingProposalsEffects {
   }
 
   saveRing(_now: Instant, ring: EncodedRing, token: number): void {
+    this.#unsaved = { ring, token };
+  }
+
+  /** In its turn: after the ring before it was obeyed, and what followed from that is on stable storage. */
+  #saveRing(): void {
+    if (this.#unsaved === undefined || !this.#shared.ringSettled()) return;
+    const { ring, token } = this.#unsaved;
+    this.#unsaved = undefined;
     this.#shared.saves.save("ring", ringBytes(ring.bytes), (now) => this.#core?.onPersisted(now, token));
   }
 

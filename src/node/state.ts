@@ -90,6 +90,8 @@ export class NodeState {
   doubt: string | null = null;
   /** A stored record whose checksum fails was found, kept for `target` or, 0, the own one. The key's bytes are borrowed. */
   onDamaged: (now: Instant, fullKey: Uint8Array, flaw: string, target: number) => void = () => {};
+  /** Whether what the ring has made of this node's replicas is on stable storage: a newer ring is not saved before. */
+  ringSettled: () => boolean = () => true;
   /** What becomes of a replica read of (partition, n) at this node: transfers and `synced` decide. */
   readRule: (partition: PartitionId, n: number) => ReadRule = (partition, n) =>
     this.ring.isOwner(partition, n, this.number) ? ReadRule.serve : ReadRule.wrongOwner;

@@ -135,6 +135,7 @@ export class Transferring extends Part implements TransferEffects, StoreAsker, R
     shared.readRule = (partition, n) => core.readRule(partition, n);
     shared.writeRule = (partition, n) => core.writeRule(partition, n);
     shared.transfersOpen = () => core.open;
+    shared.ringSettled = () => core.ringSettled;
     core.start(now);
     if (shared.doubt === null) return;
     shared.env.log.warn("every replica of this node is compared with the others before it answers reads", {

@@ -1,6 +1,7 @@
 /** Stories of rings and members on whole nodes in the simulator: growing, half-chosen rings, nodes that come late. */
 import { expect, test } from "vitest";
 import { ringBytes } from "../../../src/node/node-files.ts";
+import type { StateSaves } from "../../../src/node/state-saves.ts";
 import { isMoving, stageChange } from "../../../src/ring/plan.ts";
 import type { Ring } from "../../../src/ring/ring.ts";
 import { digestText } from "../../../src/ring/ring-digest.ts";
@@ -89,6 +90,28 @@ test("a node that missed rings takes the newest before it serves", () => {
     if (ready) expect(world.epochs(2)).toEqual([3]);
     return ready;
   });
+});
+
+test("a newer ring is not saved before what the last one has made of the node's replicas is", () => {
+  const world = new RingWorld(12, 3);
+  world.untilReady(0, 1, 2);
+  const saves = world.node(2)?.shared.saves as StateSaves;
+  const save = saves.save.bind(saves);
+  const held: (() => void)[] = [];
+  saves.save = (name, bytes, done) => {
+    if (name === "transfers") held.push(() => save(name, bytes, done));
+    else save(name, bytes, done);
+  };
+  expect(world.change(0, { kind: RingChangeKind.stageLeave, member: 2 }).code).toBe(null);
+  world.untilEpoch(2, 0, 1, 2);
+  expect(world.change(0, { kind: RingChangeKind.unstage, member: 2 }).code).toBe(null);
+  world.untilEpoch(3, 0, 1);
+  world.world.runFor(5_000_000);
+  expect(held.length).toBe(1);
+  expect(world.epochs(2)).toEqual([2]);
+  saves.save = save;
+  for (const one of held) one();
+  world.untilEpoch(3, 2);
 });
 
 test("without a majority no ring changes, and the nodes go on", () => {
