@@ -348,7 +348,7 @@ export class Dispatcher {
       this.#dispatch(now, due);
     }
     for (let late = this.#ledger.nextLate(now); late !== undefined; late = this.#ledger.nextLate(now)) {
-      this.#hedge(now, late);
+      this.#askToo(now, late, this.#elsewhere(now, late));
     }
     for (let slow = this.#ledger.nextSlow(now); slow !== undefined; slow = this.#ledger.nextSlow(now)) {
       this.#hurry(now, slow);
@@ -377,11 +377,7 @@ export class Dispatcher {
     return node;
   }
 
-  /** The get is late: another node is asked, too, if one is ready and the budget allows it. Whoever answers first counts. */
-  #hedge(now: Instant, request: Request<AnyReply>): void {
-    this.#askToo(now, request, this.#elsewhere(now, request));
-  }
-
+  /** The node is asked, too, if it is another one and ready, and the budget allows it. Whoever answers first counts. */
   #askToo(now: Instant, request: Request<AnyReply>, node: KnownNode): void {
     const connection = node.waiting.size === 0 ? node.freeConnection(request.weight) : undefined;
     if (node.number === request.node || connection === undefined || !this.#hedging.take()) return;

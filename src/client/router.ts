@@ -32,7 +32,7 @@ export interface RouteQuery {
   readonly failedAt: number;
 }
 
-/** An owner is slow above this many times what the fastest of the others takes, but never below a floor. */
+/** An owner is slow above this many times what the fastest takes, but never below a floor. */
 const slowFactor = 4;
 const slowFloorUs: DurationUs = 1_000;
 /** A slow one is tried again so often, by each client: sooner than its latency is forgotten. */
@@ -94,7 +94,6 @@ export class Router {
       if (us > 0 && (fastest === 0 || us < fastest)) fastest = us;
     }
     const most = Math.max(slowFloorUs, slowFactor * fastest);
-    this.#prompt.length = 0;
     for (const node of this.#usable) if (node.latencyUs(now) <= most && node.slowUntil <= now) this.#prompt.push(node);
     if (this.#prompt.length > 0) return;
     for (const node of this.#usable) if (node.latencyUs(now) <= most) this.#prompt.push(node);
