@@ -9,6 +9,7 @@ import { type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { after, type Clock, type DurationUs, type Instant, never } from "../base/time.ts";
 import { stallUs } from "../metrics/cause.ts";
 import { PauseKind, Pauses } from "../metrics/pauses.ts";
+import { instantOf } from "./clock.ts";
 
 const beatMs = 10;
 /** After a beat in which nobody asked. */
@@ -88,7 +89,7 @@ export class LoopWatch {
   }
 
   #onCollection({ startTime, duration }: PerformanceEntry): void {
-    const from = Math.floor(startTime * 1000) as Instant;
+    const from = instantOf(startTime);
     const us = Math.round(duration * 1000);
     if (us >= collectionLeastUs) this.pauses.note(PauseKind.gc, from, after(from, us));
   }
