@@ -71,6 +71,15 @@ export function engineConformance(makeHost: () => EngineHost): void {
       await host.dispose();
     });
 
+    test("gives plain arrays, not Buffers: their slice copies, and compiled code knows one class of bytes", async () => {
+      await put([["a", "1"]], 1);
+      await get("a", 2);
+      await scanAll(10, 1_000);
+      const page = seen.find("scanned", 1001)?.page;
+      const given = [seen.find("got", 2)?.value, page?.keys[0], page?.values[0]];
+      for (const bytes of given) expect(bytes?.constructor).toBe(Uint8Array);
+    });
+
     test("gives back what was written, and null for what was not or no longer is", async () => {
       await put([["a", "1"]], 1);
       expect(await get("a", 2)).toBe("1");
