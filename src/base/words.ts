@@ -1,5 +1,8 @@
 /** Little-endian 32-bit words in bytes, read and written without a DataView: a few shifts, which the engine inlines. */
 
+/** No words, shared. */
+export const noWords: Uint32Array = new Uint32Array(0);
+
 /** The word at `at`, signed; `>>> 0` makes it unsigned. The caller knows that four bytes are there. */
 export function readWord(bytes: Uint8Array, at: number): number {
   return (

@@ -27,9 +27,15 @@ export const PhaseWord: Readonly<{ shape: 0; waited: 1; held: 2; gc: 3; asked: 4
   slots: 5,
 };
 /** Words of each slot. */
-const slotWords = 3;
+export const slotWords = 3;
 /** The longest vector: eight slots. */
 export const phaseWordsMax: number = PhaseWord.slots + slotWords * 8;
+
+/** Room for the vector of an op with so many slots. */
+export function newPhaseWords(slots: number): Uint32Array {
+  return new Uint32Array(PhaseWord.slots + slotWords * slots);
+}
+
 /** In place of an instant: the slot had not answered. */
 export const unanswered = 0xffff_ffff;
 

@@ -11,14 +11,17 @@ import { fullKeyOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
 import { noNode } from "../base/ids.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
+import { noWords } from "../base/words.ts";
 import { GetOp } from "../coordinator/get.ts";
 import { PutOp } from "../coordinator/put.ts";
 import { type AskedQuorum, type Quorum, resolveDurability, resolveQuorum } from "../coordinator/quorum.ts";
+import { countSlots, slotsMax } from "../coordinator/slots.ts";
 import type { Latency } from "../metrics/metrics.ts";
 import { openContext, sealContext } from "../version/context.ts";
 import { recordBody, versionOfSealed } from "../version/record.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import { ackWord } from "../wire/ack-word.ts";
+import type { Fields } from "../wire/codec.ts";
 import type { Frame } from "../wire/frame.ts";
 import { FrameType } from "../wire/frame-types.ts";
 import {
@@ -50,6 +53,11 @@ import type { NodeState } from "./state.ts";
 
 /** Left in a multi-get's frame for what is not records. */
 const multiGetSlack = 256 * 1024;
+/** By how many have answered; filled for each answer. */
+const ackLists: readonly Uint32Array[] = Array.from({ length: slotsMax + 1 }, (_, count) => new Uint32Array(count));
+
+/** An answer whose fields are filled in anew each time. Its lists of words keep their class (base/one-shape.ts). */
+type Reply<T> = { -readonly [K in keyof T]: Fields<T[K]> };
 
 export class ClientService implements Beginner {
   readonly #shared: NodeState;
@@ -71,11 +79,11 @@ export class ClientService implements Beginner {
   #coordination: Coordination | undefined = undefined;
   #forwarding: Forwarding | undefined = undefined;
   // Answers are encoded before the next one is filled in, so one object of each kind serves all.
-  readonly #getReply: GetReply = {
+  readonly #getReply: Reply<GetReply> = {
     record: noBytes,
     context: noBytes,
     epoch: 0,
-    acks: [],
+    acks: noWords,
     coordinator: 0,
     elapsedUs: 0,
     stalePossible: false,
@@ -84,12 +92,12 @@ export class ClientService implements Beginner {
     queue: 0,
     busy: 0,
     slow: false,
-    phases: [],
+    phases: noWords,
   };
-  readonly #putReply: PutReply = {
+  readonly #putReply: Reply<PutReply> = {
     context: noBytes,
     epoch: 0,
-    acks: [],
+    acks: noWords,
     coordinator: 0,
     elapsedUs: 0,
     forwardedBy: 0,
@@ -98,7 +106,7 @@ export class ClientService implements Beginner {
     queue: 0,
     busy: 0,
     slow: false,
-    phases: [],
+    phases: noWords,
   };
 
   constructor(shared: NodeState, routing: Routing, epochs: EpochGate, watch: OpWatch) {
@@ -289,7 +297,7 @@ export class ClientService implements Beginner {
     const reply = this.#putReply;
     reply.context = sealContext(shared.contextKey, op.fullKey, op.version, shared.number, shared.epoch, op.own);
     reply.forwardedBy = request.forwardedBy;
-    fillAcks(reply.acks, op.targetNumbers, op.acked, op.durable, op.fallbacks);
+    reply.acks = acksOf(op.targetNumbers, op.acked, op.durable, op.fallbacks);
     this.#tellHow(reply, op.quorum, elapsed, phases);
     request.answer(PutReply, reply);
   }
@@ -304,7 +312,7 @@ export class ClientService implements Beginner {
     }
   }
 
-  #answerOne(now: Instant, op: GetOp<GetOrigin>, request: Request, phases: number[]): void {
+  #answerOne(now: Instant, op: GetOp<GetOrigin>, request: Request, phases: Uint32Array): void {
     const elapsed = now - request.arrivedAt;
     if (op.status !== statusOk) {
       request.fail(op.status, op.message);
@@ -316,13 +324,13 @@ export class ClientService implements Beginner {
     reply.record = op.merged === null ? noBytes : recordBody(op.merged);
     reply.context = this.#contextOf(op);
     reply.hedged = op.hedged;
-    fillAcks(reply.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
+    reply.acks = acksOf(op.targetNumbers, op.answered, 0, op.fallbacks);
     this.#tellHow(reply, op.quorum, elapsed, phases);
     request.answer(GetReply, reply);
   }
 
   /** What every answer tells of its coordinator, and of how it came about. */
-  #tellHow(reply: GetReply | PutReply, quorum: Quorum, elapsedUs: DurationUs, phases: number[]): void {
+  #tellHow(reply: Reply<GetReply | PutReply>, quorum: Quorum, elapsedUs: DurationUs, phases: Uint32Array): void {
     const shared = this.#shared;
     reply.epoch = shared.epoch;
     reply.coordinator = shared.number;
@@ -355,7 +363,7 @@ export class ClientService implements Beginner {
         if (op.merged !== null) result.record = recordBody(op.merged);
         result.context = this.#contextOf(op);
         result.stalePossible = op.quorum.stalePossible;
-        fillAcks(result.acks, op.targetNumbers, op.answered, 0, op.fallbacks);
+        result.acks = Array.from(acksOf(op.targetNumbers, op.answered, 0, op.fallbacks));
       }
     }
     whole.pending -= 1;
@@ -381,12 +389,15 @@ export class ClientService implements Beginner {
   }
 }
 
-function fillAcks(acks: number[], targets: Uint16Array, acked: number, durable: number, fallbacks: number): void {
-  acks.length = 0;
-  for (let slot = 0; slot < targets.length && acked >>> slot !== 0; slot += 1) {
+/** The words of those that answered, in memory that the next call uses again. */
+function acksOf(targets: Uint16Array, acked: number, durable: number, fallbacks: number): Uint32Array {
+  const acks = ackLists[countSlots(acked)] as Uint32Array;
+  for (let slot = 0, to = 0; to < acks.length; slot += 1) {
     if (((acked >>> slot) & 1) === 0) continue;
-    acks.push(ackWord(targets[slot] as number, slot, (fallbacks >>> slot) & 1, (durable >>> slot) & 1));
+    acks[to] = ackWord(targets[slot] as number, slot, (fallbacks >>> slot) & 1, (durable >>> slot) & 1);
+    to += 1;
   }
+  return acks;
 }
 
 function newResult(): MultiGetResult {

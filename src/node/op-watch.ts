@@ -6,6 +6,7 @@
  */
 import { bucketOf } from "../base/full-key.ts";
 import type { DurationUs, Instant } from "../base/time.ts";
+import { noWords } from "../base/words.ts";
 import { PutOp } from "../coordinator/put.ts";
 import { type Cause, causes, dissect, neverStood, type Stood, stallUs } from "../metrics/cause.ts";
 import { PauseKind } from "../metrics/pauses.ts";
@@ -48,8 +49,6 @@ export class OpWatch {
   readonly #isOff: boolean;
   readonly #gets: SlotTimes = new SlotTimes();
   readonly #puts: SlotTimes = new SlotTimes();
-  /** Filled for each answer and encoded, or copied, before the next one. */
-  readonly #words: number[] = [];
 
   constructor(shared: NodeState) {
     this.#shared = shared;
@@ -104,25 +103,21 @@ export class OpWatch {
   }
 
   /** An op is being answered: its phase vector, which holds until the next call. Keeps the op if it was slow. */
-  answered(now: Instant, op: AnyOp): number[] {
-    const words = this.#words;
-    if (this.#isOff) return words;
+  answered(now: Instant, op: AnyOp): Uint32Array {
+    if (this.#isOff) return noWords;
     const times = this.#timesOf(op);
     const { pauses } = this.#shared.env;
     const cameAt = (op.started - op.waitedUs) as Instant;
-    words.length = 0;
     if (now - cameAt >= stallUs) this.#shared.env.loopWaitUs(now);
-    if (pauses.lastEnd <= cameAt) times.fill(now, op, 0, 0, words);
-    else {
-      const heldUs = pauses.overlap(PauseKind.loop, op.started, now);
-      times.fill(now, op, heldUs, pauses.overlap(PauseKind.gc, cameAt, now), words);
-    }
+    const paused = pauses.lastEnd > cameAt;
+    const heldUs = paused ? pauses.overlap(PauseKind.loop, op.started, now) : 0;
+    const words = times.vector(now, op, heldUs, paused ? pauses.overlap(PauseKind.gc, cameAt, now) : 0);
     const totalUs = now - cameAt;
     if (this.slowOps.wants(now, totalUs)) this.#keep(now, op, totalUs, times, words);
     return words;
   }
 
-  #keep(now: Instant, op: AnyOp, totalUs: DurationUs, times: SlotTimes, words: readonly number[]): void {
+  #keep(now: Instant, op: AnyOp, totalUs: DurationUs, times: SlotTimes, words: Uint32Array): void {
     const slot = times.completing(now, op);
     const decidedBy = slot < 0 ? 0 : (op.targetNumbers[slot] as number);
     const { hashHigh, hashLow, status } = op;

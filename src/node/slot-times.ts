@@ -5,7 +5,7 @@
 import type { DurationUs, Instant } from "../base/time.ts";
 import type { Op } from "../coordinator/op.ts";
 import { slotsMax } from "../coordinator/slots.ts";
-import { shapeWord, unanswered, waitsWord } from "../metrics/phases.ts";
+import { newPhaseWords, PhaseWord, shapeWord, slotWords, unanswered, waitsWord } from "../metrics/phases.ts";
 
 /** The place of an op in its table is in the low bits of its id (base/slab.ts). */
 const placeMask = 0xffff;
@@ -25,6 +25,8 @@ export class SlotTimes {
   #lastId = -1;
   #lastSlot = -1;
   #lastAt = -1;
+  /** By the number of slots: filled for each answer. */
+  readonly #vectors: readonly Uint32Array[] = Array.from({ length: slotsMax + 1 }, (_, slots) => newPhaseWords(slots));
 
   #grow(place: number): void {
     while (this.#places <= place) this.#places = Math.max(placesAtFirst, 2 * this.#places);
@@ -71,22 +73,28 @@ export class SlotTimes {
     return op.id === this.#lastId && now === this.#lastAt ? this.#lastSlot : -1;
   }
 
-  /** Appends to `words`, which is empty, the phase vector of an op that is being answered. */
-  fill(now: Instant, op: Op<unknown>, heldUs: DurationUs, gcUs: DurationUs, words: number[]): void {
+  /** The phase vector of an op that is being answered; it holds until the next call. */
+  vector(now: Instant, op: Op<unknown>, heldUs: DurationUs, gcUs: DurationUs): Uint32Array {
     const first = (op.id & placeMask) * slotsMax;
     const last = op.id < 0 ? -1 : this.completing(now, op);
     const slots = op.id < 0 ? 0 : op.targets;
     const added = last >= 0 && ((op.added >>> last) & 1) === 1;
     const askedUs = last < 0 ? 0 : Math.max(0, (this.#asked[first + last] as number) - op.started);
-    words.push(shapeWord(slots, last, op.localSlot, op.again, added), op.waitedUs, heldUs, gcUs, askedUs);
-    for (let at = first; at < first + slots; at += 1) {
-      if ((this.#asked[at] as number) < op.started) words.push(unanswered, 0, 0);
-      else {
-        const answeredAt = this.#answered[at] as number;
-        const answeredUs = answeredAt < op.started ? unanswered : answeredAt - op.started;
-        words.push(answeredUs, this.#waits[at] as number, this.#storage[at] as number);
-      }
+    const words = this.#vectors[slots] as Uint32Array;
+    words[PhaseWord.shape] = shapeWord(slots, last, op.localSlot, op.again, added);
+    words[PhaseWord.waited] = op.waitedUs;
+    words[PhaseWord.held] = heldUs;
+    words[PhaseWord.gc] = gcUs;
+    words[PhaseWord.asked] = askedUs;
+    for (let slot = 0, to = PhaseWord.slots as number; slot < slots; slot += 1, to += slotWords) {
+      const at = first + slot;
+      const wasAsked = (this.#asked[at] as number) >= op.started;
+      const answeredAt = this.#answered[at] as number;
+      words[to] = wasAsked && answeredAt >= op.started ? answeredAt - op.started : unanswered;
+      words[to + 1] = wasAsked ? (this.#waits[at] as number) : 0;
+      words[to + 2] = wasAsked ? (this.#storage[at] as number) : 0;
     }
+    return words;
   }
 }
 
