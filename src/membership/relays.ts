@@ -2,7 +2,9 @@
  * Relays: pings on behalf of others (SWIM's ping-req). The answer is passed on whenever it comes; if it has not come at
  * 80 % of the probe's timeout the asker gets a nack, which tells it that at least this helper hears it (Lifeguard).
  */
+
 import type { NodeId } from "../base/ids.ts";
+import { emptyList } from "../base/one-shape.ts";
 import { type Instant, instant, never } from "../base/time.ts";
 import type { Member } from "./member.ts";
 import type { Profile } from "./profile.ts";
@@ -34,7 +36,7 @@ export class Relays {
   readonly #profile: Profile;
   readonly #effects: RelayEffects;
   /** Oldest first: all wait equally long. */
-  #relays: Relay[] = [];
+  #relays: Relay[] = emptyList();
 
   constructor(profile: Profile, effects: RelayEffects) {
     this.#profile = profile;

@@ -3,8 +3,10 @@
  * peer's (a transfer's catch-up, a replica that regains its history), or until the owners hold all that is here (a copy
  * that was given up). They end in "equal", or fail; who asked tries again.
  */
+
 import { statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { emptyList } from "../base/one-shape.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import type { ExchangeResult } from "../repair/exchange.ts";
 import { type TreeId, treePartition } from "../repair/merkle-tree.ts";
@@ -41,8 +43,8 @@ export class Comparisons {
   /** Whether the own tree can be trusted now. */
   readonly #isTrue: (partition: number) => boolean;
   readonly #seats: Set<ExchangeSeat> = new Set();
-  #refused: OnCompared[] = [];
-  #waiting: Covering[] = [];
+  #refused: OnCompared[] = emptyList();
+  #waiting: Covering[] = emptyList();
 
   constructor(host: SeatHost, isTrue: (partition: number) => boolean) {
     this.#inFlightUs = host.windowUs;

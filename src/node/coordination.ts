@@ -7,14 +7,17 @@
  *
  * A slot among `op.fallbacks` is asked for what it keeps for others: its record is a hint.
  */
+import { noBytes } from "../base/bytes.ts";
 import { Durability } from "../base/durability.ts";
 import { codeOf, type Status, statusOk, wireOf } from "../base/errors.ts";
 import { Fifo } from "../base/fifo.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { varyFields } from "../base/one-shape.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import { getAgain, mayTryAgain, putAgain } from "../coordinator/again.ts";
 import { GetCoordinator, type GetEffects, GetOp } from "../coordinator/get.ts";
 import { PutCoordinator, type PutEffects, PutOp } from "../coordinator/put.ts";
+import { resolveQuorum } from "../coordinator/quorum.ts";
 import { ReadRule } from "../handoff/transfer.ts";
 import type { Replica } from "../replica/replica.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
@@ -99,8 +102,13 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     this.gets = new GetCoordinator<GetOrigin>(this, options);
   }
 
+  /** The store and its replica are there: requests will come. */
   attach(replica: Replica<ReplicaOrigin>): void {
     this.#replica = replica;
+    const quorum = resolveQuorum(this.#shared.ring.policyOf(noBytes), {});
+    varyFields(new PutOp(null, noBytes, quorum));
+    varyFields(new GetOp(null, noBytes, quorum));
+    varyFields(new ReplicaOp(ReplicaKind.read, null, noBytes));
   }
 
   putLocal(_now: Instant, op: PutOp<Request>, durability: Durability): void {

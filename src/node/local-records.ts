@@ -3,10 +3,12 @@
  * replica answers while it is on the stack, maybe inside the very call, and a core must not be called from inside its own
  * effects; so answers gather here until the part settles.
  */
+
 import { Durability } from "../base/durability.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";
 import { Hash64, hashKey } from "../base/hash.ts";
+import { emptyList } from "../base/one-shape.ts";
 import { after, type DurationUs, type Instant } from "../base/time.ts";
 import { ReplicaKind, ReplicaOp } from "../replica/replica.ts";
 import type { ReplicaOrigin, ReplicaTask } from "./request.ts";
@@ -55,7 +57,7 @@ export class LocalRecords {
   readonly #shared: Pick<NodeState, "ring">;
   readonly #run: RunLocally;
   readonly #hash: Hash64 = new Hash64();
-  readonly #ended: Task[] = [];
+  readonly #ended: Task[] = emptyList();
 
   constructor(shared: Pick<NodeState, "ring">, run: RunLocally) {
     this.#shared = shared;

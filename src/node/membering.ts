@@ -6,8 +6,10 @@
  * It begins with the first ring, for a node without one belongs to no cluster. Verdicts come from inside the core, so they
  * wait for `settle` before anybody is told.
  */
+
 import { statusOk, wireOf } from "../base/errors.ts";
 import type { ClusterId, NodeId, NodeNumber } from "../base/ids.ts";
+import { emptyList } from "../base/one-shape.ts";
 import { Rng } from "../base/rng.ts";
 import { after, type Instant, instant, never } from "../base/time.ts";
 import { Alarm, type MembershipEffects } from "../membership/effects.ts";
@@ -60,8 +62,8 @@ export class Membering extends Part implements MembershipEffects {
   readonly #peers: Peers;
   readonly #effects: MemberingEffects;
   #membership: Membership | undefined = undefined;
-  readonly #changes: Change[] = [];
-  readonly #seen: Seen[] = [];
+  readonly #changes: Change[] = emptyList();
+  readonly #seen: Seen[] = emptyList();
   /** State syncs that were asked for, by token. */
   readonly #syncs: Map<number, NodeNumber> = new Map();
   readonly #failedSyncs: number[] = [];

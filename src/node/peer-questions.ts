@@ -2,6 +2,7 @@
  * PeerQuestions: what a part of the node has asked of peers and not heard of yet, by frame id. A question that cannot be
  * sent, or whose link breaks, has failed: the part is told when it settles, never inside the asking.
  */
+import { emptyList } from "../base/one-shape.ts";
 import { Slab } from "../base/slab.ts";
 import type { Encoder } from "../wire/codec.ts";
 import type { Peers } from "./peers.ts";
@@ -17,7 +18,7 @@ interface Sent<Q> {
 export class PeerQuestions<Q> {
   readonly #peers: Peers;
   readonly #sent: Slab<Sent<Q>> = new Slab(questionsMax);
-  #failed: Q[] = [];
+  #failed: Q[] = emptyList();
 
   constructor(peers: Peers) {
     this.#peers = peers;

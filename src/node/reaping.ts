@@ -2,9 +2,11 @@
  * Reaping: the part of a node that forgets what nobody needs any more (repair/reaper.ts), bound to its store and its peers;
  * its answers when others ask (reap-service.ts); and what `ringtail explain` wants to know of a key (explain-service.ts).
  */
+
 import { statusOk, wireOf } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";
+import { emptyList } from "../base/one-shape.ts";
 import { after, type DurationUs, type Instant, never } from "../base/time.ts";
 import type { ReapQuestion } from "../repair/reap-round.ts";
 import { Reaper, type ReaperEffects } from "../repair/reaper.ts";
@@ -50,7 +52,7 @@ export class Reaping extends Part implements ReaperEffects, StoreAsker {
   readonly #asked: PeerQuestions<AskedMember>;
   #explain: ExplainService | undefined = undefined;
   #reaper: Reaper | undefined = undefined;
-  readonly #left: Left[] = [];
+  readonly #left: Left[] = emptyList();
   #grantAt: Instant = never;
   #rest = 0;
   #stopping = false;

@@ -6,8 +6,10 @@
  * A chosen ring is on disk before anybody acts on it. Chosen rings and outcomes come from inside the core, so they wait
  * for `settle`.
  */
+
 import { codeOf, RingtailError, statusOk, wireOf } from "../base/errors.ts";
 import { type NodeNumber, nodeIdOf, nodeNumber } from "../base/ids.ts";
+import { emptyList } from "../base/one-shape.ts";
 import { Rng } from "../base/rng.ts";
 import { after, type Instant, instant, never } from "../base/time.ts";
 import type { RingDigest } from "../membership/own-member.ts";
@@ -80,10 +82,10 @@ export class RingChanges extends Part implements RingProposalsEffects {
   #makeAt: Instant = instant(0);
   #tokens = makerToken;
   readonly #askers: Map<number, Ticket> = new Map();
-  readonly #chosen: EncodedRing[] = [];
+  readonly #chosen: EncodedRing[] = emptyList();
   /** The ring that is to be saved. */
   #unsaved: { readonly ring: EncodedRing; readonly token: number } | undefined = undefined;
-  readonly #outcomes: Outcome[] = [];
+  readonly #outcomes: Outcome[] = emptyList();
   #fencing: EncodedRing | undefined = undefined;
   /** A ring of the maker's is being decided. */
   #making = false;

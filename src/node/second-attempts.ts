@@ -2,11 +2,12 @@
  * SecondAttempts: ops that were refused because replicas obey a newer ring than the one they were begun with. Each waits
  * here for that ring, until its deadline at the most, and is then tried once more (`coordinator/again.ts`).
  */
+import { emptyList } from "../base/one-shape.ts";
 import { type Instant, never } from "../base/time.ts";
 import type { AnyOp } from "./request.ts";
 
 export class SecondAttempts {
-  #waiting: AnyOp[] = [];
+  readonly #waiting: AnyOp[] = emptyList();
 
   /** How many wait. */
   get size(): number {
