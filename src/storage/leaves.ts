@@ -32,10 +32,20 @@ class Tree {
   /** High and low half of leaf i at 2i and 2i+1. */
   readonly words: Uint32Array = new Uint32Array(2 * leavesPerTree);
   readonly marks: Uint8Array = new Uint8Array(leavesPerTree);
+  /** Leaves that are not zero. */
+  held = 0;
 
   constructor(n: number, partition: number) {
     this.n = n;
     this.partition = partition;
+  }
+
+  set(leaf: number, high: number, low: number): void {
+    const { words } = this;
+    const before = ((words[2 * leaf] as number) | (words[2 * leaf + 1] as number)) === 0 ? 0 : 1;
+    words[2 * leaf] = high;
+    words[2 * leaf + 1] = low;
+    this.held += ((high | low) === 0 ? 0 : 1) - before;
   }
 }
 
@@ -64,9 +74,7 @@ export class Leaves {
   /** Leaves that are not zero. */
   get held(): number {
     let count = 0;
-    for (const { words } of this.#trees.values()) {
-      for (let at = 0; at < words.length; at += 2) if ((words[at] as number) !== 0 || words[at + 1] !== 0) count += 1;
-    }
+    for (const tree of this.#trees.values()) count += tree.held;
     return count;
   }
 
@@ -88,9 +96,7 @@ export class Leaves {
   /** Sets a leaf as read from disk. */
   load(n: number, partition: number, leaf: number, high: number, low: number): void {
     assert(leaf < leavesPerTree, "leaf index out of range");
-    const { words } = this.#tree(n, partition);
-    words[2 * leaf] = high;
-    words[2 * leaf + 1] = low;
+    this.#tree(n, partition).set(leaf, high, low);
   }
 
   /** A record was queued for a batch: `arrive` follows, when its batch is composed. */
@@ -120,8 +126,8 @@ export class Leaves {
   /** Changes a leaf by itself, as the scrub does with one that its records contradict; the next `log` writes it. */
   correct(n: number, partition: number, leaf: number, deltaHigh: number, deltaLow: number): void {
     const tree = this.#tree(n, partition);
-    tree.words[2 * leaf] = (tree.words[2 * leaf] as number) ^ deltaHigh;
-    tree.words[2 * leaf + 1] = (tree.words[2 * leaf + 1] as number) ^ deltaLow;
+    const { words } = tree;
+    tree.set(leaf, (words[2 * leaf] as number) ^ deltaHigh, (words[2 * leaf + 1] as number) ^ deltaLow);
     if (((tree.marks[leaf] as number) & touched) !== 0) return;
     tree.marks[leaf] = (tree.marks[leaf] as number) | touched;
     this.#touchedTrees.push(tree);
@@ -197,8 +203,7 @@ export class Leaves {
       const leaf = view.getUint16(at + 3);
       const tree = this.#tree(view.getUint8(at), view.getUint16(at + 1));
       assert(leaf < leavesPerTree, "leaf index out of range");
-      tree.words[2 * leaf] = view.getUint32(at + 5);
-      tree.words[2 * leaf + 1] = view.getUint32(at + 9);
+      tree.set(leaf, view.getUint32(at + 5), view.getUint32(at + 9));
       this.#owe(tree, leaf, number);
     }
   }
@@ -208,16 +213,10 @@ export class Leaves {
     return this.#trees.get(treeOf(n, partition))?.words;
   }
 
-  /**
-   * Whether any record is under the tree, or will be when what is queued is written. Asked of many trees when the ring
-   * changes, so without a call per word.
-   */
+  /** Whether any record is under the tree, or will be when what is queued is written. */
   holds(n: number, partition: number): boolean {
-    if (this.#coming.has(treeOf(n, partition))) return true;
-    const words = this.wordsOf(n, partition);
-    if (words === undefined) return false;
-    for (let at = 0; at < words.length; at += 1) if (words[at] !== 0) return true;
-    return false;
+    const id = treeOf(n, partition);
+    return this.#coming.has(id) || (this.#trees.get(id)?.held ?? 0) > 0;
   }
 
   /**
