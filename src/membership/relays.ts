@@ -2,7 +2,6 @@
  * Relays: pings on behalf of others (SWIM's ping-req). The answer is passed on whenever it comes; if it has not come at
  * 80 % of the probe's timeout the asker gets a nack, which tells it that at least this helper hears it (Lifeguard).
  */
-
 import type { NodeId } from "../base/ids.ts";
 import { emptyList } from "../base/one-shape.ts";
 import { type Instant, instant, never } from "../base/time.ts";

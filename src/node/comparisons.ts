@@ -3,7 +3,6 @@
  * peer's (a transfer's catch-up, a replica that regains its history), or until the owners hold all that is here (a copy
  * that was given up). They end in "equal", or fail; who asked tries again.
  */
-
 import { statusOk } from "../base/errors.ts";
 import type { NodeNumber } from "../base/ids.ts";
 import { emptyList } from "../base/one-shape.ts";

@@ -3,7 +3,6 @@
  * replica answers while it is on the stack, maybe inside the very call, and a core must not be called from inside its own
  * effects; so answers gather here until the part settles.
  */
-
 import { Durability } from "../base/durability.ts";
 import { type Status, statusOk } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";

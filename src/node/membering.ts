@@ -6,7 +6,6 @@
  * It begins with the first ring, for a node without one belongs to no cluster. Verdicts come from inside the core, so they
  * wait for `settle` before anybody is told.
  */
-
 import { statusOk, wireOf } from "../base/errors.ts";
 import type { ClusterId, NodeId, NodeNumber } from "../base/ids.ts";
 import { emptyList } from "../base/one-shape.ts";

@@ -2,7 +2,6 @@
  * Reaping: the part of a node that forgets what nobody needs any more (repair/reaper.ts), bound to its store and its peers;
  * its answers when others ask (reap-service.ts); and what `ringtail explain` wants to know of a key (explain-service.ts).
  */
-
 import { statusOk, wireOf } from "../base/errors.ts";
 import { bucketOf } from "../base/full-key.ts";
 import type { NodeNumber } from "../base/ids.ts";

@@ -6,7 +6,6 @@
  * A chosen ring is on disk before anybody acts on it. Chosen rings and outcomes come from inside the core, so they wait
  * for `settle`.
  */
-
 import { codeOf, RingtailError, statusOk, wireOf } from "../base/errors.ts";
 import { type NodeNumber, nodeIdOf, nodeNumber } from "../base/ids.ts";
 import { emptyList } from "../base/one-shape.ts";
