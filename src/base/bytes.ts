@@ -62,5 +62,14 @@ export function hexOf(bytes: Uint8Array): string {
   return text;
 }
 
+/**
+ * The same bytes as a plain array. A subclass is another class to compiled code, which all that handles bytes would be
+ * compiled for anew; makes subclass views, at twice the price; and `slice` of a Buffer does not copy.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /** No bytes. */
 export const noBytes: Uint8Array = new Uint8Array(0);

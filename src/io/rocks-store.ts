@@ -11,6 +11,7 @@
  */
 import RocksDB from "rocksdb";
 import { assert } from "../base/assert.ts";
+import { plainBytes } from "../base/bytes.ts";
 import { RingtailError } from "../base/errors.ts";
 import type { Clock } from "../base/time.ts";
 import {
@@ -49,14 +50,6 @@ const spareMax = 1024;
 const spareBatchesMax = 4;
 /** A batch that grew past this is not kept: its memory would stay as large. */
 const spareBatchBytesMax = 4 * 1024 * 1024;
-
-/**
- * The same bytes as what all others are: a `Buffer` is another class to compiled code, which every function on the way
- * of a record would be compiled for anew; and its `slice` does not copy.
- */
-function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-}
 
 class RocksBatch implements EngineBatch {
   readonly batch: RocksDB.Batch;
@@ -215,8 +208,8 @@ export class RocksEngine implements Engine {
     if (this.#spareGets.length < spareMax) this.#spareGets.push(call);
     this.#settle();
     const now = this.#clock.now();
-    if (error === null || error === undefined)
-      this.#sink.onGot(now, token, value === undefined ? null : plain(value), null);
+    const found = value === undefined ? null : plainBytes(value);
+    if (error === null || error === undefined) this.#sink.onGot(now, token, found, null);
     else if (error.message.startsWith("NotFound")) this.#sink.onGot(now, token, null, null);
     else this.#sink.onGot(now, token, null, readError(error));
   }
@@ -313,8 +306,8 @@ export class RocksEngine implements Engine {
   #onRows(call: ScanCall, rows: [Uint8Array, Uint8Array][] | undefined): void {
     for (const [key, value] of rows ?? []) {
       if (call.bytes >= call.range.bytesMax) break;
-      call.keys.push(plain(key));
-      call.values.push(plain(value));
+      call.keys.push(plainBytes(key));
+      call.values.push(plainBytes(value));
       call.bytes += key.length + value.length;
     }
     const ended = rows === undefined || rows.length === 0;

@@ -9,6 +9,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns";
 import { isIP } from "node:net";
+import { plainBytes } from "../base/bytes.ts";
 import { RingtailError } from "../base/errors.ts";
 import type { Clock, WallMs } from "../base/time.ts";
 import { parseAddress } from "../node/config.ts";
@@ -61,9 +62,7 @@ export class UdpDatagrams implements Datagrams {
     if (this.#closed || this.#events === undefined) return;
     this.counters.received += 1;
     const host = from.family === "IPv6" ? `[${from.address}]` : from.address;
-    // Cores copy with `slice()`, which on a Buffer would be a view: they are given a plain array.
-    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#events.onDatagram(this.#clock.now(), `${host}:${from.port}`, plain);
+    this.#events.onDatagram(this.#clock.now(), `${host}:${from.port}`, plainBytes(bytes));
   }
 
   send(address: string, bytes: Uint8Array): void {

@@ -28,14 +28,14 @@ export const PhaseWord: Readonly<{ shape: 0; waited: 1; held: 2; gc: 3; asked: 4
 };
 /** Words of each slot. */
 export const slotWords = 3;
-/** The longest vector: eight slots. */
-export const phaseWordsMax: number = PhaseWord.slots + slotWords * 8;
 
-/** Room for the vector of an op with so many slots. */
-export function newPhaseWords(slots: number): Uint32Array {
-  return new Uint32Array(PhaseWord.slots + slotWords * slots);
+/** The length of the vector of an op with so many slots. */
+export function phaseWordsOf(slots: number): number {
+  return PhaseWord.slots + slotWords * slots;
 }
 
+/** The longest vector: eight slots. */
+export const phaseWordsMax: number = phaseWordsOf(8);
 /** In place of an instant: the slot had not answered. */
 export const unanswered = 0xffff_ffff;
 

@@ -5,7 +5,7 @@
 import type { DurationUs, Instant } from "../base/time.ts";
 import type { Op } from "../coordinator/op.ts";
 import { slotsMax } from "../coordinator/slots.ts";
-import { newPhaseWords, PhaseWord, shapeWord, slotWords, unanswered, waitsWord } from "../metrics/phases.ts";
+import { PhaseWord, phaseWordsOf, shapeWord, slotWords, unanswered, waitsWord } from "../metrics/phases.ts";
 
 /** The place of an op in its table is in the low bits of its id (base/slab.ts). */
 const placeMask = 0xffff;
@@ -26,7 +26,10 @@ export class SlotTimes {
   #lastSlot = -1;
   #lastAt = -1;
   /** By the number of slots: filled for each answer. */
-  readonly #vectors: readonly Uint32Array[] = Array.from({ length: slotsMax + 1 }, (_, slots) => newPhaseWords(slots));
+  readonly #vectors: readonly Uint32Array[] = Array.from(
+    { length: slotsMax + 1 },
+    (_, slots) => new Uint32Array(phaseWordsOf(slots)),
+  );
 
   #grow(place: number): void {
     while (this.#places <= place) this.#places = Math.max(placesAtFirst, 2 * this.#places);

@@ -69,12 +69,6 @@ interface NamedPolicy {
   readonly policy: BucketPolicy;
 }
 
-/** A policy as every ring has them: of one shape (base/one-shape.ts), whoever made it. */
-export function ownPolicy(policy: BucketPolicy): BucketPolicy {
-  const { name, n, r, w, durability, resolver, version } = policy;
-  return { name, n, r, w, durability, resolver, version };
-}
-
 /** 30 bits (a small integer, so that the map below allocates nothing on a lookup): FNV-1a. */
 function nameHash(name: Uint8Array): number {
   let h = 0x811c9dc5;

@@ -8,7 +8,7 @@
 import { assert } from "../base/assert.ts";
 import { RingtailError } from "../base/errors.ts";
 import { type ClusterId, clusterId, type NodeNumber, type PartitionId } from "../base/ids.ts";
-import { type BucketPolicy, ownPolicy, Policies, replicasLimit } from "./bucket-policy.ts";
+import { type BucketPolicy, Policies, replicasLimit } from "./bucket-policy.ts";
 import { checkMembers, type Member, mayOwn } from "./member.ts";
 import { checkFences, checkMovement } from "./movement.ts";
 import { checkPartitions, partitionOf, partitionShift } from "./partition.ts";
@@ -136,7 +136,7 @@ export class Ring implements RingFields {
     for (const member of this.members) this.#byNumber.set(member.number, member);
     checkOwners(fields.owners, fields.partitions, this.#byNumber);
     this.owners = fields.owners.slice();
-    this.buckets = Object.freeze(fields.buckets.map(ownPolicy).sort((a, b) => (a.name < b.name ? -1 : 1)));
+    this.buckets = Object.freeze([...fields.buckets].sort((a, b) => (a.name < b.name ? -1 : 1)));
     this.#policies = new Policies(this.buckets, this.replicasMax);
     this.#shift = partitionShift(this.partitions);
     this.#placement = new Placement(this.owners, this.members);

@@ -40,6 +40,7 @@ class Tree {
     this.partition = partition;
   }
 
+  /** Sets a leaf. */
   set(leaf: number, high: number, low: number): void {
     const { words } = this;
     const before = ((words[2 * leaf] as number) | (words[2 * leaf + 1] as number)) === 0 ? 0 : 1;

@@ -12,7 +12,7 @@
  * the length that was announced.
  */
 import { assert } from "../base/assert.ts";
-import { noBytes } from "../base/bytes.ts";
+import { noBytes, plainBytes } from "../base/bytes.ts";
 import { copyBytes } from "../base/pool.ts";
 import type { Instant } from "../base/time.ts";
 import { decode, type MessageCodec } from "./codec.ts";
@@ -117,9 +117,7 @@ export class FrameReader {
     assert(!this.#isFeeding, "a frame reader is fed from inside its own sink");
     if (this.#isStopped) return;
     this.#isFeeding = true;
-    // A subclass of Uint8Array makes subclass views, at twice the price; one plain view per chunk spares all of them.
-    const bytes =
-      chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const bytes = plainBytes(chunk);
     const start = this.#have === 0 ? 0 : this.#finishSplit(now, bytes);
     if (!this.#isStopped && start < bytes.length) this.#deliverWhole(now, bytes, start);
     // An idle link does not keep what came last.

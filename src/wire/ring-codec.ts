@@ -116,7 +116,8 @@ export function policyFromMessage(message: BucketPolicyMessage): BucketPolicy {
     throw new RingtailError("INVALID_ARGUMENT", `unknown resolver ${message.resolver} of bucket "${message.name}"`);
   }
   const { name, n, r, w, version } = message;
-  return { name, n, r, w, durability, version, resolver };
+  // In the order of the ring that a node makes itself: one shape (base/one-shape.ts).
+  return { name, n, r, w, durability, resolver, version };
 }
 
 function stagedToMessage(change: StagedChange): StagedChangeMessage {

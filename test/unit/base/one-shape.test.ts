@@ -2,13 +2,22 @@
 import { setFlagsFromString } from "node:v8";
 import { runInThisContext } from "node:vm";
 import { expect, it } from "vitest";
+import { noBytes } from "../../../src/base/bytes.ts";
 import { emptyList, varyFields } from "../../../src/base/one-shape.ts";
+import { decodeRing, encodeRing } from "../../../src/wire/ring-codec.ts";
+import { movingRing } from "../../support/moving-ring.ts";
 
 setFlagsFromString("--allow-natives-syntax");
 const ask = <T>(question: string): T => runInThisContext(question) as T;
 
+const sameClass = ask<(a: object, b: object) => boolean>("(a, b) => %HaveSameMap(a, b)");
+
+it("a policy from the wire has the class of one that was made here", () => {
+  const { before } = movingRing();
+  expect(sameClass(decodeRing(encodeRing(before)).policyOf(noBytes), before.policyOf(noBytes))).toBe(true);
+});
+
 it("an empty list that may hold anything has the class that it has with something in it", () => {
-  const sameClass = ask<(a: object, b: object) => boolean>("(a, b) => %HaveSameMap(a, b)");
   const list = emptyList<object>();
   expect(list).toEqual([]);
   const filled = emptyList<object>();

@@ -183,16 +183,16 @@ describe("policies", () => {
     const carts = { ...defaultPolicy, name: "carts", n: 2 };
     const coffee = { ...defaultPolicy, name: "café", r: 1 };
     const ring = ringWith({ buckets: [defaultPolicy, carts, coffee] });
-    expect(ring.policyOf(utf8("carts"))).toEqual(carts);
-    expect(ring.policyOf(utf8("café"))).toEqual(coffee);
-    expect(ring.policyOf(utf8("cart"))).toEqual(defaultPolicy);
-    expect(ring.policyOf(utf8("cartz"))).toEqual(defaultPolicy);
-    expect(ringWith({}).policyOf(utf8("carts"))).toEqual(defaultPolicy);
+    expect(ring.policyOf(utf8("carts"))).toBe(carts);
+    expect(ring.policyOf(utf8("café"))).toBe(coffee);
+    expect(ring.policyOf(utf8("cart"))).toBe(defaultPolicy);
+    expect(ring.policyOf(utf8("cartz"))).toBe(defaultPolicy);
+    expect(ringWith({}).policyOf(utf8("carts"))).toBe(defaultPolicy);
   });
 
   it("are told apart among many", () => {
     const many = Array.from({ length: 2000 }, (_, i) => ({ ...defaultPolicy, name: `bucket-${i}`, version: i }));
     const ring = ringWith({ buckets: [defaultPolicy, ...many] });
-    for (const policy of many) expect(ring.policyOf(utf8(policy.name))).toEqual(policy);
+    for (const policy of many) expect(ring.policyOf(utf8(policy.name))).toBe(policy);
   });
 });
