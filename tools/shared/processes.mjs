@@ -17,8 +17,9 @@ function listens(port) {
 }
 
 /** The first of `count` ports in a row, at or above `from`, that nobody uses. */
-export async function freePorts(count, from = 20_000 + (process.pid % 20_000)) {
-  for (let base = from; base + count < 60_000; base += count) {
+export async function freePorts(count, from = 20_000 + (process.pid % 12_000)) {
+  // Below 32,768: from there on the system gives ports to connections, between the look and the use.
+  for (let base = from; base + count < 32_768; base += count) {
     const free = await Promise.all(Array.from({ length: count }, (_, i) => listens(base + i)));
     if (free.every(Boolean)) return base;
   }
