@@ -38,6 +38,7 @@ import {
   type RouteEffects,
   takeSilent,
 } from "./op.ts";
+import { RepairPace } from "./repair-pace.ts";
 import { getShortfall, withinTimeout } from "./shortfall.ts";
 import { countSlots, packedWith } from "./slots.ts";
 import { type AskedGet, decideGet, refusalOf, Verdict } from "./tally.ts";
@@ -110,6 +111,7 @@ export class GetCoordinator<O> {
   readonly #effects: GetEffects<O>;
   readonly #ops: OpTable<GetOp<O>>;
   readonly #repairsMax: number;
+  readonly #pace: RepairPace = new RepairPace();
   /** Gets that have heads and wait for the record. */
   readonly #hedges = new DeadlineQueue();
   #repairs = 0;
@@ -408,9 +410,17 @@ export class GetCoordinator<O> {
   #finish(now: Instant, op: GetOp<O>): void {
     op.awaiting = 0;
     if (op.merged !== null) op.behind = (op.answered | op.unsynced) & ~(op.current | op.fallbacks);
-    for (let slot = 0; slot < op.targets; slot += 1) if ((op.behind & (1 << slot)) !== 0) this.#repair(now, op, slot);
+    if (op.behind !== 0) this.#repairAll(now, op);
     if (op.repairing === 0) this.#forget(now, op);
     else this.#ops.extend(now, op, repairHoldUs);
+  }
+
+  #repairAll(now: Instant, op: GetOp<O>): void {
+    if (!this.#pace.take(now, op.hashHigh, op.hashLow)) {
+      mark("get.repair.lately");
+      return;
+    }
+    for (let slot = 0; slot < op.targets; slot += 1) if ((op.behind & (1 << slot)) !== 0) this.#repair(now, op, slot);
   }
 
   #repair(now: Instant, op: GetOp<O>, slot: number): void {

@@ -2,7 +2,7 @@
  * Coordination's replies: what peers answer to the requests of puts and gets, decoded and handed to the op that asked.
  * Every reply tells the epoch of its sender's ring; one that is newer has it pulled.
  */
-import { statusOk } from "../base/errors.ts";
+import { type Status, statusOk } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
 import { VersionVector } from "../version/version-vector.ts";
 import type { Frame } from "../wire/frame.ts";
@@ -50,18 +50,31 @@ export class CoordinationReplies {
   }
 
   #onWrite(now: Instant, peer: Peer, frame: Frame): void {
-    const { status, frameId } = frame;
-    if (status === statusOk) {
+    const { frameId } = frame;
+    // The first one's answer may end its op, and with it what is known of the others.
+    const sharers = this.#coordination.takeSharers(frameId);
+    if (frame.status === statusOk) {
       const reply = frame.decode(ReplicaWriteReply);
       this.#seen(now, peer, reply.epoch);
       this.#coordination.onLoad(peer.number, reply);
-      this.#watch.putAnswered(now, frameId, reply.keyUs, reply.loopUs, reply.storageUs);
-      this.#coordination.onWriteReply(now, frameId, status, reply.durable, "", reply.epoch);
+      this.#onWritten(now, frameId, reply);
+      for (const id of sharers) this.#onWritten(now, id, reply);
       return;
     }
     const { message, epoch } = this.#refusal(now, peer, frame);
+    const why = `node ${peer.number}: ${message}`;
+    this.#onWriteRefused(now, frameId, frame.status, why, epoch);
+    for (const id of sharers) this.#onWriteRefused(now, id, frame.status, why, epoch);
+  }
+
+  #onWritten(now: Instant, frameId: number, reply: ReplicaWriteReply): void {
+    this.#watch.putAnswered(now, frameId, reply.keyUs, reply.loopUs, reply.storageUs);
+    this.#coordination.onWriteReply(now, frameId, statusOk, reply.durable, "", reply.epoch);
+  }
+
+  #onWriteRefused(now: Instant, frameId: number, status: Status, message: string, epoch: number): void {
     this.#watch.putAnswered(now, frameId, 0, 0, 0);
-    this.#coordination.onWriteReply(now, frameId, status, false, `node ${peer.number}: ${message}`, epoch);
+    this.#coordination.onWriteReply(now, frameId, status, false, message, epoch);
   }
 
   #onRead(now: Instant, peer: Peer, frame: Frame): void {

@@ -18,11 +18,13 @@ import type { OpWatch } from "./op-watch.ts";
 import type { Peers } from "./peers.ts";
 import type { AnyOp, GetOrigin, Request } from "./request.ts";
 import type { Routing } from "./routing.ts";
+import { SharedWrites } from "./shared-writes.ts";
 import { slotFrameId } from "./slot-frame-id.ts";
 import type { NodeState } from "./state.ts";
 
 /** Asks the slots of ops that are peers. */
 export class CoordinationRequests {
+  readonly shares: SharedWrites = new SharedWrites();
   readonly #shared: NodeState;
   readonly #peers: Peers;
   readonly #routing: Routing;
@@ -54,12 +56,19 @@ export class CoordinationRequests {
     this.#watch = watch;
   }
 
-  /** Sends a put's record to an owner. */
+  /** Sends a put's record to an owner, or shares the frame of another put of this turn. */
   write(now: Instant, op: PutOp<Request>, slot: number, durability: Durability): boolean {
+    if (this.shares.join(op, slot, durability)) {
+      this.#watch.asked(now, op, slot);
+      this.#routing.health.sent(op.targetNumbers[slot] as NodeNumber);
+      return true;
+    }
     const message = this.#writeMessage(op.fullKey, op.sealed, durability, op.epoch);
     message.purpose = WritePurpose.put;
     message.timeoutUs = Math.max(1, op.replicaDeadline - now);
-    return this.#ask(now, op, slot, FrameType.REPLICA_WRITE, ReplicaWriteRequest, message);
+    if (!this.#ask(now, op, slot, FrameType.REPLICA_WRITE, ReplicaWriteRequest, message)) return false;
+    this.shares.sent(op, slot, durability);
+    return true;
   }
 
   /** Sends a put's record to a fallback, to be kept for `owner`. */

@@ -232,6 +232,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   }
 
   forget(_now: Instant, op: AnyOp): void {
+    if (op instanceof PutOp) this.#requests.shares.forget(op);
     if (op.awaiting !== 0 || (op instanceof PutOp && op.resent !== 0)) this.#routing.forget(op);
   }
 
@@ -239,6 +240,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   prepared(now: Instant, local: ReplicaOp<ReplicaOrigin>): void {
     const op = local.origin as PutOp<Request>;
     op.own = local.own;
+    if (local.companion !== null) this.#requests.shares.begin(local.sealed as Uint8Array);
     this.#watch.prepared(op, local);
     this.puts.onPrepared(now, op.id, local.sealed as Uint8Array, local.version);
   }
@@ -273,6 +275,11 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
   /** How loaded a peer is, as it tells with each answer. */
   onLoad(number: NodeNumber, { queue, busy }: { readonly queue: number; readonly busy: number }): void {
     this.#routing.health.told(number, queue, busy);
+  }
+
+  /** The frame ids for which the answer to this one counts as well. */
+  takeSharers(frameId: number): readonly number[] {
+    return this.#requests.shares.take(frameId);
   }
 
   /** A peer's answer to a write, or to a hint that it was to keep; `epoch`: of its ring, where it refused. */
@@ -316,6 +323,7 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
 
   /** Everything asked of that peer and not answered has failed. */
   onPeerLost(now: Instant, number: NodeNumber): void {
+    this.#requests.shares.onPeerLost(number);
     this.puts.onTargetLost(now, number, wireOf("CONNECTION_LOST"), `node ${number}: the connection broke`);
     this.gets.onTargetLost(now, number, wireOf("CONNECTION_LOST"), `node ${number}: the connection broke`);
   }
@@ -377,6 +385,14 @@ export class Coordination implements PutEffects<Request>, GetEffects<GetOrigin> 
     else if (local.kind === ReplicaKind.write) replica.write(now, local);
     else if (local.kind === ReplicaKind.forget) replica.forget(now, local);
     else replica.changeHint(now, local);
+  }
+
+  /** The end of a turn: puts that waited for others of their key. */
+  endTurn(now: Instant): void {
+    this.settle(now);
+    this.#replica?.endTurn(now);
+    this.settle(now);
+    this.#requests.shares.endTurn();
   }
 
   expire(now: Instant): void {

@@ -106,7 +106,7 @@ export class DataPath {
     // With more in line the loop does not rest: what is done from here on is part of the next turn.
     this.#turnAt = again ? now : never;
     if (this.#inbox.overloaded) this.#shared.background.yield();
-    this.coordination.settle(now);
+    this.coordination.endTurn(now);
     return again;
   }
 

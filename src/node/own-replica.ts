@@ -15,6 +15,7 @@ export function ownReplica(shared: NodeState, data: DataPath, store: Store, acto
   return new Replica<ReplicaOrigin>({
     effects: {
       prepared: (now, op) => data.coordination.prepared(now, op),
+      wantTurnEnd: () => env.wantTurnEnd(),
       done: (now, op) => data.coordination.done(now, op, data.peerService),
       amnesia: (_now, partition) => {
         const alarm = "another replica knew more of this node's own writes than it does: history was lost here";

@@ -60,6 +60,13 @@ export class BusyKeys<T extends Waiter<T>> {
     this.#waiting += 1;
   }
 
+  /** The longest waiter for a key that is held, or null. */
+  next(high: number, low: number): T | null {
+    const slot = this.#find(high, low);
+    assert(this.#used[slot] === 1, "nobody waits for a free key");
+    return this.#heads[slot] as T | null;
+  }
+
   /** The holder is done: the longest waiter holds the key now and is returned, or null and the key is free. */
   pass(high: number, low: number): T | null {
     const slot = this.#find(high, low);

@@ -110,7 +110,7 @@ export class HintOps {
     }
     const unchanged = op.hint !== null && merged === op.hint.sealed;
     if (unchanged && syncModeOf(op.durability) === SyncMode.none) return null;
-    if (!this.fits(op, merged)) return refuse(op, overloaded, noHintRoom);
+    if (!this.fits(op, merged.length)) return refuse(op, overloaded, noHintRoom);
     mark(op.hint === null ? "hint.stored" : "hint.merged");
     return this.writeOf(op, merged === incoming && !op.kept ? copyBytes(incoming) : merged);
   }
@@ -148,10 +148,10 @@ export class HintOps {
   }
 
   /** Whether there is room for `sealed` in place of `op.hint`; always, if the op keeps nothing for anybody. */
-  fits(op: ReplicaOp<unknown>, sealed: Uint8Array): boolean {
+  fits(op: ReplicaOp<unknown>, sealedBytes: number): boolean {
     if (op.target === 0) return true;
     const before = op.hint === null ? 0 : op.fullKey.length + op.hint.sealed.length;
-    const growth = op.fullKey.length + sealed.length - before;
+    const growth = op.fullKey.length + sealedBytes - before;
     return growth <= 0 || this.#room.fits(op.target, growth);
   }
 

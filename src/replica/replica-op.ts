@@ -146,6 +146,10 @@ export class ReplicaOp<O> implements Waiter<ReplicaOp<O>> {
   shown = false;
   /** What was borrowed has been copied. */
   kept = false;
+  /** Put: it has waited for the end of a turn, so that others of its key could join it. */
+  gathered = false;
+  /** Put: the next one that shares its write, and ends when it does. */
+  companion: ReplicaOp<O> | null = null;
   /** The record as read, while the hints are being read. */
   stored: Uint8Array | null = null;
   /** The hint for `target` as read. */

@@ -15,6 +15,8 @@ export interface ReplicaEffects<O> {
    * Exactly once per put that succeeds, before its `done`. So does a retry of a known put, with the record as it is.
    */
   prepared(now: Instant, op: ReplicaOp<O>): void;
+  /** `endTurn` is to be called once the callbacks of this turn are over. */
+  wantTurnEnd(): void;
   /** The op is finished: `op.status` is 0 or an error. Exactly once per op. */
   done(now: Instant, op: ReplicaOp<O>): void;
   /** Somebody knew a dot of ours that we do not hold: history was lost, and the partition has a new actor. */

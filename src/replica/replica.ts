@@ -9,10 +9,11 @@
  *
  * A key is held from before the read until the store shows the write, so that no two changes of it start from the same
  * record. Where the object buffer takes the write that is at once: all changes of a key that come in a turn are then
- * one append to the log and one write of the engine. Minting a dot and starting the local write are one step: nothing
- * comes between them. Before it mints, a node looks at *all* it holds for the key, record and hints, because a new dot
- * seems to cover every older one of its actor ("Continuity"); whoever shows us a dot of ours that we do not hold makes
- * us a new actor.
+ * one append to the log and one write of the engine. Puts that wait for one key share one write (put-ops.ts), and where
+ * its record is dear the first of a turn waits for the others. Minting dots and starting the local write are one step:
+ * nothing comes between them. Before it mints, a node looks at *all* it holds for the key, record and hints, because a
+ * new dot seems to cover every older one of its actor ("Continuity"); whoever shows us a dot of ours that we do not hold
+ * makes us a new actor.
  *
  * Not here: who the replicas are and how many must answer (coordinator), group commit and caching (storage).
  */
@@ -30,17 +31,16 @@ import { type StoredHint, type StoreWrite, SyncMode, storeBusy, storeDamaged } f
 import { openRecord, sealRecord } from "../version/record.ts";
 import { SealedChange } from "../version/sealed-change.ts";
 import { causalHash, SiblingSet } from "../version/sibling-set.ts";
-import type { Dot } from "../version/version-vector.ts";
 import type { Actors } from "./actors.ts";
 import { BusyKeys } from "./busy-keys.ts";
 import { Continuity } from "./continuity.ts";
 import { restOf } from "./forget.ts";
-import { HintOps, hintFor, muchRoom, noHintRoom } from "./hint-ops.ts";
+import { HintOps, hintFor, muchRoom } from "./hint-ops.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
+import { canShareWrite, diskFull, expire, isGathered, PutOps } from "./put-ops.ts";
 import { ReplicaKind, type ReplicaOp, ReplicaPhase } from "./replica-op.ts";
 import type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
-import { DiskRoom, recordBytesMaxDefault } from "./replica-options.ts";
-import { Retries } from "./retries.ts";
+import { DiskRoom } from "./replica-options.ts";
 import { opened, readChange } from "./sealed.ts";
 import { recordWriteOf, syncModeOf } from "./store-write-of.ts";
 
@@ -48,16 +48,10 @@ export type { HintRoom } from "./hint-ops.ts";
 export { ReplicaKind, ReplicaOp } from "./replica-op.ts";
 export type { ReplicaEffects, ReplicaOptions, ReplicaStore } from "./replica-options.ts";
 
-/** From this many siblings on a put is marked: the application does not merge what it reads. */
-const siblingsWarn = 8;
-
 const invalidArgument = wireOf("INVALID_ARGUMENT");
-const expired = wireOf("EXPIRED");
 const overloaded = wireOf("OVERLOADED");
-const diskFull = "the disk is nearly full: this node takes no new keys";
 const malformed = "the incoming record is malformed";
 const storageFailed = wireOf("STORAGE_FAILED");
-const tooManySiblings = wireOf("TOO_MANY_SIBLINGS");
 
 /** One node's records, as something that is put to, merged into and read. */
 export class Replica<O> {
@@ -68,11 +62,11 @@ export class Replica<O> {
   readonly #continuity: Continuity;
   readonly #ops: Slab<ReplicaOp<O>>;
   readonly #busy: BusyKeys<ReplicaOp<O>> = new BusyKeys();
-  readonly #retries: Retries;
+  readonly #putOps: PutOps;
   readonly #hintOps: HintOps;
+  /** Puts that hold their keys until the turn ends. */
+  #gathering: ReplicaOp<O>[] = [];
   readonly #waitersMax: number;
-  readonly #keepRecentFor: number;
-  readonly #recordBytesMax: number;
   readonly #diskRoom: () => DiskRoom;
   readonly #hashBefore: Hash64 = new Hash64();
   readonly #hashAfter: Hash64 = new Hash64();
@@ -86,13 +80,10 @@ export class Replica<O> {
     this.#clock = options.clock;
     this.#continuity = new Continuity(options.actors, (now, partition) => this.#effects.amnesia(now, partition));
     this.#ops = new Slab(options.busyMax);
-    const entriesMax = options.retriesMax ?? 65_536;
-    this.#retries = new Retries({ entriesMax, window: options.keepRecentForSeconds * 1_000_000 });
     this.#hintOps = new HintOps(options.actors, options.hintRoom ?? muchRoom);
-    this.#waitersMax = options.waitersMax;
-    this.#keepRecentFor = options.keepRecentForSeconds;
     this.#diskRoom = options.diskRoom ?? (() => DiskRoom.enough);
-    this.#recordBytesMax = options.recordBytesMax ?? recordBytesMaxDefault;
+    this.#putOps = new PutOps(options, this.#continuity, this.#hintOps, this.#diskRoom);
+    this.#waitersMax = options.waitersMax;
   }
 
   /** Ops that wait for a key or for the store. */
@@ -210,6 +201,7 @@ export class Replica<O> {
   /** `stored` may be a view that the next call on the store takes away. */
   #onRecord(now: Instant, op: ReplicaOp<O>, stored: Uint8Array | null): boolean {
     if (op.kind === ReplicaKind.forget) return this.#forget(now, op, stored);
+    if (stored !== null && isGathered(op, stored)) return this.#gather(op);
     if (op.mends && stored === null) return this.#end(now, op);
     if (op.kind === ReplicaKind.write && stored !== null && !this.#store.mayHoldHints(op.hashLow)) {
       return this.#mergeBytes(now, op, stored);
@@ -221,6 +213,25 @@ export class Replica<O> {
     op.keepBytes();
     this.#askHints(now, op);
     return false;
+  }
+
+  /** Keeps the key until the end of the turn: the puts of it that come meanwhile wait, and share one write. */
+  #gather(op: ReplicaOp<O>): boolean {
+    op.keepBytes();
+    op.gathered = true;
+    this.#gathering.push(op);
+    this.#effects.wantTurnEnd();
+    return false;
+  }
+
+  /** The end of a turn in which `wantTurnEnd` was called: the puts that were gathered. */
+  endTurn(now: Instant): void {
+    if (this.#gathering.length === 0) return;
+    this.#enter();
+    const gathered = this.#gathering;
+    this.#gathering = [];
+    for (const op of gathered) if (this.#begin(now, op)) this.#passOn(now, op);
+    this.#leave();
   }
 
   /** A put mints from all that this node holds; a merge needs the hints only to tell a lost dot from one kept there. */
@@ -252,60 +263,43 @@ export class Replica<O> {
     return op.kind === ReplicaKind.put ? this.#put(now, op, mine, held) : this.#merge(now, op, mine, held);
   }
 
+  /** Adds a put's write, and those of the puts of its key that wait behind it: one seal and one write for them all. */
   #put(now: Instant, op: ReplicaOp<O>, mine: SiblingSet, held: SiblingSet): boolean {
-    if (op.deadline <= now) return this.#expire(now, op);
-    const { context, contextOwn } = op;
-    const shown = contextOwn === null ? context : context.with(contextOwn.dot);
-    this.#continuity.check(now, op.partition, shown, held.version);
-    const known = this.#retries.dotIn(now, held, op.requestId, op.hashHigh, op.hashLow);
-    if (known !== undefined) {
-      mark("replica.retry");
-      const sealed = sealRecord(held);
-      if (!this.#hintOps.fits(op, sealed)) return this.#fail(now, op, overloaded, noHintRoom);
-      return this.#issuePut(now, op, sealed, mine, held, known);
+    let after = held;
+    let first: ReplicaOp<O> | null = null;
+    let last: ReplicaOp<O> | null = null;
+    for (let next: ReplicaOp<O> | null = op; next !== null; next = this.#takeCompanion(now, op)) {
+      const set = this.#putOps.add(now, next, after);
+      if (set === null) {
+        this.#finish(now, next);
+        continue;
+      }
+      if (last === null) first = next;
+      else last.companion = next;
+      if (last === null || !canary("shared-put-lost")) after = set;
+      last = next;
     }
-    if (held.isEmpty && this.#diskRoom() !== DiskRoom.enough) return this.#fail(now, op, overloaded, diskFull);
-    if (this.#actors.exhausted(op.partition)) {
-      mark("replica.lease-exhausted");
-      return this.#fail(now, op, overloaded, "the next counter lease is still being saved");
-    }
-    return this.#mint(now, op, mine, held);
+    return first === null || this.#issuePuts(now, first, mine, after);
   }
 
-  /** A put that is refused here has used up a counter: no record ever shows it, so nobody misses it. */
-  #mint(now: Instant, op: ReplicaOp<O>, mine: SiblingSet, held: SiblingSet): boolean {
-    const counter = this.#actors.mint(now, op.partition);
-    const actorHigh = this.#actors.actorHigh(op.partition);
-    const actorLow = this.#actors.actorLow(op.partition);
-    const dot = { actorHigh, actorLow, counter };
-    const { context, contextOwn: own, requestId, value, tombstone, second } = op;
-    const keepRecentFor = this.#keepRecentFor;
-    const stamp = op.lww ? this.#clock.next(held.stamp) : 0;
-    const after = held.put({ context, own, dot, requestId, value, tombstone, second, stamp, keepRecentFor });
-    const count = after.weight;
-    if (count > op.siblingsMax) return this.#fail(now, op, tooManySiblings, "the key would have too many siblings");
-    if (count >= siblingsWarn) mark("replica.many-siblings");
+  /** The next waiter of the key if it is a put that can share the write of `op`, which holds the key for it. */
+  #takeCompanion(now: Instant, op: ReplicaOp<O>): ReplicaOp<O> | null {
+    if (this.#busy.waiting === 0) return null;
+    const next = this.#busy.next(op.hashHigh, op.hashLow);
+    if (next === null || !canShareWrite(op, next)) return null;
+    mark("replica.put.shared");
+    this.#busy.pass(op.hashHigh, op.hashLow);
+    next.keyUs = now - next.begunAt;
+    return next;
+  }
+
+  #issuePuts(now: Instant, first: ReplicaOp<O>, before: SiblingSet, after: SiblingSet): boolean {
     const sealed = sealRecord(after);
-    if (sealed.length > this.#recordBytesMax) {
-      return this.#fail(now, op, tooManySiblings, "the key's siblings would be too large together");
+    const shown = this.#issue(now, first, sealed, before, after);
+    for (let op: ReplicaOp<O> | null = first; op !== null; op = op.companion) {
+      op.sealed = sealed;
+      this.#effects.prepared(now, op);
     }
-    if (!this.#hintOps.fits(op, sealed)) return this.#fail(now, op, overloaded, noHintRoom);
-    this.#retries.add(now, requestId, op.hashHigh, op.hashLow, dot);
-    return this.#issuePut(now, op, sealed, mine, after, dot);
-  }
-
-  #issuePut(
-    now: Instant,
-    op: ReplicaOp<O>,
-    sealed: Uint8Array,
-    before: SiblingSet,
-    after: SiblingSet,
-    dot: Dot,
-  ): boolean {
-    const shown = this.#issue(now, op, sealed, before, after);
-    op.sealed = sealed;
-    op.noteSeen(after, dot);
-    this.#effects.prepared(now, op);
     return shown;
   }
 
@@ -463,8 +457,8 @@ export class Replica<O> {
   }
 
   #expire(now: Instant, op: ReplicaOp<O>): boolean {
-    mark("replica.expired");
-    return this.#fail(now, op, expired, "the deadline had passed when the turn came");
+    expire(op);
+    return this.#end(now, op);
   }
 
   #fail(now: Instant, op: ReplicaOp<O>, status: Status, message: string): boolean {
@@ -478,12 +472,20 @@ export class Replica<O> {
     return true;
   }
 
+  /** Ends an op, and after it those that share its write, as it ended. */
   #finish(now: Instant, op: ReplicaOp<O>): void {
-    if (op.id >= 0) this.#ops.remove(op.id);
-    op.phase = ReplicaPhase.idle;
-    op.stored = null;
-    op.hint = null;
-    this.#effects.done(now, op);
+    const { durable } = op;
+    for (let next: ReplicaOp<O> | null = op; next !== null; ) {
+      const companion: ReplicaOp<O> | null = next.companion;
+      if (next.id >= 0) this.#ops.remove(next.id);
+      next.phase = ReplicaPhase.idle;
+      next.durable = durable;
+      next.stored = null;
+      next.hint = null;
+      next.companion = null;
+      this.#effects.done(now, next);
+      next = companion;
+    }
   }
 
   #enter(): void {

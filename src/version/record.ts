@@ -19,11 +19,16 @@ import { compareVersions, type VersionVector } from "./version-vector.ts";
 export { RecordError } from "./record-decoder.ts";
 export { recordHeaderBytes } from "./record-layout.ts";
 
+/** How long the set is as a sealed record. */
+export function sealedBytes(set: SiblingSet): number {
+  return recordHeaderBytes + recordBodyBytes(set);
+}
+
 /** The set as a sealed record in pooled memory (base/pool.ts): copy what is kept for long. */
 export function sealRecord(set: SiblingSet): Uint8Array {
   const { siblings, recent } = set;
   assert(siblings.length <= siblingsMax && recent.length <= recentEntriesMax, "a record that is sealed can be opened");
-  const sealed = takeBytes(recordHeaderBytes + recordBodyBytes(set));
+  const sealed = takeBytes(sealedBytes(set));
   const end = writeRecordBody(set, sealed, recordHeaderBytes);
   assert(end === sealed.length, "a record is as long as measured");
   writeWord(sealed, 0, set.stamp > 0 ? stampedFormat : recordFormat);

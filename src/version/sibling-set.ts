@@ -23,7 +23,8 @@ import { compareDotLists, holdsDot, writeDot } from "./dots.ts";
 import type { Superseded } from "./recent.ts";
 import { addRecent, findRecent, newestRecent, recentMax, sameRecent } from "./recent.ts";
 import type { Sibling } from "./sibling.ts";
-import { areTwins, compareAges, compareSiblings, uniteTwins } from "./sibling.ts";
+import { areTwins, compareAges, compareSiblings, isCopyOf, uniteTwins } from "./sibling.ts";
+import { mergeSorted, type SortedMerge } from "./sorted-merge.ts";
 import type { Dot } from "./version-vector.ts";
 import { compareVersions, mergeVersions, VersionVector, wordsPerDot } from "./version-vector.ts";
 
@@ -176,21 +177,32 @@ export class SiblingSet {
     if (this.isEmpty) return other;
     const recent = this.recent.slice();
     for (let i = 0; i < other.recent.length; i += 1) addRecent(recent, other.recent[i] as Superseded);
-    const united = uniteSiblings(this.siblings, other.siblings);
+    const { live, superseded } = mergeSorted(this, other) ?? this.#mergeEach(other);
+    for (let i = 0; i < superseded.length; i += 1) forgets(recent, superseded[i] as Sibling);
     const siblings: Sibling[] = [];
-    for (let i = 0; i < united.length; i += 1) {
-      const sibling = united[i] as Sibling;
-      const forgets = sibling.stamp === 0 && findRecent(recent, sibling.requestId) !== undefined;
-      if (forgets) addRecent(recent, supersede(sibling));
-      else if (!this.#hasSuperseded(sibling) && !other.#hasSuperseded(sibling)) siblings.push(sibling);
+    for (let i = 0; i < live.length; i += 1) {
+      const sibling = live[i] as Sibling;
+      if (!forgets(recent, sibling)) siblings.push(sibling);
     }
-    if (siblings.length > 1) keepLast(siblings).sort(compareSiblings);
+    if (siblings.length > 1) keepLast(siblings);
     if (canary("merge-drops-sibling")) siblings.splice(1);
     const version = canary("merge-forgets-version") ? this.version : mergeVersions(this.version, other.version);
     newestRecent(recent, version);
     if (this.#consistsOf(version, siblings, recent)) return this;
     if (other.#consistsOf(version, siblings, recent)) return other;
     return new SiblingSet(version, siblings, recent);
+  }
+
+  /** `mergeSorted` for any two sets: each sibling is compared with each. */
+  #mergeEach(other: SiblingSet): SortedMerge {
+    const united = uniteSiblings(this.siblings, other.siblings).sort(compareSiblings);
+    const merged: SortedMerge = { live: [], superseded: [] };
+    for (let i = 0; i < united.length; i += 1) {
+      const sibling = united[i] as Sibling;
+      const isSuperseded = this.#hasSuperseded(sibling) || other.#hasSuperseded(sibling);
+      (isSuperseded ? merged.superseded : merged.live).push(sibling);
+    }
+    return merged;
   }
 
   /** Whether this replica has seen the write and holds it no more. */
@@ -273,6 +285,13 @@ function supersede(sibling: Sibling): Superseded {
   return { requestId: sibling.requestId, dots: sibling.dots, second: sibling.second };
 }
 
+/** Whether a list of recent writes under construction names the sibling, which is forgotten then: the list learns its dots. */
+function forgets(recent: Superseded[], sibling: Sibling): boolean {
+  if (sibling.stamp !== 0 || findRecent(recent, sibling.requestId) === undefined) return false;
+  addRecent(recent, supersede(sibling));
+  return true;
+}
+
 /** Drops all stamped writes but the last from a list under construction. Returns the same list. */
 function keepLast(siblings: Sibling[]): Sibling[] {
   let last: Sibling | undefined;
@@ -304,19 +323,6 @@ function uniteSiblings(mine: readonly Sibling[], theirs: readonly Sibling[]): Si
     else united.push(theirSibling);
   }
   return united;
-}
-
-/** Of a merge's result and an argument's sibling: the values need no second look, `areTwins` has compared them. */
-function isCopyOf(result: Sibling, original: Sibling): boolean {
-  return (
-    result === original ||
-    (compareDotLists(result.dots, original.dots) === 0 &&
-      equalBytes(result.requestId, original.requestId) &&
-      result.second === original.second &&
-      result.stamp === original.stamp &&
-      result.tombstone === original.tombstone &&
-      result.value.length === original.value.length)
-  );
 }
 
 let scratch = new Uint8Array(2048);

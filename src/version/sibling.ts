@@ -5,7 +5,7 @@
  */
 import { compareBytes, equalBytes } from "../base/bytes.ts";
 import { mark } from "../base/mark.ts";
-import { compareDots, sharesDot, uniteDots } from "./dots.ts";
+import { compareDotLists, compareDots, sharesDot, uniteDots } from "./dots.ts";
 import type { Dot } from "./version-vector.ts";
 
 /** One of the concurrent values of a record, or the tombstone that says deleted. */
@@ -59,6 +59,22 @@ export function areTwins(a: Sibling, b: Sibling): boolean {
   if (sameId && (compareDots(firstDot(a), firstDot(b)) !== 0 || sameContent(a, b))) return true;
   mark("dot.conflict");
   return false;
+}
+
+/**
+ * Whether two siblings under the same dots are one write, by all but the bytes of its value: a dot names one write and its
+ * id says so once more.
+ */
+export function isCopyOf(a: Sibling, b: Sibling): boolean {
+  return (
+    a === b ||
+    (compareDotLists(a.dots, b.dots) === 0 &&
+      equalBytes(a.requestId, b.requestId) &&
+      a.second === b.second &&
+      a.stamp === b.stamp &&
+      a.tombstone === b.tombstone &&
+      a.value.length === b.value.length)
+  );
 }
 
 function sameContent(a: Sibling, b: Sibling): boolean {

@@ -131,6 +131,10 @@ class Recorder implements ActorEffects, ReplicaEffects<string> {
     this.lines.push(`      prepared ${op.origin}: ${recordText(op.sealed)}`);
   }
 
+  wantTurnEnd(): void {
+    this.lines.push("      waits for the end of the turn");
+  }
+
   done(_now: Instant, op: ReplicaOp<string>): void {
     this.finished.push(op);
     let text = op.status === statusOk ? "ok" : `${codeOf(op.status)}, ${op.message}`;
@@ -207,6 +211,12 @@ export class ReplicaStory {
     this.say(`${this.seconds} s  put ${key}=${value || "gone"}, ${context}`);
     this.replica.put(this.now, op);
     return op;
+  }
+
+  /** The end of a turn. */
+  endTurn(): void {
+    this.say(`${this.seconds} s  the turn ends`);
+    this.replica.endTurn(this.now);
   }
 
   /** A record from a peer. */

@@ -16,7 +16,7 @@ import { HybridClock } from "../../src/replica/hybrid-clock.ts";
 import { Replica, type ReplicaEffects, ReplicaKind, ReplicaOp } from "../../src/replica/replica.ts";
 import type { StoreWrite } from "../../src/storage/store.ts";
 import { openRecord } from "../../src/version/record.ts";
-import { causalHash } from "../../src/version/sibling-set.ts";
+import { causalHash, type SiblingSet } from "../../src/version/sibling-set.ts";
 import type { Dot } from "../../src/version/version-vector.ts";
 import { VersionVector } from "../../src/version/version-vector.ts";
 import { FakeStore } from "./fake-store.ts";
@@ -70,6 +70,8 @@ class World {
   readonly dots = new Map<string, { readonly id: string; readonly dot: Dot }>();
   boots = 0;
   opCount = 0;
+  /** Puts that shared the write of another. */
+  shared = 0;
   retried = false;
 
   constructor(planted: Planted) {
@@ -89,6 +91,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   readonly #afters = new WeakMap<StoreWrite, NaiveSet>();
   #ops: ReplicaOp<Origin>[] = [];
   #leaseTop = 0;
+  #turnDue = false;
   #actors: Actors;
   #replica: Replica<Origin>;
 
@@ -186,8 +189,13 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     this.#replica.changeHint(this.now, op);
   }
 
+  /** An answer of the store, or the end of the turn. */
   answer(pick: number): void {
     const { owed } = this.store;
+    if (this.#turnDue && (owed.length === 0 || pick % 2 === 1)) {
+      this.#endTurn();
+      return;
+    }
     if (owed.length === 0) return;
     const index = pick % owed.length;
     // Writes are answered in the order in which they were made.
@@ -209,6 +217,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     this.store.cutPower();
     this.naive = this.#synced;
     this.#ops = [];
+    this.#turnDue = false;
     this.#actors = this.#newActors();
     this.#replica = this.#newReplica();
   }
@@ -223,7 +232,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     if (op === undefined) throw new Error("a write without an op");
     if (write.sealed.length === 0) return;
     const set = openRecord(write.sealed);
-    const after = "put" in op.origin ? this.#afterPut(op.origin.put, set.dotsOf(op.requestId)) : this.#afterMerge(op);
+    const after = "put" in op.origin ? this.#afterPuts(op, set) : this.#afterMerge(op);
     this.#afters.set(write, after);
     const retried = this.#world.retried;
     for (const { requestId, dots } of set.siblings) {
@@ -245,8 +254,17 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     else if (known.id !== id) throw new Error("one dot names two writes");
   }
 
-  #afterPut(put: Put, dots: readonly Dot[] | undefined): NaiveSet {
-    const held = [...this.#hints.values()].reduce((sum, hint) => sum.merge(hint), this.naive);
+  /** After a put and those that share its write. */
+  #afterPuts(first: ReplicaOp<Origin>, set: SiblingSet): NaiveSet {
+    let after = [...this.#hints.values()].reduce((sum, hint) => sum.merge(hint), this.naive);
+    for (let op: ReplicaOp<Origin> | null = first; op !== null; op = op.companion) {
+      if (op !== first) this.#world.shared += 1;
+      if ("put" in op.origin) after = this.#afterPut(after, op.origin.put, set.dotsOf(op.requestId));
+    }
+    return after;
+  }
+
+  #afterPut(held: NaiveSet, put: Put, dots: readonly Dot[] | undefined): NaiveSet {
     const fresh = (dots ?? []).filter((dot) => !held.seen.has(dotText(dot)));
     if (fresh.length === 0) return held;
     return held.put(put.context.naive.seen, dotText(fresh[0] as Dot), hexOf(idNamed(put.name)));
@@ -259,7 +277,7 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
   }
 
   prepared(_now: Instant, op: ReplicaOp<Origin>): void {
-    const owed = this.store.owed.find((one) => one.token === op.id && one.write !== undefined);
+    const owed = this.store.owed.find((one) => one.write !== undefined && one.write.sealed === op.sealed);
     const naive = owed?.write === undefined ? undefined : this.#afters.get(owed.write);
     if (naive === undefined) throw new Error("prepared before the write was under way");
     this.#world.messages.push({ sealed: (op.sealed as Uint8Array).slice(), naive });
@@ -269,6 +287,15 @@ class WorldNode implements ActorEffects, ReplicaEffects<Origin> {
     this.#ops = this.#ops.filter((one) => one !== op);
     if (op.status !== statusOk) throw new Error(`an op failed: ${op.message}`);
     if ("put" in op.origin) this.#world.acked.add(hexOf(idNamed(op.origin.put.name)));
+  }
+
+  wantTurnEnd(): void {
+    this.#turnDue = true;
+  }
+
+  #endTurn(): void {
+    this.#turnDue = false;
+    this.#replica.endTurn(this.now);
   }
 
   amnesia(): void {

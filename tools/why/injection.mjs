@@ -14,8 +14,8 @@ const keys = 2_000;
 const linkDelayMs = 40;
 /** By cause, what inject.cjs is told; a slow disk is told at all nodes, for one alone is left out where another can sync. */
 const injections = { disk: "disk:25", loop: "loop:120", gc: "gc" };
-/** Puts of one key at once, several times a second: fewer than a record may have siblings. */
-const hotPuts = 60;
+/** Puts of one key at once, several times a second; the last one wins, or there would be more siblings than a key may have. */
+const hotPuts = 400;
 const hotEveryMs = 250;
 
 function nodesOf({ directory, basePort, injected }) {
@@ -42,6 +42,7 @@ async function heat(seedNodes, seconds) {
 async function inject({ injected, seconds }, nodes, proxy) {
   if (injected === "link") delayBetween(proxy, [victim], [...nodes.keys()], linkDelayMs);
   else if (injected === "hot-key") {
+    await ringtail([nodes[0].address], "bucket", "create", "hot", "--resolver", "lww");
     await heat(
       nodes.map(({ address }) => address),
       seconds,

@@ -152,6 +152,7 @@ export class Seat implements ReplicaEffects<ReplicaOrigin>, ActorEffects {
     else if (op.kind === ReplicaKind.forget) replica.forget(now, op);
     else if (op.kind === ReplicaKind.read || op.kind === ReplicaKind.readHints) replica.read(now, op);
     else replica.changeHint(now, op);
+    replica.endTurn(now);
     this.#disk.answerAll(now);
   }
 
@@ -186,6 +187,9 @@ export class Seat implements ReplicaEffects<ReplicaOrigin>, ActorEffects {
   // What the replica asks of its node.
 
   prepared(): void {}
+
+  /** Each op has a turn of its own. */
+  wantTurnEnd(): void {}
 
   done(at: Instant, op: ReplicaOp<ReplicaOrigin>): void {
     if ("onReplicaDone" in op.origin) op.origin.onReplicaDone(at, op);

@@ -161,7 +161,8 @@ describe("merging and repair", () => {
       repairsMax: 3,
     });
     const ops = [0, 1].map(() => newGet(policyOf(3, 1, 1)));
-    for (const op of ops) {
+    for (const [key, op] of ops.entries()) {
+      op.hashLow = key;
       core.begin(instant(0), op);
       for (const [slot, sealed] of [a, null, null].entries()) core.onRecord(instant(10), op.id, slot, sealed);
     }

@@ -32,6 +32,7 @@ class Life implements StoreEvents, ReplicaEffects<string>, ActorEffects {
   readonly #scheduler: Scheduler;
   readonly store: Store;
   readonly replica: Replica<string>;
+  readonly wantTurnEnd: () => void;
   readonly finished: ReplicaOp<string>[] = [];
   started = false;
   dead = false;
@@ -47,6 +48,7 @@ class Life implements StoreEvents, ReplicaEffects<string>, ActorEffects {
     const actors = new Actors({ effects: this, node, partitions, incarnation, leaseTop, leaseStep: 10_000 });
     const limits = { waitersMax: 1000, busyMax: 2000, keepRecentForSeconds: 100 };
     const clock = new HybridClock(() => 0);
+    this.wantTurnEnd = () => scheduler.in(1, (now) => this.dead || this.replica.endTurn(now));
     this.replica = new Replica({ effects: this, store: this.store, actors, clock, ...limits });
     this.store.start(scheduler.now);
     this.run(() => this.started);

@@ -6,10 +6,10 @@ import { Durability } from "../../../src/base/durability.ts";
 import { codeOf } from "../../../src/base/errors.ts";
 import { Hash64 } from "../../../src/base/hash.ts";
 import { listenForMarks } from "../../../src/base/mark.ts";
-import { ReplicaKind } from "../../../src/replica/replica.ts";
+import { ReplicaKind, type ReplicaOp } from "../../../src/replica/replica.ts";
 import { openRecord, sealRecord } from "../../../src/version/record.ts";
 import { causalHash, SiblingSet } from "../../../src/version/sibling-set.ts";
-import { VersionVector } from "../../../src/version/version-vector.ts";
+import { type Dot, VersionVector } from "../../../src/version/version-vector.ts";
 import {
   dotNamed,
   idNamed,
@@ -68,10 +68,12 @@ describe("limits", () => {
     story.store.hot = true;
     for (let i = 0; i < 64; i += 1) {
       story.put("k", `v${i}`);
+      story.endTurn();
       story.store.answerAll(story.now);
       expect(errorOf(story)).toBe("ok");
     }
     story.put("k", "v64");
+    story.endTurn();
     expect(errorOf(story)).toBe("TOO_MANY_SIBLINGS");
   });
 
@@ -83,10 +85,12 @@ describe("limits", () => {
     try {
       for (let i = 1; i <= 7; i += 1) {
         story.put("k", `v${i}`);
+        story.endTurn();
         story.store.answerAll(story.now);
       }
       expect(marks).not.toContain("replica.many-siblings");
       story.put("k", "v8");
+      story.endTurn();
       expect(marks).toContain("replica.many-siblings");
     } finally {
       listenForMarks(before);
@@ -98,13 +102,16 @@ describe("limits", () => {
     story.store.hot = true;
     for (let i = 1; i <= 10; i += 1) {
       story.put("k", `v${i}`);
+      story.endTurn();
       story.store.answerAll(story.now);
     }
     expect(story.recorder.lines).toContain("      save lease 20");
     story.put("k", "v11");
+    story.endTurn();
     expect(errorOf(story)).toBe("OVERLOADED");
     story.actors.onLeaseSaved(20);
     story.put("k", "v11");
+    story.endTurn();
     story.store.answerAll(story.now);
     expect(errorOf(story)).toBe("ok");
   });
@@ -290,6 +297,126 @@ describe("writes", () => {
     story.store.answer(story.now, 0, "a hint cannot be read");
     expect(errorOf(story)).toBe("STORAGE_FAILED");
     expect(story.store.owed).toEqual([]);
+  });
+});
+
+describe("puts that share a write", () => {
+  const dear = "B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 B15 B16";
+
+  /** A story in which the puts of `names` wait for the record of "k", which has not been read yet. */
+  function waiting(names: readonly string[], fields: Partial<ReplicaOp<string>> = {}): ReplicaStory {
+    const story = new ReplicaStory();
+    for (const name of names) story.put("k", name, fields);
+    return story;
+  }
+
+  /** The writes that the store was asked for. */
+  function writesOf(story: ReplicaStory): readonly string[] {
+    return story.recorder.lines.filter((line) => line.startsWith("      store write")).map((line) => line.trim());
+  }
+
+  it("are one record with a dot each, prepared and done in their order", () => {
+    const story = waiting(["a", "b", "c"]);
+    story.store.answerAll(story.now);
+    expect(writesOf(story)).toEqual(["store write {A3} [A1=a A2=b A3=c]"]);
+    const sent = story.recorder.lines.filter((line) => line.includes("prepared"));
+    expect(sent).toEqual(["a", "b", "c"].map((name) => `      prepared put k=${name}: {A3} [A1=a A2=b A3=c]`));
+    expect(story.recorder.finished.map(({ origin }) => origin)).toEqual(["put k=a", "put k=b", "put k=c"]);
+    expect(story.replica.inFlight).toBe(0);
+  });
+
+  it("tell each writer what it has read: never the others' writes", () => {
+    const story = waiting(["a", "b"]);
+    story.store.answerAll(story.now);
+    const [first, second] = story.recorder.finished as [ReplicaOp<string>, ReplicaOp<string>];
+    const set = openRecord(story.store.records.get(hexOf(keyNamed("k"))) as Uint8Array);
+    const [a, b] = set.siblings.map(({ dots }) => dots[0] as Dot) as [Dot, Dot];
+    expect([first.version.covers(a), first.version.covers(b)]).toEqual([true, false]);
+    const saysOwn = second.own?.dot ?? b;
+    expect([saysOwn, second.version.covers(a)]).toEqual([b, false]);
+  });
+
+  it("are durable together", () => {
+    const story = waiting(["a", "b"], { durability: Durability.durable });
+    story.store.answerAll(story.now);
+    expect(story.recorder.finished.map(({ durable }) => durable)).toEqual([true, true]);
+    expect(writesOf(story).length).toBe(1);
+  });
+
+  it("do not wait for a sync that only another asked for", () => {
+    const story = waiting(["a"], { durability: Durability.durable });
+    story.put("k", "b");
+    story.store.answerAll(story.now);
+    expect(writesOf(story).length).toBe(2);
+  });
+
+  it("are refused one by one, and counted as what is there already", () => {
+    const story = waiting(["a", "b", "c", "d"], { siblingsMax: 2 });
+    story.store.answerAll(story.now);
+    const ended = story.recorder.finished.map(({ origin, status }) => [origin, status === 0 ? "ok" : codeOf(status)]);
+    expect(ended).toEqual([
+      ["put k=c", "TOO_MANY_SIBLINGS"],
+      ["put k=d", "TOO_MANY_SIBLINGS"],
+      ["put k=a", "ok"],
+      ["put k=b", "ok"],
+    ]);
+    expect(story.stored("k")).toBe("{A2} [A1=a A2=b]");
+  });
+
+  it("take a retry that waits beside the first attempt for what it is", () => {
+    const story = waiting(["a", "a", "b", "a"]);
+    story.store.answerAll(story.now);
+    expect(story.stored("k")).toBe("{A2} [A1=a A2=b]");
+    expect(story.recorder.finished.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
+  });
+
+  it("leave out whose time is over", () => {
+    const story = waiting(["a", "b"]);
+    story.put("k", "c", { deadline: story.now });
+    story.put("k", "d");
+    story.store.answerAll(story.now);
+    expect(story.stored("k")).toBe("{A3} [A1=a A2=b A3=d]");
+    const [late] = story.recorder.finished as [ReplicaOp<string>];
+    expect([late.origin, codeOf(late.status)]).toEqual(["put k=c", "EXPIRED"]);
+  });
+
+  it("are not shared with a write that is kept for another node", () => {
+    const story = waiting(["a"]);
+    story.put("k", "b", { target: 7 });
+    story.put("k", "c");
+    story.store.answerAll(story.now);
+    expect(writesOf(story)).toEqual([
+      "store write {A1} [A1=a]",
+      "store write the hint for node 7 of 100 s: {A2} [A1=a A2=b]",
+      "store write {A3} [A1=a A2=b A3=c]",
+    ]);
+  });
+
+  it("wait for the end of the turn where the record is dear, and only then", () => {
+    const story = new ReplicaStory();
+    story.store.hot = true;
+    story.plant("k", recordNamed(dear));
+    for (const name of ["a", "b"]) story.put("k", name);
+    expect([writesOf(story), story.replica.inFlight]).toEqual([[], 2]);
+    story.endTurn();
+    story.endTurn();
+    expect(writesOf(story).length).toBe(1);
+    story.put("k", "x".repeat(4_096));
+    story.store.answerAll(story.now);
+    expect(writesOf(story).length).toBe(2);
+  });
+
+  it("are read again at the end of the turn, if the record has left the object buffer meanwhile", () => {
+    const story = new ReplicaStory();
+    story.store.hot = true;
+    story.plant("k", recordNamed(dear));
+    for (const name of ["a", "b"]) story.put("k", name);
+    story.store.hot = false;
+    story.endTurn();
+    expect(story.store.owed.map(({ what }) => what)).toEqual(["read"]);
+    story.store.answerAll(story.now);
+    expect(writesOf(story).length).toBe(1);
+    expect(story.recorder.finished.map(({ status }) => status)).toEqual([0, 0]);
   });
 });
 

@@ -11,6 +11,9 @@ import { VersionVector } from "../../../src/version/version-vector.ts";
 import { expectGolden } from "../../support/golden.ts";
 import { keyNamed, ReplicaStory, recordNamed, versionNamed } from "../../support/replica-story.ts";
 
+/** What it costs to write again is worth a wait. */
+const dear = "B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 B15 B16";
+
 /** The context of what a story's replica A has minted up to `counter`. */
 function contextOfA(counter: number): VersionVector {
   return VersionVector.empty.with({ actorHigh: 0x1aaaa, actorLow: 1, counter });
@@ -28,11 +31,37 @@ describe("replica stories", () => {
     story.say("    the other key does not wait");
     story.answer(1);
     story.answer(1);
-    story.say("    each op of k starts from what the one before it wrote");
-    for (let i = 0; i < 6; i += 1) story.answer();
+    story.say("    the merge starts from what the puts have written");
+    while (story.store.owed.length > 0) story.answer();
     expectGolden(
       "replica-same-key",
-      story.text("Two blind puts and a merge of one key, one after the other; another key passes them."),
+      story.text(
+        "Two blind puts and a merge of one key: the puts share a write, the merge comes after; another key passes.",
+      ),
+    );
+  });
+
+  it("puts of one turn", () => {
+    const story = new ReplicaStory();
+    story.store.hot = true;
+    story.plant("k", recordNamed(dear));
+    story.put("k", "apple");
+    story.put("k", "bear", { context: versionNamed("B10") });
+    story.merge("k", recordNamed("C1"));
+    story.put("k", "cat");
+    story.put("other", "fig");
+    story.say("    another key does not wait");
+    story.answer();
+    story.endTurn();
+    story.say("    cat came after a merge, and waits for that and for the end of another turn");
+    story.answer(1);
+    story.answer();
+    story.answer();
+    story.endTurn();
+    story.answer();
+    expectGolden(
+      "replica-puts-of-one-turn",
+      story.text("Where the record is dear, puts that come in one turn are sealed, written and sent as one."),
     );
   });
 
@@ -165,7 +194,7 @@ describe("replica stories", () => {
     const story = new ReplicaStory();
     story.put("k", "apple");
     story.put("k", "bear", { deadline: later(story.now, 1_000_000) });
-    story.put("k", "cat", { deadline: later(story.now, 9_000_000) });
+    story.put("k", "cat", { deadline: later(story.now, 9_000_000), durability: Durability.durable });
     story.seconds += 2;
     story.answer();
     story.answer();
