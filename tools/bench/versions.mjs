@@ -13,6 +13,13 @@ function repeated(name, work) {
   return { name, run };
 }
 
+/** Two replicas' sets of a key that is put by many at once: all but one of so many siblings in common. */
+function crowdedSets(count) {
+  let common = seasonedSet();
+  for (let i = 1; i < count - 1; i += 1) common = common.put(writeOn(VersionVector.empty, 1 + (i % 3)));
+  return [4, 5].map((node) => common.put(writeOn(VersionVector.empty, node)));
+}
+
 export function versionCases() {
   const [fullKey] = fullKeys(1);
   const set = seasonedSet();
@@ -22,6 +29,8 @@ export function versionCases() {
   const newer = sealed(set.put(write));
   const rival = sealed(set.put(writeOn(VersionVector.empty, 3)));
   const hash = new Hash64();
+  const [few, fewToo] = crowdedSets(4);
+  const [many, manyToo] = crowdedSets(60);
   const key = new ContextKey(1, new Uint8Array(16).fill(7));
   const context = sealContext(key, fullKey, set.version, 1, 1).slice();
   return [
@@ -34,6 +43,8 @@ export function versionCases() {
     repeated("merge a record with an equal one", () => mergeSealed(stored, copy)),
     repeated("merge a record with a newer one", () => mergeSealed(stored, newer)),
     repeated("merge a record with a concurrent one", () => mergeSealed(newer, rival)),
+    repeated("merge sets of 4 siblings", () => few.merge(fewToo)),
+    repeated("merge sets of 60 siblings", () => many.merge(manyToo)),
     repeated("causal hash", () => causalHash(set, fullKey, hash)),
     repeated("seal a context", () => sealContext(key, fullKey, set.version, 1, 1)),
     repeated("open a context", () => openContext(key, fullKey, context)),
