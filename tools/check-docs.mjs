@@ -13,7 +13,7 @@ import { blocksOf, programsOf } from "./docs/blocks.mjs";
 import { Examples } from "./docs/examples.mjs";
 import { checkCommands, withTables } from "./docs/tables.mjs";
 import { prepare, root } from "./prepare.mjs";
-import { inScratch, runCommand } from "./shared/command.mjs";
+import { commandLine, inScratch, runCommand } from "./shared/command.mjs";
 import { freePorts, startCluster } from "./shared/processes.mjs";
 
 const file = join(root, "README.md");
@@ -34,10 +34,11 @@ function runExamples(text) {
 }
 
 async function main() {
+  const { values: flags } = commandLine([], ["write"]);
   await prepare();
   const text = readFileSync(file, "utf8");
   const current = await withTables(text);
-  if (process.argv.includes("--write")) {
+  if (flags.write) {
     writeFileSync(file, current);
     return;
   }

@@ -49,22 +49,32 @@ export function runCommand(name, main) {
 
 /**
  * Does `work` with a directory that is removed afterwards. What is handed to `atEnd` is called before that, the last first;
- * both happen when a signal ends the process, too.
+ * both happen when a signal ends the process, too, or when nobody reads what it prints any more.
  */
 export async function inScratch(name, work) {
   const directory = mkdtempSync(join(tmpdir(), `ringtail-${name}-`));
   const ends = [];
-  const clean = async () => {
+  const endAll = async () => {
     for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   };
+  let ending;
+  const clean = () => {
+    ending ??= endAll();
+    return ending;
+  };
   const onSignal = () => void clean().then(() => process.exit(130));
   for (const signal of signals) process.once(signal, onSignal);
+  // What is printed meanwhile fails as well.
+  const outputs = [process.stdout, process.stderr];
+  const onUnread = () => void clean().then(() => process.exit(1));
+  for (const output of outputs) output.on("error", onUnread);
   try {
     return await work(directory, (end) => ends.push(end));
   } finally {
     await clean();
     for (const signal of signals) process.off(signal, onSignal);
+    for (const output of outputs) output.off("error", onUnread);
   }
 }
 
