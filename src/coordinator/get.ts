@@ -38,7 +38,7 @@ import {
   type RouteEffects,
   takeSilent,
 } from "./op.ts";
-import { RepairPace } from "./repair-pace.ts";
+import { RepairBudget } from "./repair-budget.ts";
 import { getShortfall, withinTimeout } from "./shortfall.ts";
 import { countSlots, packedWith } from "./slots.ts";
 import { type AskedGet, decideGet, refusalOf, Verdict } from "./tally.ts";
@@ -110,17 +110,14 @@ export interface GetCoordinatorOptions extends OpTableOptions {
 export class GetCoordinator<O> {
   readonly #effects: GetEffects<O>;
   readonly #ops: OpTable<GetOp<O>>;
-  readonly #repairsMax: number;
-  readonly #pace: RepairPace = new RepairPace();
+  readonly #budget: RepairBudget;
   /** Gets that have heads and wait for the record. */
   readonly #hedges = new DeadlineQueue();
-  #repairs = 0;
-  #repairsSkipped = 0;
 
   constructor(effects: GetEffects<O>, options: GetCoordinatorOptions) {
     this.#effects = effects;
     this.#ops = new OpTable(options);
-    this.#repairsMax = options.repairsMax;
+    this.#budget = new RepairBudget(options.repairsMax);
   }
 
   /** Whether `begin` would answer `OVERLOADED`. */
@@ -135,12 +132,12 @@ export class GetCoordinator<O> {
 
   /** Repairs under way. */
   get repairsInFlight(): number {
-    return this.#repairs;
+    return this.#budget.inFlight;
   }
 
   /** Repairs not sent because too many were under way. */
   get repairsSkipped(): number {
-    return this.#repairsSkipped;
+    return this.#budget.skipped;
   }
 
   /** Starts a get, or answers `OVERLOADED`. */
@@ -371,7 +368,7 @@ export class GetCoordinator<O> {
 
   #repaired(now: Instant, op: GetOp<O>, slot: number): void {
     op.repairing &= ~(1 << slot);
-    this.#repairs -= 1;
+    this.#budget.end(1);
     if (op.repairing === 0) this.#forget(now, op);
   }
 
@@ -416,7 +413,7 @@ export class GetCoordinator<O> {
   }
 
   #repairAll(now: Instant, op: GetOp<O>): void {
-    if (!this.#pace.take(now, op.hashHigh, op.hashLow)) {
+    if (!this.#budget.takeKey(now, op.hashHigh, op.hashLow)) {
       mark("get.repair.lately");
       return;
     }
@@ -425,13 +422,11 @@ export class GetCoordinator<O> {
 
   #repair(now: Instant, op: GetOp<O>, slot: number): void {
     if (canary("skip-read-repair")) return;
-    if (this.#repairs >= this.#repairsMax) {
+    if (!this.#budget.begin()) {
       mark("get.repair.skipped");
-      this.#repairsSkipped += 1;
       return;
     }
     mark("get.repair");
-    this.#repairs += 1;
     op.repairing |= 1 << slot;
     this.#effects.repairReplica(now, op, slot);
   }
@@ -485,7 +480,7 @@ export class GetCoordinator<O> {
   /** Nobody said how the repairs ended. */
   #abandon(now: Instant, op: GetOp<O>): void {
     mark("get.repair.abandoned");
-    this.#repairs -= countSlots(op.repairing);
+    this.#budget.end(countSlots(op.repairing));
     op.repairing = 0;
     this.#forget(now, op);
   }

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { type Instant, instant } from "../../../src/base/time.ts";
 import { GetCoordinator } from "../../../src/coordinator/get.ts";
-import { RepairPace, repairEveryUs } from "../../../src/coordinator/repair-pace.ts";
+import { RepairBudget, repairEveryUs } from "../../../src/coordinator/repair-budget.ts";
 import { recordNamed } from "../../support/replica-story.ts";
 import { GetRecorder, newGet, policyOf } from "./stories.ts";
 
@@ -11,23 +11,26 @@ function at(us: number): Instant {
 }
 
 test("a key is repaired once in a while, and others meanwhile", () => {
-  const pace = new RepairPace();
-  expect([pace.take(at(0), 1, 7), pace.take(at(1), 1, 7), pace.take(at(1), 1, 8), pace.take(at(1), 2, 9)]).toEqual([
-    ...[true, false, true, true],
-  ]);
-  expect([pace.take(at(repairEveryUs - 1), 1, 7), pace.take(at(repairEveryUs), 1, 7)]).toEqual([false, true]);
+  const budget = new RepairBudget(8);
+  expect([
+    budget.takeKey(at(0), 1, 7),
+    budget.takeKey(at(1), 1, 7),
+    budget.takeKey(at(1), 1, 8),
+    budget.takeKey(at(1), 2, 9),
+  ]).toEqual([...[true, false, true, true]]);
+  expect([budget.takeKey(at(repairEveryUs - 1), 1, 7), budget.takeKey(at(repairEveryUs), 1, 7)]).toEqual([false, true]);
 });
 
 test("keys are told apart by their whole hash, and one that shares a place with another is not held up by it", () => {
-  const pace = new RepairPace();
+  const budget = new RepairBudget(8);
   const [high, low] = [0xffff_ffff, 0xffff_ff07];
-  expect([pace.take(at(0), high, low), pace.take(at(1), high, low)]).toEqual([true, false]);
-  expect([pace.take(at(2), 1, low), pace.take(at(3), high, 7)]).toEqual([true, true]);
-  expect(pace.take(at(4), high, low), "its place was taken").toBe(true);
+  expect([budget.takeKey(at(0), high, low), budget.takeKey(at(1), high, low)]).toEqual([true, false]);
+  expect([budget.takeKey(at(2), 1, low), budget.takeKey(at(3), high, 7)]).toEqual([true, true]);
+  expect(budget.takeKey(at(4), high, low), "its place was taken").toBe(true);
 });
 
 test("a key that nobody has repaired is not held up by the hash of zeros", () => {
-  expect(new RepairPace().take(at(0), 0, 0)).toBe(true);
+  expect(new RepairBudget(8).takeKey(at(0), 0, 0)).toBe(true);
 });
 
 test("a get that finds an owner behind right after another did leaves it, and answers all the same", () => {
