@@ -52,6 +52,8 @@ export class RingOperators {
   /** A change that nobody has answered for may have been accepted, and then it happens after all. */
   #unsureUntil: Instant = instant(0);
   #asked = 0;
+  /** Questions without an answer; some never get one. */
+  #open = 0;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -189,6 +191,7 @@ export class RingOperators {
 
   #ask(operator: number, asked: number, message: Fields<RingChangeRequest>): void {
     this.#asked += 1;
+    this.#open += 1;
     const mine = this.#asked;
     const { now } = this.#cluster.world;
     this.#busyUntil = instant(now + patienceUs);
@@ -199,6 +202,7 @@ export class RingOperators {
       trace.say(now, what, `asks node ${asked + 1}: ${JSON.stringify(message.kind)} ${message.member ?? ""}`);
     this.#operators[operator]?.ask({ address: addressOf(asked), ...question }, (at, answer) => {
       if (trace.recording) trace.say(at, what, `is answered: ${answer.code ?? "done"} ${answer.message}`);
+      this.#open -= 1;
       if (answer.code !== null && !refusals.has(answer.code)) this.#unsureUntil = instant(at + finishWithinUs);
       if (mine === this.#asked) this.#busyUntil = at;
     });
@@ -206,10 +210,12 @@ export class RingOperators {
 
   /** Brings the ring to rest, one change at a time; whether it is. For a healed world, called again and again. */
   settle(): boolean {
-    this.#settling = true;
     const cluster = this.#cluster;
     const ring = cluster.newestRing;
     const { now } = cluster.world;
+    // What was asked without a majority is answered, and happens, when there is one again.
+    if (!this.#settling && this.#open > 0) this.#unsureUntil = instant(now + finishWithinUs);
+    this.#settling = true;
     if (ring === undefined || now < this.#busyUntil || now < this.#unsureUntil) return false;
     const asked = cluster.world.nodes.findIndex(
       (node) => node.ready && this.#ringAt(node.position)?.epoch === ring.epoch,

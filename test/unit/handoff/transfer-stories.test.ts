@@ -171,6 +171,22 @@ describe("stories of a transfer", () => {
     );
   });
 
+  it("the replaced member dies before it has closed", () => {
+    const world = worldOf();
+    start(world);
+    runUntil(world, sees(world, "5 asks 4 to answer no more reads"));
+    world.narrate("node 4 is dead");
+    world.crash(4);
+    runUntil(world, sees(world, "5 compares its tree with 2's"));
+    world.narrate("node 4 is back");
+    world.restart(4);
+    toRest(world);
+    expectGolden(
+      "transfer-replaced-dies",
+      tellOf("What was compared with the replaced member counts no more once it is dead: the others are asked.", world),
+    );
+  });
+
   it.each([
     [[], false],
     [["leave-with-hints"], true],
