@@ -23,6 +23,8 @@ import { rowOf } from "./transfer-row.ts";
 import { TransferSender } from "./transfer-sender.ts";
 import { TransferTable, type TransferTableOptions } from "./transfer-table.ts";
 
+const unknown = -1 as Instant;
+
 /** What the core is built from. */
 export interface TransfersOptions extends TransferTableOptions {
   /**
@@ -41,6 +43,8 @@ export class Transfers {
   /** Of the state that the newest ring has led to. */
   #ringGate = 0;
   #inside = false;
+  /** What `nextTick` answers until something happens here. */
+  #nextAt: Instant = unknown;
 
   /** `ring` is the newest ring that this node has saved. Nothing happens before `start`. */
   constructor(options: TransfersOptions) {
@@ -347,8 +351,13 @@ export class Transfers {
     this.#leave(now);
   }
 
-  /** When `tick` is due, or `never`. */
+  /** When `tick` is due, or `never`. Asked after everything a node does: looked for only when something has happened here. */
   nextTick(): Instant {
+    if (this.#nextAt === unknown) this.#nextAt = this.#nextDue();
+    return this.#nextAt;
+  }
+
+  #nextDue(): Instant {
     let next = Math.min(this.#regain.nextAt, this.#table.saveAt) as Instant;
     if (this.#table.isEmpty) return next < never ? next : never;
     for (const transfer of this.#table.all()) {
@@ -374,6 +383,7 @@ export class Transfers {
       this.#regain.advance(now);
     }
     table.saveDue(now);
+    this.#nextAt = unknown;
     this.#inside = false;
   }
 
