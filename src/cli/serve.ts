@@ -37,6 +37,7 @@ async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
   const log = pinoLog(config.name, config.logLevel, 2);
   if (config.insecure) log.warn("insecure: nothing is encrypted and nobody is authenticated");
   const secret = readSecret(config.secretFile);
+  if (!config.withoutRehearsal) await runRehearsal(log);
   const admin = await openAdmin(config, log);
   const node = await startNode({ config, directory: config.directory, log, secret });
   admin?.serve(node.address);
@@ -57,6 +58,18 @@ async function serve(flags: Readonly<Record<string, unknown>>): Promise<void> {
     () => print(`${config.name} is ready`),
     () => {},
   );
+}
+
+/** A node that cannot rehearse serves all the same, and is slow in the first moments of whatever is new. */
+async function runRehearsal(log: Logger): Promise<void> {
+  const { rehearse } = await import("../sim/rehearsal.ts");
+  const begun = performance.now();
+  try {
+    const { operations, joined } = rehearse();
+    log.info("rehearsed", { ms: Math.round(performance.now() - begun), operations, joined });
+  } catch (error) {
+    log.warn("the rehearsal failed", { reason: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 /** The admin endpoint. Without one where it was asked for the node does not start; at its usual place it may be missing. */

@@ -49,6 +49,7 @@ export interface NodeConfig {
   readonly backgroundUnbounded: boolean;
   readonly withoutPhases: boolean;
   readonly cpusMaySleep: boolean;
+  readonly withoutRehearsal: boolean;
   readonly bodyMaxBytes: number;
   readonly latencyTargetMs: number;
 }
@@ -365,6 +366,12 @@ export const settings: readonly Setting[] = [
     kind: "flag",
     value: false,
     help: "Leave it to the kernel how deeply CPUs sleep while requests come. Otherwise a node that may (Linux, as root) asks it, under load, for CPUs that wake up within 2 us, and on a virtual machine for CPUs that do not sleep.",
+  },
+  {
+    key: "withoutRehearsal",
+    kind: "flag",
+    value: false,
+    help: "Start without the rehearsal: about a second of CPU in which the node's code runs in a small simulated cluster, so that what is new to it later (a ring that moves, a node that dies) is not new to the compiler as well.",
   },
   {
     key: "backgroundUnbounded",

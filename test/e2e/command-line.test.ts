@@ -287,8 +287,9 @@ describe("JSON shapes", () => {
         variable: "string",
         help: "string",
       });
-      // The one that every process of these tests is started with.
-      expect(row.source).toBe(row.key === "adminListen" ? "environment" : "default");
+      // Those that every process of these tests is started with.
+      const usual = ["adminListen", "withoutRehearsal"];
+      expect(row.source).toBe(usual.includes(row.key as string) ? "environment" : "default");
       expect(row.flag).toMatch(/^--[a-z-]+( <\w+>)?$/);
       expect(row.variable).toMatch(/^RINGTAIL_[A-Z_]+$/);
       if (row.kind === "integer") expect(shapeOf(row)).toMatchObject({ min: "number", max: "number" });

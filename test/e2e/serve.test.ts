@@ -101,6 +101,17 @@ describe("where settings come from", () => {
     expect(status).toBe(0);
   });
 
+  it("a node rehearses before it serves, unless it is told not to", async () => {
+    const port = await freePorts(1);
+    const own = ["--directory", join(temporaryDirectory(), "a"), "--listen", `127.0.0.1:${port}`, "--bootstrap"];
+    const running = await serve([...own, "--expect", "1"], { env: { RINGTAIL_WITHOUT_REHEARSAL: "false" } });
+    const { status, stderr } = await running.stop("SIGTERM");
+    expect(stderr).toMatch(/"joined":true,"msg":"rehearsed"/);
+    expect(status).toBe(0);
+    const again = await serve([...own, "--without-rehearsal"], { env: { RINGTAIL_WITHOUT_REHEARSAL: "false" } });
+    expect((await again.stop("SIGTERM")).stderr).not.toContain("rehears");
+  });
+
   const badFiles: readonly (readonly [string, unknown, RegExp])[] = [
     ["an unknown key", { nme: "x" }, /node\.json: no such setting: nme \(there are: name, /],
     ["a prototype's key", '{"__proto__": 1}', /node\.json: no such setting: __proto__/],

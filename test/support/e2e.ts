@@ -144,8 +144,10 @@ export interface RunOptions {
 
 function environment(added: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("RINGTAIL_"));
-  // Whoever tests the admin endpoint says so: its usual port may be another test's.
-  return { ...Object.fromEntries(own), RINGTAIL_ADMIN_LISTEN: "off", ...added };
+  // Whoever tests the admin endpoint says so: its usual port may be another test's. Whoever tests the rehearsal, too: it
+  // is a second for each start of a node.
+  const usual = { RINGTAIL_ADMIN_LISTEN: "off", RINGTAIL_WITHOUT_REHEARSAL: "true" };
+  return { ...Object.fromEntries(own), ...usual, ...added };
 }
 
 /** A process of node's that runs in the background; `cleanUp` kills it. */
