@@ -216,6 +216,8 @@ export class Membership {
       if (!(error instanceof WireError)) throw error;
       counters.malformed += 1;
     } finally {
+      // Those who leave together have nobody left to tell.
+      if (this.#leaveBy > now && this.#leaveBy !== never && this.#parts.table.reachable === 0) this.#leaveBy = now;
       this.#exit();
     }
   }
@@ -288,7 +290,7 @@ export class Membership {
   }
 
   #work(now: Instant): void {
-    const { prober, relays, verdicts, rounds, syncs, clones, saver, own, mailer } = this.#parts;
+    const { prober, relays, verdicts, rounds, syncs, clones, saver, own, mailer, table } = this.#parts;
     prober.tick(now);
     relays.tick(now);
     verdicts.tick(now);
@@ -298,7 +300,7 @@ export class Membership {
     if (outdated >= own.incarnation && outdated > 0) this.#parts.raise(now, outdated + 1);
     saver.tick(now);
     if (this.#leaveBy === never || this.#leftTold) return;
-    if (this.#leaveBy > now && mailer.queue.has(own.id)) return;
+    if (this.#leaveBy > now && mailer.queue.has(own.id) && table.reachable > 0) return;
     this.#leftTold = true;
     this.#parts.effects.left(now);
   }

@@ -429,6 +429,16 @@ describe("leaving, flapping", () => {
     expect(alone.log).toEqual(["left"]);
   });
 
+  it("those who leave together do not wait for each other", () => {
+    const rig = new MemberRig();
+    for (const n of [2, 3]) rig.add(n);
+    rig.membership.leave(rig.now);
+    rig.run(1);
+    for (const n of [2, 3]) rig.receive(n, "gossip", {}, [claim(n, { state: left })]);
+    rig.run(1);
+    expect(rig.log).toContain("left");
+  });
+
   it("a leave is not refuted by those who leave, and kills nobody twice", () => {
     const rig = new MemberRig();
     rig.add(2);
