@@ -197,6 +197,12 @@ export class Membership {
     this.#exit();
   }
 
+  /** Those who leave together have nobody left to tell. */
+  #endLeaveIfAlone(now: Instant): void {
+    const { own, table } = this.#parts;
+    if (own.leaving && this.#leaveBy > now && table.reachable === 0) this.#leaveBy = now;
+  }
+
   /** A datagram came in; `bytes` are borrowed. Whatever it is, it is answered, used or dropped: nothing throws. */
   onDatagram(now: Instant, from: string, bytes: Uint8Array): void {
     const { counters } = this.#parts;
@@ -216,8 +222,7 @@ export class Membership {
       if (!(error instanceof WireError)) throw error;
       counters.malformed += 1;
     } finally {
-      // Those who leave together have nobody left to tell.
-      if (this.#leaveBy > now && this.#leaveBy !== never && this.#parts.table.reachable === 0) this.#leaveBy = now;
+      this.#endLeaveIfAlone(now);
       this.#exit();
     }
   }
@@ -290,7 +295,7 @@ export class Membership {
   }
 
   #work(now: Instant): void {
-    const { prober, relays, verdicts, rounds, syncs, clones, saver, own, mailer, table } = this.#parts;
+    const { prober, relays, verdicts, rounds, syncs, clones, saver, own, mailer } = this.#parts;
     prober.tick(now);
     relays.tick(now);
     verdicts.tick(now);
@@ -300,7 +305,8 @@ export class Membership {
     if (outdated >= own.incarnation && outdated > 0) this.#parts.raise(now, outdated + 1);
     saver.tick(now);
     if (this.#leaveBy === never || this.#leftTold) return;
-    if (this.#leaveBy > now && mailer.queue.has(own.id) && table.reachable > 0) return;
+    this.#endLeaveIfAlone(now);
+    if (this.#leaveBy > now && mailer.queue.has(own.id)) return;
     this.#leftTold = true;
     this.#parts.effects.left(now);
   }

@@ -371,7 +371,7 @@ export const settings: readonly Setting[] = [
     key: "withoutRehearsal",
     kind: "flag",
     value: false,
-    help: "Start without the rehearsal: about a second of CPU in which the node's code runs in a small simulated cluster, so that what is new to it later (a ring that moves, a node that dies) is not new to the compiler as well.",
+    help: "Start without the rehearsal: one or two seconds of CPU in which the node's code runs in a small simulated cluster, so that what is new to it later (a ring that moves, a node that dies) is not new to the compiler as well.",
   },
   {
     key: "backgroundUnbounded",

@@ -183,6 +183,11 @@ export class Cluster {
     return [...this.world.nodes.keys()].filter((seat) => this.isMember(seat));
   }
 
+  /** The seats of members whose transfers have not ended, or who are down. */
+  transferring(): number[] {
+    return this.members().filter((seat) => this.nodeAt(seat)?.shared.transfersOpen() !== 0);
+  }
+
   /** Whether every member serves, those aside who need not. */
   membersReady(isNeeded: (seat: number) => boolean = () => true): boolean {
     if (this.newestRing === undefined) return false;

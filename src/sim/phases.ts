@@ -236,7 +236,7 @@ export class Run {
     const until = instant(world.now + ringWithinUs);
     for (let rests = false; ; ) {
       rests ||= operators.settle();
-      const open = this.cluster.members().filter((seat) => this.cluster.nodeAt(seat)?.shared.transfersOpen() !== 0);
+      const open = this.cluster.transferring();
       if (rests && open.length === 0) {
         this.#identities?.end();
         return true;

@@ -83,7 +83,7 @@ export interface Rehearsed {
   readonly joined: boolean;
 }
 
-/** Runs it: about a second of CPU, with nothing in between. Throws what the simulator throws: a bug, to be told and passed over. */
+/** Runs it: one or two seconds of CPU, with nothing in between. Throws what the simulator throws: a bug, to be told and passed over. */
 export function rehearse(): Rehearsed {
   const cluster = new Cluster(plan, false);
   const { world } = cluster;
@@ -112,5 +112,5 @@ export function rehearse(): Rehearsed {
 function hasJoined(cluster: Cluster): boolean {
   const ring = cluster.newestRing;
   if (ring === undefined || !cluster.isMember(joiner) || isMoving(ring) || ring.staged.length > 0) return false;
-  return cluster.members().every((seat) => cluster.nodeAt(seat)?.shared.transfersOpen() === 0);
+  return cluster.transferring().length === 0;
 }
